@@ -1,0 +1,42 @@
+# make run    start the service on this machine, with fresh credentials in .env
+# make test   run all tests
+# make lint   check the style; make format mends it
+
+PYTHON ?= python3
+PORT ?= 8000
+BIN = .venv/bin
+export FLASK_APP = app.py
+
+run: .venv/run .env
+	@$(BIN)/flask example --url http://127.0.0.1:$(PORT)
+	@exec $(BIN)/flask run --port $(PORT)
+
+test: .venv/test
+	$(BIN)/pytest
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/run: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Datapost needs Python 3.11 or newer")'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/test: .venv/run requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# Made once, and never over one that is there.
+.env:
+	@umask 077 && $(PYTHON) -c 'import secrets; \
+	print("# Settings of this machine. They are secret: keep this file out of the repository."); \
+	print("DATAPOST_USERS=impact:" + secrets.token_urlsafe(18)); \
+	print("DATAPOST_SECRET=" + secrets.token_hex(32))' > $@.new && mv $@.new $@
+
+.PHONY: run test lint format

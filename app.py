@@ -1,0 +1,336 @@
+"""The service: routes, login and error answers.
+
+A lead's way is told by `receive_lead`: authenticate, decode, judge, record, answer. Whatever
+happens on it, the answer is a dataPostResponse.
+"""
+
+import ipaddress
+import logging
+import re
+import time
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
+from flask_httpauth import HTTPBasicAuth
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import models
+import payload
+from judgement import content, judge, unreadable
+from login import Login
+from render import MIMETYPES, Answer, render
+from ruleset import RuleBook
+from settings import Settings, SettingsError, User, version
+
+RETRY_AFTER = "5"  # seconds, with a 500 or 503
+
+NOTES = {
+    400: "The request cannot be read",
+    401: "The user name or the password is missing or wrong",
+    403: "These credentials or this address may not post here",
+    404: "There is no such address: post leads to /leads or /leads/ and the name of a program",
+    405: "This address takes POST only",
+    413: "The body is too large",
+    429: "Too many failed logins from this address: wait, then post with the right password",
+    500: "The lead could not be judged for a fault of ours and was not stored: please send it again later",
+    503: "The lead could not be stored now: please send it again",
+}
+
+log = logging.getLogger("datapost")
+auth = HTTPBasicAuth(realm="Datapost")
+site = Blueprint("site", __name__)
+
+
+@dataclass
+class Service:
+    """What the app works with: `current_app.extensions["datapost"]`."""
+
+    settings: Settings
+    rulebook: RuleBook
+    login: Login
+
+
+def service():
+    return current_app.extensions["datapost"]
+
+
+# --- Routes ---
+
+
+@site.post("/leads", strict_slashes=False)
+@site.post("/leads/<program>", strict_slashes=False)
+@auth.login_required
+def receive_lead(program="default"):
+    user = auth.current_user()
+    rules = find_program(program, user)
+    received_at, body, query = datetime.now(UTC), read_body(), read_query()
+    submission = {
+        "program": program,
+        "user": user.name,
+        "body": body,
+        "content_type": request.headers.get("Content-Type", ""),
+        "query": query,
+        "received_at": received_at,
+    }
+    try:
+        fields = payload.decode(body, submission["content_type"], query)
+    except payload.UnsupportedPayload:
+        raise
+    except payload.PayloadError as error:
+        verdict, status = unreadable(rules, str(error)), error.status_hint
+    else:
+        verdict, status = judge(rules, fields, received_at), rules.spec.invalid_status
+        submission["content"] = content(fields)
+        submission["idempotency_key"] = request.headers.get("Idempotency-Key", "").strip()
+    lead = models.record(models.Submission(**submission), verdict, status, rules.text)
+    return answer_lead(lead)
+
+
+@site.get("/health")
+def health():
+    try:
+        with models.store():
+            models.Lead.select(models.Lead.id).limit(1).execute()
+        reachable = True
+    except models.StoreError as error:
+        log.error("health: the store cannot be reached: %s", error)
+        reachable = False
+    book = service().rulebook
+    report = {
+        "status": "ok" if reachable and not book.errors else "failing",
+        "version": version(),
+        "store": "reachable" if reachable else "unreachable",
+        "rules": {p.name: {"file": p.path, "hash": p.hash} for p in book.programs.values()},
+        "broken_rules": sorted({error.partition(":")[0] for error in book.errors}),
+    }
+    return jsonify(report), 200 if reachable else 503
+
+
+# --- Steps of a lead's way ---
+
+
+@auth.verify_password
+def verify_password(name, password):
+    if service().settings.open:
+        return User("", "")
+    scheme = request.headers.get("Authorization", "").partition(" ")[0]
+    if not name or scheme.lower() != "basic":
+        return None
+    return service().login.check(name, password, request.remote_addr or "")
+
+
+@auth.error_handler
+def refuse_login(_status):
+    return answer_error(401, headers={"WWW-Authenticate": 'Basic realm="Datapost", charset="UTF-8"'})
+
+
+@site.before_request
+def refuse_other_networks():
+    networks = service().settings.allowed_ips
+    if networks and request.method == "POST":
+        try:
+            address = ipaddress.ip_address(request.remote_addr or "")
+        except ValueError:  # a proxy that says "unknown"
+            raise Forbidden from None
+        address = getattr(address, "ipv4_mapped", None) or address
+        if not any(address in network for network in networks):
+            raise Forbidden
+
+
+def find_program(name, user):
+    if user.programs is not None and name not in user.programs:
+        raise Forbidden
+    try:
+        return service().rulebook.programs[name]
+    except KeyError:
+        raise NotFound from None
+
+
+def read_body():
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise payload.UnsupportedPayload("The body is compressed: send it without a Content-Encoding")
+    return request.get_data(parse_form_data=False)
+
+
+def read_query():
+    """Return the query string as bytes, without the `format` that is meant for us."""
+    parts = request.query_string.split(b"&")
+    return b"&".join(part for part in parts if not re.fullmatch(rb"format=(xml|json)", part, re.I))
+
+
+# --- Answers ---
+
+
+def answer_lead(lead):
+    """Answer with the decision that is stored in `lead`, whether it was made now or before."""
+    milliseconds = (time.perf_counter() - g.started) * 1000
+    log.info(
+        "lead %s program=%s user=%s valid=%s reasons=%s%s %d ms",
+        *(lead.id, lead.program, lead.user or "-", str(lead.valid).lower(), ",".join(lead.reasons) or "-"),
+        *(" replayed" if lead.replayed else "", milliseconds),
+    )
+    headers = {"Datapost-Lead": lead.id}
+    if lead.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if lead.valid:
+        values = Answer(True, lead.id, lead.amount, lead.customerid, lead.email, lead.note)
+    else:
+        values = Answer(False, note=lead.note)
+    return answer(lead.status, values, headers)
+
+
+def answer_error(status, note=None, headers=()):
+    return answer(status, Answer(False, note=note or NOTES.get(status, NOTES[400])), headers)
+
+
+def answer(status, values, headers=()):
+    program = (request.view_args or {}).get("program", "default")
+    known = service().rulebook.programs.get(program)
+    answer_format = choose_format(known.spec.respond if known else "xml")
+    document = render(values, answer_format, program if known else "")
+    response = Response(document, status, mimetype=MIMETYPES[answer_format], headers=dict(headers))
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def choose_format(otherwise):
+    """Return `xml` or `json`: as asked for, else as accepted, else as sent, else as the program says."""
+    asked = request.args.get("format", "").lower()
+    if asked in MIMETYPES:
+        return asked
+    if accepted := _accepted_format():
+        return accepted
+    return "json" if _body_kind() == "json" else otherwise
+
+
+def _accepted_format():
+    """Return the format that Accept prefers, if it prefers one by its name and not by a wildcard."""
+    given = {}
+    for accepted, quality in request.accept_mimetypes:
+        mimetype = accepted.partition(";")[0].strip().lower()
+        given[mimetype] = max(quality, given.get(mimetype, 0))
+    wildcard = max(given.get("*/*", 0), given.get("application/*", 0))
+    for_json = given.get("application/json", wildcard)
+    for_xml = max((given[name] for name in ("application/xml", "text/xml") if name in given), default=wildcard)
+    if for_json > for_xml and "application/json" in given:
+        return "json"
+    if for_xml > for_json and given.keys() & {"application/xml", "text/xml"}:
+        return "xml"
+    return None
+
+
+def _body_kind():
+    try:
+        start = request.get_data(parse_form_data=False)[:64]
+    except HTTPException:  # too large, or cut off
+        start = b""
+    try:
+        return payload.kind(request.headers.get("Content-Type", ""), start)
+    except payload.PayloadError:
+        return None
+
+
+@site.app_errorhandler(HTTPException)
+def answer_http_error(error):
+    keep = ("Allow", "Retry-After")
+    headers = {name: value for name, value in error.get_headers() if name in keep}
+    return answer_error(error.code or 500, headers=headers)
+
+
+@site.app_errorhandler(payload.PayloadError)
+def answer_unsupported(error):
+    return answer_error(error.status_hint, str(error))
+
+
+@site.app_errorhandler(models.StoreError)
+def answer_store_error(error):
+    log.error("the lead was not stored and is answered 503: %s", error)
+    return answer_error(503, headers={"Retry-After": RETRY_AFTER})
+
+
+@site.app_errorhandler(Exception)
+def answer_fault(error):
+    # The error's own text may quote the lead, so only its type and the places are logged.
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    places = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames))
+    log.error("a request failed and is answered 500: %s at %s", type(error).__name__, places)
+    return answer_error(500, headers={"Retry-After": RETRY_AFTER})
+
+
+# --- The app ---
+
+
+def create_app(settings=None):
+    """Return the WSGI app for these settings, or for those of the environment."""
+    try:
+        settings = settings or Settings.load()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+    _set_up_logging()
+    models.connect(settings.database_url, settings.secret)
+    app = Flask(__name__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=settings.max_body, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected
+    app.extensions["datapost"] = Service(settings, RuleBook(settings.rules), Login(settings))
+    app.register_blueprint(site)
+    app.before_request(_start_clock)
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies)
+    _add_commands(app)
+    _check_start(app)
+    return app
+
+
+def _start_clock():
+    g.started = time.perf_counter()
+
+
+def _check_start(app):
+    """Say what is wrong; under `flask run`, a broken rule file stops the service (gunicorn.conf.py does)."""
+    settings, errors = app.extensions["datapost"].settings, app.extensions["datapost"].rulebook.errors
+    context = click.get_current_context(silent=True)
+    command = context.info_name if context else ""
+    if command == "run" and errors:
+        raise click.ClickException("\n".join(["the rules are broken:", *errors]))
+    if command in ("", "run"):
+        for error in errors:
+            log.error("%s", error)
+        if not settings.users and not settings.open:
+            log.warning("every post is answered 401: DATAPOST_USERS is not set (or set DATAPOST_OPEN=on)")
+
+
+def _add_commands(app):
+    from cli import commands
+
+    for command in commands:
+        app.cli.add_command(command)
+
+
+def _set_up_logging():
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+    # The development server logs each request with its query string, which may hold a lead.
+    logging.getLogger("werkzeug").addFilter(_hide_query)
+
+
+def _hide_query(entry):
+    entry.args = tuple(re.sub(r"\?\S*", "?…", str(part)) for part in entry.args or ())
+    return True
+
+
+def __getattr__(name):
+    # `app:app`, as servers and Flask look for it, made when it is asked for and not on import.
+    if name == "app":
+        globals()["app"] = create_app()
+        return globals()["app"]
+    raise AttributeError(name)

@@ -1,0 +1,80 @@
+"""Who may post: checks a name and a password against DATAPOST_USERS, and slows down guessing."""
+
+import hmac
+import math
+from datetime import UTC, datetime
+
+from werkzeug.exceptions import TooManyRequests
+from werkzeug.security import check_password_hash, generate_password_hash
+
+import models
+
+FAILURES_ALLOWED = 20
+
+
+class Login:
+    """The users, and the credentials that were right before.
+
+    A password hash costs 70 ms to check, so credentials that were right are remembered: in the
+    process, one keyed digest for each entry of DATAPOST_USERS, and in the store, so that all
+    processes know them while an address is blocked.
+    """
+
+    def __init__(self, settings):
+        self._users = {}
+        for user in settings.users:
+            self._users.setdefault(user.name, []).append(user)
+        self._remembered = {}
+        self._persistent = bool(settings.secret)
+        # Checked where no hash was, so that a name that does not exist takes as long as one that does.
+        self._dummy = generate_password_hash("") if settings.users else ""
+
+    def check(self, name, password, address):
+        """Return the User, or None. Raises TooManyRequests for guesses from a blocked address."""
+        digests = [
+            (user, models.keyed_hash("login", user.name, user.password, password))
+            for user in self._users.get(name, ())
+            if user.password
+        ]
+        for user, digest in digests:
+            if hmac.compare_digest(self._remembered.get(user, ""), digest) or self._is_known(digest):
+                self._remembered[user] = digest
+                return user
+        self._refuse_if_blocked(address)
+        for user, digest in digests:
+            if _matches(user, password):
+                self._remember(user, digest)
+                return user
+        if self._dummy and not any(user.hashed for user, _ in digests):
+            check_password_hash(self._dummy, password)
+        _ignore_store_errors(models.record_failed_login, address, datetime.now(UTC))
+        return None
+
+    def _is_known(self, digest):
+        return self._persistent and _ignore_store_errors(models.login_is_known, digest)
+
+    def _remember(self, user, digest):
+        self._remembered[user] = digest
+        if self._persistent:
+            _ignore_store_errors(models.remember_login, digest)
+
+    def _refuse_if_blocked(self, address):
+        now = datetime.now(UTC)
+        failures = _ignore_store_errors(models.failed_logins, address, now) or []
+        if len(failures) >= FAILURES_ALLOWED:
+            free_again = failures[-FAILURES_ALLOWED] + models.LOGIN_WINDOW
+            raise TooManyRequests(retry_after=max(1, math.ceil((free_again - now).total_seconds())))
+
+
+def _matches(user, password):
+    if user.hashed:
+        return check_password_hash(user.password, password)
+    return hmac.compare_digest(user.password.encode(), password.encode())
+
+
+def _ignore_store_errors(action, *arguments):
+    # A login must not fail for the store's sake: the lead itself will be answered 503.
+    try:
+        return action(*arguments)
+    except models.StoreError:
+        return None

@@ -1,0 +1,63 @@
+"""A decision to the answer that impact.com reads: XML or JSON, from the templates."""
+
+import json
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+TEMPLATES = Path(__file__).with_name("templates")
+MIMETYPES = {"xml": "application/xml", "json": "application/json"}
+
+log = logging.getLogger("datapost")
+
+
+class Answer(NamedTuple):
+    """The six values of a dataPostResponse. A rejection keeps all but `note` empty."""
+
+    valid: bool
+    uniqueid: str = ""
+    sale_amount: str = ""
+    customerid: str = ""
+    email: str = ""
+    note: str = ""
+
+
+def _tojson(value):
+    # Jinja2's own filter writes ' as \u0027 and é as \u00e9, for use within HTML. impact.com may
+    # read the JSON by a regular expression, which would take o\u0027brien for the address.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _environment(folder):
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=select_autoescape(["xml"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["tojson"] = _tojson
+    return environment
+
+
+_ours = _environment(TEMPLATES)
+
+
+def render(answer, answer_format, program=""):
+    """Return the document, as text, in `answer_format` (`xml` or `json`).
+
+    `templates/<program>/response.xml` takes the place of `templates/response.xml` if there is
+    one. One that cannot be rendered is logged, and ours is used: the lead is already stored.
+    """
+    name = f"response.{answer_format}"
+    values = answer._asdict()
+    if program:
+        try:
+            return _ours.select_template([f"{program}/{name}", name]).render(values)
+        except Exception as error:  # whatever a brand's template does; its text may quote the lead
+            kind = type(error).__name__
+            log.error("templates/%s/%s cannot be rendered and is passed over: %s", program, name, kind)
+    return _ours.get_template(name).render(values)

@@ -1,0 +1,180 @@
+"""The environment, read once: every setting is a row of SETTINGS, and README shows the same rows."""
+
+import ipaddress
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used. The text names it and says what to write."""
+
+
+def version():
+    """Return the version: the newest one in the changelog."""
+    text = Path(__file__).with_name("CHANGELOG.md").read_text(encoding="utf-8")
+    return re.search(r"^## (\d+\.\d+\.\d+)", text, re.MULTILINE)[1]
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may post: `password` is plain or a hash; `programs` None means all of them."""
+
+    name: str
+    password: str = field(repr=False)
+    programs: frozenset | None = None
+
+    @property
+    def hashed(self):
+        return bool(re.match(r"(scrypt|pbkdf2):[^$]+\$[^$]*\$", self.password))
+
+
+# --- Readers: (name, text) -> value, or SettingsError ---
+
+
+def _text(_, text):
+    return text
+
+
+def _switch(name, text):
+    if text.lower() in ("on", "true", "yes", "1"):
+        return True
+    if text.lower() in ("", "off", "false", "no", "0"):
+        return False
+    raise SettingsError(f"{name} is neither on nor off")
+
+
+def _whole_number(name, text):
+    if not re.fullmatch("[0-9]{1,12}", text):
+        raise SettingsError(f"{name} is not a whole number")
+    return int(text)
+
+
+def _users(name, text):
+    users = []
+    for number, entry in enumerate(text.split(), 1):
+        # An entry may be a password that lacks its name, so it is never shown.
+        who, colon, password = entry.partition(":")
+        login, slash, programs = who.partition("/")
+        if not colon or not login or (slash and not all(programs.split(","))):
+            raise SettingsError(f"{name}: entry {number} is not name:password or name/program,program:password")
+        users.append(User(login, password, frozenset(programs.split(",")) if slash else None))
+    return tuple(users)
+
+
+def _networks(name, text):
+    try:
+        return tuple(ipaddress.ip_network(part, strict=False) for part in re.split(r"[\s,]+", text) if part)
+    except ValueError:
+        raise SettingsError(f"{name} holds something that is no network: write 192.0.2.0/24 2001:db8::/32") from None
+
+
+def _database(name, text):
+    if not re.fullmatch(r"sqlite:///.+", text):
+        raise SettingsError(f"{name} is not the address of a database: write sqlite:///datapost.db")
+    return text
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable: `attribute` of Settings, read by `read(name, text)`."""
+
+    name: str
+    attribute: str
+    default: str
+    shown_default: str
+    read: callable
+    help: str
+
+
+SETTINGS = (
+    Setting(
+        "DATABASE_URL",
+        "database_url",
+        "sqlite:///datapost.db",
+        "`sqlite:///datapost.db`",
+        _database,
+        "where the leads are stored: a SQLite file, relative to the folder or with four slashes absolute",
+    ),
+    Setting(
+        "DATAPOST_USERS",
+        "users",
+        "",
+        "none",
+        _users,
+        "who may post: `name:password`, space separated; the password plain or a hash made by "
+        "`flask hash-password`; `name/program,program:password` limits a user to programs; one name twice, "
+        "with two passwords, allows rotation",
+    ),
+    Setting("DATAPOST_OPEN", "open", "", "off", _switch, "`on`: post without authentication"),
+    Setting(
+        "DATAPOST_SECRET",
+        "secret",
+        "",
+        "none",
+        _text,
+        "key of the hashes (`customerid`, duplicates); required under gunicorn; keep it: "
+        "with a new one every customer and every address is new",
+    ),
+    Setting("DATAPOST_RULES", "rules", "rules", "`rules`", _text, "folder of the rule files"),
+    Setting("DATAPOST_MAX_BODY", "max_body", "262144", "262144", _whole_number, "largest body, in bytes"),
+    Setting(
+        "DATAPOST_TRUSTED_PROXIES",
+        "trusted_proxies",
+        "0",
+        "0",
+        _whole_number,
+        "how many proxies set `X-Forwarded-For` (Heroku: 1)",
+    ),
+    Setting(
+        "DATAPOST_ALLOWED_IPS",
+        "allowed_ips",
+        "",
+        "all",
+        _networks,
+        "networks that may post, such as `192.0.2.0/24 2001:db8::/32`; others are answered 403",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, as values. Make one by hand in tests; `Settings.load()` reads the environment."""
+
+    database_url: str = "sqlite:///datapost.db"
+    users: tuple[User, ...] = ()
+    open: bool = False
+    secret: str = field(default="", repr=False)
+    rules: str = "rules"
+    max_body: int = 262144
+    trusted_proxies: int = 0
+    allowed_ips: tuple = ()
+
+    @classmethod
+    def load(cls, environ=os.environ):
+        """Read the environment. Raises SettingsError."""
+        values = {row.attribute: row.read(row.name, environ.get(row.name, row.default)) for row in SETTINGS}
+        return cls(**values)
+
+    def refusals(self, environ=os.environ):
+        """Return why this must not serve real traffic: a sentence for each setting to mend."""
+        found = []
+        if not self.users and not self.open:
+            found.append(
+                "DATAPOST_USERS is not set, so every lead would be refused. Set it to name:password "
+                "(or set DATAPOST_OPEN=on to take leads from anybody)."
+            )
+        if any(not user.password for user in self.users):
+            found.append("DATAPOST_USERS holds an empty password. Write name:password.")
+        if not self.secret:
+            found.append(
+                "DATAPOST_SECRET is not set. Set it to a long random text and keep it: "
+                "it is the key of customer ids and of the duplicate check."
+            )
+        if environ.get("DYNO") and self.database_url.startswith("sqlite:"):
+            found.append(
+                "DATABASE_URL names a SQLite file, but the disk of this platform does not last: "
+                "every lead would be lost at the next restart. Run Datapost where the disk is kept."
+            )
+        return found

@@ -1,0 +1,91 @@
+"""What the tests share: a service made of real parts, and a partner who posts to it."""
+
+import json
+
+import pytest
+from lxml import etree
+
+import models
+from app import create_app
+from settings import Settings, User
+
+RULES = """
+title: A test program
+customer: [email]
+fields:
+  email: {type: email, required: true, label: email address, aliases: [contact.email]}
+  first_name: {max_length: 80}
+  years: {type: integer}
+rules:
+  - id: adult
+    reject_if: years < 18
+    note: Applicants must be 18 or older
+  - id: duplicate
+    unique: [email]
+    within: 90 days
+    note: This email address was already submitted
+sale_amount: 10.00
+"""
+
+KEYS = ["valid", "uniqueid", "sale_amount", "customerid", "email", "note"]
+
+
+def read_answer(response):
+    """Return a dataPostResponse as a dict of texts, whatever its format, and hold it to its form."""
+    text = response.get_data(as_text=True)
+    if response.mimetype == "application/json":
+        answer = json.loads(text)["dataPostResponse"]
+        assert answer["valid"] in (True, "false")
+        answer["valid"] = str(answer["valid"]).lower()
+    else:
+        assert response.mimetype == "application/xml"
+        root = etree.fromstring(text.encode())
+        assert root.tag == "dataPostResponse"
+        answer = {element.tag: element.text or "" for element in root}
+    assert list(answer) == KEYS
+    if answer["valid"] == "false":
+        assert not any(answer[key] for key in KEYS[1:5])
+    return answer
+
+
+class Partner:
+    """Somebody who posts leads to a service, and reads its answers."""
+
+    def __init__(self, app, auth=("impact", "secret")):
+        self.app, self.http, self.auth = app, app.test_client(), auth
+
+    def post(self, body=b"", content_type="application/x-www-form-urlencoded", path="/leads", **options):
+        options.setdefault("auth", self.auth)
+        return self.http.post(path, data=body, content_type=content_type, **options)
+
+    def lead(self, path="/leads", headers=None, **fields):
+        """Post a lead as JSON and return the answer as a dict, with status and headers."""
+        response = self.post(json.dumps(fields), "application/json", path, headers=headers)
+        return read_answer(response) | {"status": response.status_code, "headers": response.headers}
+
+    def stored(self):
+        """Return the stored leads, oldest first."""
+        with models.store():
+            return list(models.leads())
+
+
+@pytest.fixture
+def make_app(tmp_path):
+    """Make a service from the texts of its rule files and its settings."""
+
+    def make(rules=RULES, **settings):
+        folder = tmp_path / "rules"
+        folder.mkdir(exist_ok=True)
+        for name, text in (rules if isinstance(rules, dict) else {"default": rules}).items():
+            (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+        settings.setdefault("users", (User("impact", "secret"),))
+        settings.setdefault("database_url", f"sqlite:///{tmp_path}/leads.db")
+        return create_app(Settings(secret="a key for tests", rules=str(folder), **settings))
+
+    yield make
+    models.disconnect()
+
+
+@pytest.fixture
+def partner(make_app):
+    return Partner(make_app())

@@ -1,0 +1,233 @@
+"""The field types and limits, each on both sides of its edge."""
+
+from datetime import date
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks import LIMITS, TYPES, Refused, Text, Unusable
+
+
+def check(type_name, text, **keys):
+    """Return the value of `text` under a type, and under the limits among `keys`."""
+    spec = SimpleNamespace(**({"country": None, "formats": None, "one_of": None} | keys))
+    parse = TYPES[type_name].make(spec)
+    value = parse(text)
+    for key in keys.keys() & LIMITS.keys():
+        value = LIMITS[key].check(LIMITS[key].compile(keys[key], parse), value)
+    return value
+
+
+def refused(type_name, text, **keys):
+    with pytest.raises(Refused) as caught:
+        check(type_name, text, **keys)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("ann@example.com", "ann@example.com"),
+        ("Ann@EXAMPLE.com", "Ann@example.com"),
+        ("ann+tag@mail.example.co.uk", "ann+tag@mail.example.co.uk"),
+        ("o'brien@example.com", "o'brien@example.com"),
+        ("ann@bücher.de", "ann@xn--bcher-kva.de"),
+    ],
+)
+def test_an_email_is_stored_with_its_domain_in_lower_case_ascii(text, value):
+    assert str(check("email", text)) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ann", "ann@", "@example.com", "ann@localhost", "a b@example.com", "ann@example..com", "Ann <ann@example.com>",
+     "ann@[127.0.0.1]", "a@b@example.com", "ann@example.com, bob@example.com"],
+)  # fmt: skip
+def test_what_is_no_email_is_invalid(text):
+    assert refused("email", text) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "value"),
+    [
+        ("(415) 555-2671", "US", "+14155552671"),
+        ("415.555.2671", "US", "+14155552671"),
+        ("+1 415 555 2671", "US", "+14155552671"),
+        ("+44 20 7946 0958", "US", "+442079460958"),
+        ("020 7946 0958", "GB", "+442079460958"),
+        ("+14155552671", None, "+14155552671"),
+    ],
+)
+def test_a_phone_is_stored_in_e164(text, country, value):
+    assert check("phone", text, country=country) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [("555-2671", "US"), ("(415) 555-2671", None), ("123", "US"), ("+1 999 999 9999", "US"), ("call me", "US")],
+)
+def test_what_is_no_phone_of_its_country_is_invalid(text, country):
+    assert refused("phone", text, country=country) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "value"),
+    [("90210", "US", "90210"), ("01234", "US", "01234"), ("90210-1234", "US", "90210-1234"),
+     ("sw1a 1aa", "GB", "SW1A 1AA"), ("k1a 0b1", "CA", "K1A 0B1"), ("10115", "DE", "10115")],
+)  # fmt: skip
+def test_a_postal_code_is_one_of_its_country(text, country, value):
+    assert check("postal_code", text, country=country) == value
+
+
+@pytest.mark.parametrize(("text", "country"), [("9021", "US"), ("902101", "US"), ("90210", "GB"), ("\u0661" * 5, "US")])
+def test_a_postal_code_of_another_form_is_invalid(text, country):
+    assert refused("postal_code", text, country=country) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("7", 7), ("-7", -7), ("+7", 7), ("007", 7), ("7.0", 7), ("9" * 18, 10**18 - 1)]
+)
+def test_an_integer_is_a_whole_number(text, value):
+    assert check("integer", text) == value
+
+
+@pytest.mark.parametrize("text", ["7.5", "seven", "1e3", "1,000", "\u0663", "9" * 19, "--7", "0x7", ""])
+def test_what_is_no_whole_number_is_invalid(text):
+    assert refused("integer", text) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3.5", "3.5"), ("-0.1", "-0.1"), ("1e3", "1000"), (".5", "0.5"), ("5.", "5")]
+)
+def test_a_number_is_exact(text, value):
+    assert check("number", text) == Decimal(value)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "1e999", "1,5", "abc", "1_000", "9" * 39])
+def test_what_is_no_number_is_invalid(text):
+    assert refused("number", text) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1234.5", "1234.50"), ("1234", "1234.00"), ("1,234", "1234.00"), ("1,234.50", "1234.50"),
+        ("1.234,50", "1234.50"), ("1234,50", "1234.50"), ("1.234.567", "1234567.00"), ("$1,234", "1234.00"),
+        ("-$5", "-5.00"), ("1 234,50 €", "1234.50"), ("USD 250000", "250000.00"), ("250000 USD", "250000.00"),
+        ("1'234.50", "1234.50"), ("0.1", "0.10"), ("10.0000", "10.0000"), (".99", "0.99"),
+    ],
+)  # fmt: skip
+def test_money_is_exact_with_separators_and_a_currency(text, value):
+    assert str(check("money", text)) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["1.234", "1,23,456", "12,34.5", "1.2.3", "$", "ten", "1-2", "1e5", "$$5", "5 5", "1,234,56"]
+)
+def test_money_that_could_mean_two_amounts_or_none_is_invalid(text):
+    assert refused("money", text) == "invalid"
+
+
+@given(st.decimals(min_value=0, max_value=10**9, places=2))
+def test_money_reads_every_amount_as_it_was_written(amount):
+    assert check("money", str(amount)) == check("money", f"{amount:,}") == check("money", f"${amount:,}") == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("YES", True), ("1", True), ("on", True), ("no", False), ("0", False)]
+)
+def test_a_boolean_is_true_or_false(text, value):
+    assert check("boolean", text) is value
+
+
+@pytest.mark.parametrize("text", ["maybe", "2", "ja", ""])
+def test_what_is_neither_true_nor_false_is_invalid(text):
+    assert refused("boolean", text) == "invalid"
+
+
+def test_consent_must_be_true():
+    assert check("consent", "yes") is True
+    assert refused("consent", "no") == refused("consent", "perhaps") == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "formats"),
+    [("2024-02-29", None), ("02/29/2024", ["MM/DD/YYYY"]), ("29.2.2024", ["D.M.YYYY"]),
+     ("29.02.2024", ["YYYY-MM-DD", "DD.MM.YYYY"]), ("20240229", ["YYYYMMDD"])],
+)  # fmt: skip
+def test_a_date_is_read_in_the_formats_that_the_file_names(text, formats):
+    assert check("date", text, formats=formats) == date(2024, 2, 29)
+
+
+@pytest.mark.parametrize(
+    ("text", "formats"),
+    [("2023-02-29", None), ("2024-13-01", None), ("02/29/2024", None), ("2024-2-29", None), ("24-02-29", None),
+     ("03/04/2024", ["MM/DD/YYYY", "DD/MM/YYYY"]), ("2/29/2024", ["MM/DD/YYYY"]), ("0000-01-01", None)],
+)  # fmt: skip
+def test_a_date_that_does_not_exist_or_could_be_two_is_invalid(text, formats):
+    assert refused("date", text, formats=formats) == "invalid"
+
+
+def test_a_date_that_two_formats_read_alike_is_no_guess():
+    assert check("date", "04/04/2024", formats=["MM/DD/YYYY", "DD/MM/YYYY"]) == date(2024, 4, 4)
+
+
+# --- Limits ---
+
+
+@pytest.mark.parametrize(
+    ("type_name", "keys", "good", "bad", "code"),
+    [
+        ("text", {"min_length": "3"}, "abc", "ab", "too_short"),
+        ("text", {"max_length": "3"}, "äöü", "abcd", "too_long"),
+        ("text", {"pattern": "[A-Z]{2}[0-9]+"}, "AB1", "AB1x", "pattern"),
+        ("integer", {"min": "18"}, "18", "17", "too_small"),
+        ("integer", {"max": "20"}, "20", "21", "too_large"),
+        ("number", {"min": "0.1"}, "0.1", "0.09", "too_small"),
+        ("money", {"min": "50000"}, "50,000", "49999.99", "too_small"),
+        ("money", {"max": "50000"}, "50000.00", "50000.01", "too_large"),
+        ("date", {"min": "2000-01-01"}, "2000-01-01", "1999-12-31", "too_small"),
+        ("date", {"max": "2000-01-01"}, "2000-01-01", "2000-01-02", "too_large"),
+        ("choice", {"one_of": ["CA", "NY"]}, "ca", "FL", "not_allowed"),
+        ("text", {"one_of": ["a", "b"]}, "B", "c", "not_allowed"),
+    ],
+)
+def test_a_limit_holds_up_to_its_edge_and_not_beyond(type_name, keys, good, bad, code):
+    check(type_name, good, **keys)
+    assert refused(type_name, bad, **keys) == code
+
+
+def test_a_choice_is_stored_in_the_spelling_of_the_file():
+    assert str(check("choice", "ca", one_of=["CA"])) == "CA"
+
+
+def test_no_pattern_can_hang():
+    assert refused("text", "a" * 100_000 + "!", pattern="(a+)+") == "pattern"
+
+
+@pytest.mark.parametrize(
+    ("type_name", "keys", "sentence"),
+    [
+        ("phone", {"country": "USA"}, "not a country"),
+        ("postal_code", {"country": "XX"}, "not a country"),
+        ("postal_code", {}, "needs its country"),
+        ("date", {"formats": ["DD/MM/YY"]}, "not a date format"),
+        ("date", {"formats": ["YYYY-MM"]}, "not a date format"),
+        ("text", {"pattern": "(a"}, "cannot be read"),
+        ("text", {"max_length": "long"}, "not a number of characters"),
+        ("integer", {"min": "low"}, "not a value that this field can have"),
+    ],
+)
+def test_a_key_that_cannot_be_used_says_why(type_name, keys, sentence):
+    with pytest.raises(Unusable, match=sentence):
+        check(type_name, "1", **keys)
+
+
+def test_texts_are_equal_without_regard_to_case():
+    assert (
+        Text("Ann") == "ANN" and Text("Ann") in ["ann"] and "AN" in Text("ann") and hash(Text("A")) == hash(Text("a"))
+    )
+    assert Text("Ann") != "Bob" and Text("1") != 1

@@ -1,0 +1,104 @@
+"""Conditions: what they say of a lead, and what they say to the person who wrote them."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from checks import Text
+from conditions import ConditionError, Unanswered, compile_condition, scope
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+KINDS = {"email": "text", "irpid": "text", "loan": "number", "born": "date", "consent": "boolean"}
+LEAD = {
+    "email": Text("Ann@example.com"),
+    "irpid": Text("1234"),
+    "loan": Decimal("250000.00"),
+    "born": date(2008, 3, 2),
+    "consent": True,
+}
+
+
+def holds(source, **lead):
+    return compile_condition(source, KINDS, NOW)(scope(lead, NOW))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "loan == 250000", "loan * 0.1 == 25000", "loan - 0.1 < 249999.95", "loan / 3 > 83333.3",
+        "age(born) < 18", "age(born) == 17", "days_since(born) == 6573",
+        "email == 'ANN@EXAMPLE.COM'", "domain(email) == 'Example.com'", "'ann' in email",
+        "irpid in ['1234', '9876']", "irpid not in ['1', '2']", "consent", "not (loan < 5 or irpid == '1')",
+        "email is present and born is present", "now().hour == 12", "today().year == 2026",
+        "loan > 300000 if irpid == '1' else true",
+    ],
+)  # fmt: skip
+def test_a_condition_is_true(source):
+    assert holds(source, **LEAD) is True
+
+
+@pytest.mark.parametrize("source", ["loan < 250000", "age(born) >= 18", "irpid == '123'", "email is missing"])
+def test_a_condition_is_false(source):
+    assert holds(source, **LEAD) is False
+
+
+def test_a_birthday_on_the_29th_of_february_is_over_on_the_1st_of_march():
+    assert holds("age(born) == 17", born=date(2008, 3, 2))
+    assert holds("age(born) == 18", born=date(2008, 2, 29))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "loan > 5",
+        "not loan",
+        "loan in [1, 2]",
+        "age(born) < 18",
+        "domain(email) == 'x'",
+        "loan + 1 > 2",
+        "irpid == '1'",
+    ],
+)
+def test_a_condition_that_needs_an_absent_field_has_no_answer(source):
+    with pytest.raises(Unanswered, match=r"^(loan|born|email|irpid) is absent$"):
+        holds(source)
+
+
+def test_present_and_missing_need_nothing():
+    assert holds("loan is missing") and not holds("loan is present")
+    assert not holds("loan is present and loan > 5")
+    assert holds("loan is missing or loan > 5")
+
+
+def test_a_division_by_zero_has_no_answer():
+    with pytest.raises(Unanswered, match="divides by zero"):
+        holds("5 / loan > 1", loan=Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("emial == 'a'", 'there is no field "emial". Did you mean "email"?'),
+        ("xyz == 'a'", "The fields are email, irpid, loan, born, consent"),
+        ("irpid == 1234", "irpid is a text and never equals the number 1234; write '1234' in quotes"),
+        ("irpid in ['1', 2]", "never equals the number 2"),
+        ("loan > '5'", "'>' cannot stand between a number and a text"),
+        ("born < '2000-01-01'", "'<' cannot stand between a date and a text"),
+        ("age(email) < 18", "age takes a date field"),
+        ("domain(loan) == 'x'", "domain takes an email field"),
+        ("loan = 5", "write == to compare"),
+        ("loan >", "cannot be read as a condition"),
+        ("loan > 5 AND consent", 'goes on after its end, at "AND"'),
+        ("", "cannot be read as a condition"),
+        ("email is presnt", "No test named 'presnt'"),
+        ("email.nothing", "cannot be computed"),
+        ("email.__class__", "cannot be computed"),
+        ("range(10)", "there is no field"),
+    ],
+)
+def test_a_condition_that_cannot_be_used_says_why(source, sentence):
+    with pytest.raises(ConditionError) as caught:
+        compile_condition(source, KINDS, NOW)
+    assert sentence in str(caught.value)
+    assert f'"{source}"' in str(caught.value)

@@ -1,0 +1,301 @@
+"""Bytes to fields: the same lead in every format, and nothing else gets through."""
+
+import json
+from urllib.parse import urlencode
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payload import MAX_FIELDS, MAX_LEVELS, PayloadError, UnsupportedPayload, canonical, decode, kind
+
+FORM, JSON, XML = "application/x-www-form-urlencoded", "application/json", "application/xml"
+
+
+def multipart(pairs, boundary="x1y2"):
+    parts = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in pairs
+    )
+    return f"{parts}--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+# --- One lead, four formats ---
+
+names = st.from_regex(r"[a-z][a-z0-9_]{0,8}(\.[a-z][a-z0-9_]{0,8})?", fullmatch=True)
+values = st.text(
+    st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\ufffe\uffff") | st.sampled_from("\t\n"),
+    max_size=20,
+)
+
+
+def nested(lead):
+    """Turn dotted names into nested dicts, as XML and JSON would send them."""
+    tree = {}
+    for name, texts in lead.items():
+        *parents, last = name.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = texts
+    return tree
+
+
+def to_xml(tree):
+    return "".join(
+        f"<{name}>{to_xml(value)}</{name}>"
+        if isinstance(value, dict)
+        else "".join(f"<{name}>{escape(text)}</{name}>" for text in value)
+        for name, value in tree.items()
+    )
+
+
+@given(st.dictionaries(names, st.lists(values, min_size=1, max_size=3), max_size=6))
+def test_a_lead_has_the_same_fields_in_every_format(lead):
+    spellings = {}
+    for name in lead:
+        spellings.setdefault(canonical(name), []).append(name)
+    parents = {name.partition(".")[0] for name in lead if "." in name}
+    lead = {n: v for n, v in lead.items() if len(spellings[canonical(n)]) == 1 and n not in parents}
+    pairs = [(name, text) for name, texts in lead.items() for text in texts]
+    tree = nested(lead)
+    bodies = {
+        "form": decode(urlencode(pairs).encode(), FORM),
+        "json": decode(json.dumps({"lead": tree}).encode(), JSON),
+        "xml": decode(f"<lead>{to_xml(tree)}</lead>".encode(), XML),
+        "query": decode(b"", "", urlencode(pairs).encode()),
+    }
+    if not any("--x1y2" in text for _, text in pairs):
+        bodies["multipart"] = decode(*multipart(pairs))
+    expected = {name: [text.strip() for text in texts] for name, texts in lead.items()}
+    for form, fields in bodies.items():
+        assert fields == expected, form
+
+
+@given(st.binary(max_size=200), st.sampled_from([FORM, JSON, XML, "", "multipart/form-data; boundary=x"]))
+def test_any_bytes_give_fields_or_a_payload_error(body, content_type):
+    try:
+        fields = decode(body, content_type)
+    except PayloadError as error:
+        assert str(error)
+    else:
+        assert all(isinstance(text, str) for texts in fields.values() for text in texts)
+
+
+# --- What becomes of names and values ---
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ('<lead id="7"/>', {"@id": ["7"]}),
+        ("<lead>hello</lead>", {"lead": ["hello"]}),
+        ("<lead>hi<email>a@b.c</email></lead>", {"email": ["a@b.c"], "lead": ["hi"]}),
+        ('<l><contact type="home">x<email>a</email></contact></l>', {
+            "contact.@type": ["home"], "contact.email": ["a"], "contact": ["x"]}),
+        ('<l xmlns="u" xmlns:p="v"><p:email p:x="1">a</p:email></l>', {"email.@x": ["1"], "email": ["a"]}),
+        ("<l><phone>1</phone><email>a</email><phone>2</phone></l>", {"phone": ["1", "2"], "email": ["a"]}),
+        ("<l><a><![CDATA[<b>&]]></a></l>", {"a": ["<b>&"]}),
+        ("  \n<?xml version='1.0'?><l><a> x </a><b/></l>", {"a": ["x"], "b": [""]}),
+        ("<lead/>", {}),
+    ],
+)  # fmt: skip
+def test_xml_drops_the_root_and_keeps_attributes_and_repeats(body, fields):
+    assert decode(body.encode(), XML) == fields
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ('{"lead": {"email": "a"}}', {"email": ["a"]}),
+        ('{"contact": {"email": "a"}, "n": 1}', {"contact.email": ["a"], "n": ["1"]}),
+        ('{"a": [1, [2, "3"]]}', {"a": ["1", "2", "3"]}),
+        ('{"a": [{"b": 1}, {"b": 2}], "c": 0}', {"a.b": ["1", "2"], "c": ["0"]}),
+        ('{"a": 10.50, "b": true, "c": false, "d": null}', {"a": ["10.50"], "b": ["true"], "c": ["false"], "d": [""]}),
+        ('{"a": 1, "a": 2}', {"a": ["1", "2"]}),
+        ('{"lead": {"@id": "7", "#text": "hi", "email": "a"}}', {"@id": ["7"], "lead": ["hi"], "email": ["a"]}),
+        ('{"contact": {"#text": "x", "email": "a"}, "n": 1}', {"contact": ["x"], "contact.email": ["a"], "n": ["1"]}),
+        ('{"a": "one\ntwo\r\nthree"}', {"a": ["one\ntwo\nthree"]}),
+        ("{}", {}),
+        ('{"lead": {}}', {}),
+        ("", {}),
+        (" \n", {}),
+    ],
+)
+def test_json_drops_a_single_wrapping_object_and_keeps_numbers_as_written(body, fields):
+    assert decode(body.encode(), JSON) == fields
+
+
+def test_names_match_without_regard_to_case_underscores_hyphens_and_spaces():
+    assert decode(b"E-Mail=1&e_mail=2&EMAIL=3&e mail=4", FORM) == {"E-Mail": ["1", "2", "3", "4"]}
+
+
+def test_the_query_adds_fields_and_the_body_wins():
+    assert decode(b"email=body", FORM, b"E-mail=query&click=1") == {"email": ["body"], "click": ["1"]}
+
+
+def test_values_are_trimmed_but_never_of_forbidden_characters():
+    assert decode(b"a=%20%C2%A0x%09&b=%00x%1F", FORM) == {"a": ["x"], "b": ["\x00x\x1f"]}
+
+
+def test_forbidden_characters_in_a_name_become_replacement_characters():
+    assert list(decode(b"a%00b=1", FORM)) == ["a\ufffdb"]
+
+
+# --- Which format a body is in ---
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected"),
+    [
+        (FORM, b"a=1", "form"),
+        (FORM, b"<a/>", "xml"),
+        (FORM, b' {"a":1}', "json"),
+        (JSON, b"<a/>", "xml"),
+        (JSON, b"a=1", "json"),
+        (XML, b'{"a":1}', "json"),
+        ("text/xml; charset=utf-8", b"<a/>", "xml"),
+        ("application/vnd.acme+xml", b"<a/>", "xml"),
+        ("Application/VND.acme+JSON", b"{}", "json"),
+        ("", b"<a/>", "xml"),
+        ("text/plain", b'{"a":1}', "json"),
+        ("application/octet-stream", b"a=1", "form"),
+        ("", b"\xff\xfe<\x00a\x00", "xml"),
+        ("multipart/form-data; boundary=x", b"<a/>", "multipart"),
+    ],
+)
+def test_the_first_character_decides_where_the_type_is_vague_or_contradicted(content_type, body, expected):
+    assert kind(content_type, body) == expected
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "text/html", "application/pdf", "text/csv", "x"])
+def test_other_types_are_unsupported(content_type):
+    with pytest.raises(UnsupportedPayload):
+        decode(b"a=1", content_type)
+
+
+# --- Character sets ---
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("<l><a>é</a></l>".encode(), XML),
+        ("\ufeff<l><a>é</a></l>".encode(), XML),
+        ("<?xml version='1.0' encoding='iso-8859-1'?><l><a>é</a></l>".encode("latin-1"), XML),
+        ("<?xml version='1.0' encoding='utf-8'?><l><a>é</a></l>".encode("latin-1"), XML + "; charset=latin-1"),
+        ("<?xml version='1.0' encoding='utf-16'?><l><a>é</a></l>".encode("utf-16"), XML),
+        ("<?xml version='1.0'?><l><a>é</a></l>".encode("utf-16-le"), XML),
+        ("<?xml version='1.0' encoding='windows-1252'?><l><a>é</a></l>".encode("cp1252"), "text/xml"),
+        ('{"a": "é"}'.encode("utf-16"), JSON),
+        ('{"a": "é"}'.encode("utf-8-sig"), JSON),
+        (b'{"a": "\\u00e9"}', JSON),
+        ("a=é".encode(), FORM),
+        (b"a=%C3%A9", FORM),
+        (b"a=%E9", FORM + "; charset=iso-8859-1"),
+        (b"a=\xe9", FORM + "; charset=windows-1252"),
+    ],
+)
+def test_charsets_are_honoured(body, content_type):
+    assert decode(body, content_type) == {"a": ["é"]}
+
+
+def test_a_part_of_a_multipart_body_may_have_a_charset_of_its_own():
+    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n'
+    body += b"Content-Type: text/plain; charset=latin-1\r\n\r\n\xe9\r\n--x--\r\n"
+    assert decode(body, "multipart/form-data; boundary=x") == {"a": ["é"]}
+
+
+# --- What is refused, and how ---
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "sentence"),
+    [
+        (b"[1,2]", JSON, "not one lead"),
+        (b'"abc"', JSON, "not one lead"),
+        (b"17", JSON, "not one lead"),
+        (b"null", JSON, "not one lead"),
+        (b'{"a":', JSON, "not well-formed in line 1"),
+        (b'{"a": NaN}', JSON, "NaN or Infinity"),
+        (b'{"a": -Infinity}', JSON, "NaN or Infinity"),
+        (b"[" * 100_000, JSON, "nested too deeply"),
+        (b'{"a":' * 100_000, JSON, "nested too deeply"),
+        (b"\xff", JSON, "not valid UTF-8 text"),
+        (b"<a><b></a>", XML, "mismatched tag in line 1"),
+        (b"<a>&undefined;</a>", XML, "not well-formed"),
+        (b"<a>\x00</a>", XML, "not well-formed"),
+        (b"<a/><b/>", XML, "not well-formed"),
+        (b"a=1", XML, "not well-formed"),
+        (b"<!DOCTYPE a><a/>", XML, "DOCTYPE"),
+        (b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', XML, "DOCTYPE"),
+        (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', XML, "DOCTYPE"),
+        (b"<a>" * 50_000, XML, "not well-formed"),
+        (b"<a>" * 50_000 + b"</a>" * 50_000, XML, "nested too deeply"),
+        (b"<?xml version='1.0' encoding='no-such'?><a/>", XML, "encoding that is not known"),
+        (b"<?xml version='1.0' encoding='utf-7'?><a/>", XML, "encoding that is not known"),
+        (b"a=1", FORM + "; charset=unicode_escape", "encoding that is not known"),
+        (b"a=%FF", FORM, "not valid UTF-8 text"),
+        (b"\xff", "", "not valid UTF-8 text"),
+        (b"--x\r\n", "multipart/form-data", "no boundary"),
+        (b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1", "multipart/form-data; boundary=x", "cut off"),
+        (b"--x\r\nno headers\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x", "not well-formed"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_a_400_that_says_why(body, content_type, sentence):
+    with pytest.raises(PayloadError, match=sentence) as caught:
+        decode(body, content_type)
+    assert caught.value.status_hint == 400
+
+
+def test_a_file_is_a_415():
+    body = b'--x\r\nContent-Disposition: form-data; name="a"; filename="a.txt"\r\n\r\n1\r\n--x--\r\n'
+    with pytest.raises(UnsupportedPayload, match="file") as caught:
+        decode(body, "multipart/form-data; boundary=x")
+    assert caught.value.status_hint == 415
+
+
+def test_a_refusal_never_quotes_the_body():
+    for body in (b'{"a": canary}', b"<canary>", b"<?xml version='1.0' encoding='canary'?><a/>", b"canary=%FF"):
+        with pytest.raises(PayloadError) as caught:
+            decode(body)
+        assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("levels", [MAX_LEVELS, MAX_LEVELS + 1])
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda n: "<a>" * n + "v" + "</a>" * n,
+        lambda n: '{"a":' * n + '"v"' + "}" * n,
+        lambda n: '{"b": 1, "a":' + '{"a":' * (n - 1) + '"v"' + "}" * n,
+    ],
+    ids=["xml", "json", "json without a wrapper"],
+)
+def test_32_levels_are_read_and_33_are_not(body, levels):
+    text = body(levels).encode()
+    if levels <= MAX_LEVELS:
+        assert decode(text)
+    else:
+        with pytest.raises(PayloadError, match="nested too deeply"):
+            decode(text)
+
+
+@pytest.mark.parametrize("count", [MAX_FIELDS, MAX_FIELDS + 1])
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda n: (b"<l>" + b"<a>1</a>" * n + b"</l>", XML),
+        lambda n: (json.dumps({"a": [1] * n}).encode(), JSON),
+        lambda n: (json.dumps({f"k{i}": 1 for i in range(n)}).encode(), JSON),
+        lambda n: (b"&".join([b"a=1"] * n), FORM),
+        lambda n: multipart([("a", "1")] * n),
+    ],
+    ids=["xml", "json values", "json names", "form", "multipart"],
+)
+def test_1000_fields_are_read_and_1001_are_not(body, count):
+    if count <= MAX_FIELDS:
+        assert sum(map(len, decode(*body(count)).values())) == count
+    else:
+        with pytest.raises(PayloadError, match="too many fields"):
+            decode(*body(count))

@@ -1,0 +1,198 @@
+"""Rule files: what a good one means, and every mistake of a bad one at once, by file and line."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from rulefile import RuleFileError
+from ruleset import RuleBook, compile_program, load
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+RULES_FOLDER = Path(__file__).parent.parent / "rules"
+
+
+def program(text):
+    return compile_program("solar", "rules/solar.yaml", text, "hash", NOW)
+
+
+def errors(text):
+    with pytest.raises(RuleFileError) as caught:
+        program(text)
+    return caught.value.errors
+
+
+def test_every_word_is_read_as_text():
+    made = program("fields: {country: {one_of: [NO, SE]}, zip: {default: 01234}, on: {}, flag: {default: yes}}")
+    assert made.spec.fields["country"].one_of == ["NO", "SE"]
+    assert made.spec.fields["zip"].default == "01234"
+    assert made.spec.fields["flag"].default == "yes"
+
+
+def test_a_field_with_nothing_behind_it_is_a_text():
+    assert program("fields:\n  irpid:\n").spec.fields["irpid"].type == "text"
+
+
+@pytest.mark.parametrize("text", ["sale_amount: 10", "sale_amount: {amount: 10.00}", "sale_amount: [{amount: 10.0}]"])
+def test_one_amount_alone_is_enough(text):
+    ((when, amount),) = program(f"fields: {{email: {{}}}}\n{text}").amounts
+    assert when is None and str(amount) == "10.00"
+
+
+MISTAKES = """\
+titel: Solar
+respond: yaml
+timezone: New York
+partner: irpd
+fields:
+  email: {type: emial, required: true}
+  first_name: {max_lenght: 80}
+  e-mail: {}
+  zip: {type: postal_code}
+  state: {type: choice}
+  age: {type: integer}
+  visits: {type: integer, min_length: 3, min: few}
+  born: {type: date, formats: [DD/MM/YY]}
+  zip: {type: postal_code, country: US}
+  Zip_Code: {aliases: [zip]}
+  code: {pattern: "(a"}
+rules:
+  - id: adult
+    reject_if: age(bron) < 18
+  - id: adult
+    reject_if: visits > 'many'
+  - id: twice
+    unique: [emial]
+    within: 3 months
+  - reject_if: visits > 3
+  - id: nothing
+    note: what now
+  - id: both
+    reject_if: visits > 3
+    require: visits > 3
+  - id: text-and-number
+    reject_if: first_name == 5
+sale_amount:
+  - {when: zap > 1, amount: 10}
+  - {amount: $5}
+examples:
+  - {name: x, lead: {email: a}, expect: valud}
+"""
+
+MESSAGES = [
+    '1: "titel" is not a known key. Did you mean "title"?',
+    '2: "yaml" is not one of xml, json',
+    '3: "New York" is not a time zone: write one such as America/New_York or UTC',
+    '4: partner: there is no field "irpd"',
+    '6: field "email": "emial" is not one of text, email, phone, postal_code, choice, integer, number, money, '
+    'boolean, consent, date. Did you mean "email"?',
+    '7: field "first_name": "max_lenght" is not a known key. Did you mean "max_length"?',
+    '8: field "e-mail": "e-mail" is not a field name: start with a letter, then letters, digits and _ '
+    "(put other spellings under aliases:)",
+    '9: field "zip": country: a postal_code needs its country: write country: US, for example',
+    '10: field "state": type: a choice needs its values: write one_of: [one, another]',
+    '11: field "age": "age" is a word of the condition language: give the field another name',
+    '12: field "visits": min: "few" is not a value that this field can have',
+    '12: field "visits": min_length: a field of type integer does not take this key; it takes max, min',
+    '13: field "born": formats: "DD/MM/YY" is not a date format: write YYYY, MM and DD, such as MM/DD/YYYY',
+    '14: "zip" is given twice; the first is in line 9. Keep one',
+    '15: field "Zip_Code": "zip" already means the field "zip"',
+    '16: field "code": pattern: the pattern cannot be read: missing ): (a',
+    '19: rule "adult": reject_if: "age(bron) < 18": there is no field "bron". Did you mean "born"?',
+    '20: rule "adult": another rule has this id; give each its own',
+    '21: rule "adult": reject_if: "visits > \'many\'" cannot be computed: '
+    "'>' cannot stand between a number and a text",
+    '23: rule "twice": unique: there is no field "emial". Did you mean "email"?',
+    '24: rule "twice": "3 months" is not a length of time: write it as "90 days" (minutes, hours, days or weeks)',
+    '25: rule number 4: "id:" is missing',
+    '26: rule "nothing": a rule needs one of reject_if, require, unique; it has none',
+    '28: rule "both": a rule needs one of reject_if, require, unique; it has reject_if and require',
+    '32: rule "text-and-number": reject_if: "first_name == 5": first_name is a text and never equals the number 5; '
+    "write '5' in quotes, or give the field type: number",
+    '34: sale_amount: when: "zap > 1": there is no field "zap". Did you mean "zip"?',
+    '35: "$5" is not an amount: write it as 10.00, at most 999999.99, without a currency',
+    '37: example "x": "valud" is no expectation: write valid, or the reason codes in brackets, '
+    "such as [email.required]",
+]
+
+
+def test_a_file_shows_all_its_mistakes_at_once_each_with_its_line():
+    assert errors(MISTAKES) == [f"rules/solar.yaml:{message}" for message in MESSAGES]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "1: this is no rule file: it needs at least fields:"),
+        ("- a", "1: this is no rule file"),
+        ("title: x", '1: "fields:" is missing'),
+        ("fields: {}", '1: "fields:" is empty'),
+        ("fields: x", '1: "fields:" needs names with values'),
+        ("title: x\nfields:\n\t- a", "3: this is not YAML: .*; indent with spaces, not with a tab"),
+        ("title: a: b", '1: this is not YAML: .*; put a text that holds ": " in quotes'),
+        ("fields: {a: {one_of: [a}}", "1: this is not YAML: .*quotes"),
+        ("title: a\nfields:{}\n", "3: this is not YAML: .*; leave a space after the colon"),
+        ("a: &x [*x]\nfields: {a: {}}", "1: this is nested too deeply for a rule file"),
+        ('title: "a\\x01"\nfields: {a: {}}', "1: .*control character"),
+        ("fields: {a: {required: maybe}}", '1: field "a": "maybe" is neither true nor false'),
+        ("fields: {a: x}", '1: field "a": "a:" needs keys with values, such as {type: text}'),
+        ("fields: {a: {}}\nrules: x", '2: "rules:" needs a list'),
+        ("fields: {a: {}}\nsale_amount: 1000000", "2: .*at most 999999.99"),
+        ("fields: {a: {}}\nsale_amount: 1.005", "2: .*is not an amount"),
+        (
+            "fields: {a: {default: x, max_length: 0}}",
+            "1: .*default: .*does not pass the field's own checks .a.too_long.",
+        ),
+        (
+            "fields: {a: {}}\nrules: [{id: r, within: 3 days, reject_if: a is present}]",
+            "2: .*within: belongs to unique:",
+        ),
+        ("fields: {a: {}}\ntest_flag: a", '2: test_flag: give the field "a" the type boolean'),
+    ],
+)
+def test_a_mistake_says_where_it_is_and_what_to_write(text, sentence):
+    assert any(re.match("rules/solar.yaml:" + sentence, error) for error in errors(text)), errors(text)
+
+
+def test_an_example_that_is_judged_otherwise_is_an_error():
+    text = "fields:\n  email: {type: email, required: true}\nexamples:\n"
+    text += "  - {name: nobody, lead: {}, expect: valid}\n  - {name: ann, lead: {email: a@example.com}, expect: [x]}\n"
+    assert errors(text) == [
+        'rules/solar.yaml:4: example "nobody": expected valid, but the rules say email.required',
+        'rules/solar.yaml:5: example "ann": expected x, but the rules say valid',
+    ]
+
+
+def test_a_file_that_is_not_utf8_says_so(tmp_path):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes(b"title: a\n# caf\xe9\n")
+    with pytest.raises(RuleFileError, match="latin.yaml:2: this is not UTF-8 text"):
+        load(path)
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(RuleFileError, match="cannot be read: No such file"):
+        load(tmp_path / "none.yaml")
+
+
+def test_a_folder_keeps_its_good_programs_beside_the_errors_of_the_others(tmp_path):
+    (tmp_path / "good.yaml").write_text("fields: {email: {}}")
+    (tmp_path / "bad.yaml").write_text("fields: {}")
+    (tmp_path / "named.yml").write_text("fields: {email: {}}")
+    (tmp_path / ".good.yaml.swp").write_text("x")
+    book = RuleBook(tmp_path)
+    assert list(book.programs) == ["good"]
+    assert len(book.errors) == 2 and "rename the file to named.yaml" in book.errors[1]
+
+
+def test_an_empty_folder_is_an_error(tmp_path):
+    assert "there is no rule file here" in RuleBook(tmp_path).errors[0]
+
+
+def test_the_example_program_loads_and_its_examples_pass():
+    made = load(RULES_FOLDER / "default.yaml")
+    email = made.spec.fields["email"]
+    assert email.required and email.label == "email address"
+    assert made.spec.rules[-1].unique == ["email"] and made.spec.rules[-1].within.days == 90
+    assert made.amounts and made.spec.examples
