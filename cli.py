@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from werkzeug.security import generate_password_hash
 
 import models
@@ -102,7 +102,7 @@ def show_lead(lead_id, body, output):
     if lead is None:
         raise click.ClickException("there is no lead with this id")
     if body:
-        click.get_binary_stream("stdout").write(bytes(lead.body))
+        click.echo(bytes(lead.body), nl=False)
     else:
         _show(lead.as_dict(), output)
 
@@ -159,7 +159,7 @@ def _cell(value):
 
 
 def _write_table(query):
-    width = shutil.get_terminal_size((120, 24)).columns
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     row = "{:26}  {:20}  {:12}  {:7}  {:>9}  {}"
     click.echo(row.format("ID", "RECEIVED", "PROGRAM", "VALID", "AMOUNT", "REASONS")[:width])
     for lead in query.iterator():
@@ -185,6 +185,7 @@ def hash_password():
 
 @click.command("example")
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="where the service is")
+@with_appcontext
 def example(url):
     """Print a curl line that posts a lead to this service, and what the service answers.
 
@@ -224,7 +225,7 @@ def _answer_to(program, lead):
     """Return the answer to `lead` from a store that is thrown away, and without a login."""
     settings = _service().settings
     _service().settings = replace(settings, open=True, allowed_ips=())
-    logging.disable()
+    logging.getLogger("datapost").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         models.connect(f"sqlite:///{folder}/example.db", settings.secret)
         answer = current_app.test_client().post(f"/leads/{program}", data=lead)

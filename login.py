@@ -3,6 +3,7 @@
 import hmac
 import math
 from datetime import UTC, datetime
+from functools import cache
 
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -26,8 +27,6 @@ class Login:
             self._users.setdefault(user.name, []).append(user)
         self._remembered = {}
         self._persistent = bool(settings.secret)
-        # Checked where no hash was, so that a name that does not exist takes as long as one that does.
-        self._dummy = generate_password_hash("") if settings.users else ""
 
     def check(self, name, password, address):
         """Return the User, or None. Raises TooManyRequests for guesses from a blocked address."""
@@ -45,8 +44,8 @@ class Login:
             if _matches(user, password):
                 self._remember(user, digest)
                 return user
-        if self._dummy and not any(user.hashed for user, _ in digests):
-            check_password_hash(self._dummy, password)
+        if not any(user.hashed for user, _ in digests):
+            check_password_hash(_dummy_hash(), password)
         _ignore_store_errors(models.record_failed_login, address, datetime.now(UTC))
         return None
 
@@ -70,6 +69,12 @@ def _matches(user, password):
     if user.hashed:
         return check_password_hash(user.password, password)
     return hmac.compare_digest(user.password.encode(), password.encode())
+
+
+@cache
+def _dummy_hash():
+    # Checked where no hash was, so that a name that does not exist takes as long as one that does.
+    return generate_password_hash("")
 
 
 def _ignore_store_errors(action, *arguments):

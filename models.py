@@ -151,6 +151,7 @@ class Submission:
 def connect(url, secret):
     """Use the database at `url` (`sqlite:///file`), made on first use; `secret` keys the hashes."""
     pragmas = {
+        "busy_timeout": int(LOCK_WAIT * 1000),
         "journal_mode": "wal",
         "synchronous": "full",  # in WAL, the mode in which a commit survives the loss of power
     }
@@ -162,7 +163,6 @@ def connect(url, secret):
         max_connections=None,
         pragmas=pragmas,
         lock_type="IMMEDIATE",
-        timeout=LOCK_WAIT,
         check_same_thread=False,
     )
     database.initialize(pool)
@@ -187,7 +187,17 @@ def store():
     except (peewee.IntegrityError, peewee.DataError, peewee.ProgrammingError):
         raise  # our mistake, not the store's
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
-        raise StoreError(f"{type(error).__name__}: {error}") from None
+        first = _first_failure(error)
+        raise StoreError(f"{type(first).__name__}: {first}") from None
+
+
+def _first_failure(error):
+    """Return the failure that came first: where SQLite rolls back by itself, the rollback fails too."""
+    first = cause = error
+    while cause := cause.__context__:
+        if isinstance(cause, peewee.DatabaseError):
+            first = cause
+    return first
 
 
 def keyed_hash(*parts):

@@ -1,0 +1,167 @@
+"""The documents are held to the code: tables, commands and every example."""
+
+import re
+import shlex
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from conftest import Partner
+
+from checks import TYPES
+from conditions import FUNCTIONS
+from rulefile import FieldSpec, RuleFile, RuleSpec
+from ruleset import RULES, compile_program
+from settings import SETTINGS, version
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RULES_README = (ROOT / "rules" / "README.md").read_text(encoding="utf-8")
+
+
+def rows(document, head):
+    """Return the first cells of the table that starts with `head`, without their ticks."""
+    lines = document[document.index(head) :].split("\n\n")[0].splitlines()[2:]
+    cells = [line.split("|")[1] for line in lines]
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell) or [cell.strip()]]
+
+
+def blocks(document, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+
+
+# --- README ---
+
+
+def test_the_readme_starts_with_the_two_commands():
+    head = README.split("##")[0]
+    assert head.index("make run") < head.index("make test")
+
+
+def test_the_settings_table_shows_every_setting_as_it_is():
+    for row in SETTINGS:
+        assert f"| `{row.name}` | {row.shown_default} | {row.help} |\n" in README
+    names = rows(README, "| name | default | what |")
+    assert names == [row.name for row in SETTINGS] + ["PORT", "WEB_CONCURRENCY"]
+
+
+def test_the_commands_table_names_every_command(make_app):
+    made = []
+    for name, command in make_app().cli.commands.items():
+        made += [f"flask {name} {sub}" for sub in getattr(command, "commands", {})] or [f"flask {name}"]
+    assert sorted(rows(README, "| command | what it does |")) == sorted(made)
+
+
+def same_ids(text):
+    """Replace what differs from run to run: ids and keyed hashes."""
+    return re.sub(r"\b[0-9a-f]{64}\b", "HASH", re.sub(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "ULID", text))
+
+
+def run_curl(partner, arguments):
+    """Do what curl would, as far as the README uses it."""
+    options = iter(arguments)
+    request = {"content_type": "application/x-www-form-urlencoded"}
+    for option in options:
+        if option == "-u":
+            request["auth"] = tuple(next(options).split(":"))
+        elif option == "-H":
+            name, value = next(options).split(": ")
+            assert name == "Content-Type"
+            request["content_type"] = value
+        elif option == "-d":
+            request["body"] = next(options)
+        else:
+            request["path"] = re.fullmatch(r"http://127\.0\.0\.1:8000(/.*)", option)[1]
+    return partner.post(**request).get_data(as_text=True)
+
+
+def test_every_example_of_the_readme_answers_as_it_says(make_app, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "rules", "rules")
+    partner = Partner(make_app({"default": (ROOT / "rules" / "default.yaml").read_text()}))
+    Path("broken.yaml").write_text("fields:\n  email: {type: email, requird: true}\n")
+    Path("lead.xml").write_text("<lead><email>ann@example.com</email><birth_date>2020-02-29</birth_date></lead>")
+    examples = blocks(README, "console")
+    assert len(examples) >= 6
+    for example in examples:
+        line, _, expected = example.partition("\n")
+        program, *arguments = shlex.split(line.removeprefix("$ "))
+        if program == "curl":
+            answer = run_curl(partner, arguments)
+        else:
+            answer = partner.app.test_cli_runner().invoke(args=arguments).output.replace(f"{tmp_path}/", "")
+        trimmed = "\n".join(text.rstrip() for text in same_ids(answer).splitlines())
+        assert trimmed == same_ids(expected).rstrip(), line
+
+
+@pytest.mark.parametrize("document", ["README.md", "rules/README.md"])
+def test_links_lead_somewhere(document):
+    path = ROOT / document
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_the_makefile_has_the_targets_that_the_documents_name():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"(?m)(?:^ *|`)make (\w+)", README + (ROOT / ".ci" / "run").read_text()):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+# --- rules/README.md ---
+
+
+@pytest.mark.parametrize("number", range(len(blocks(RULES_README, "yaml"))))
+def test_every_example_of_the_rules_readme_is_a_rule_file_that_loads(number):
+    text = blocks(RULES_README, "yaml")[number]
+    compile_program("readme", "rules/README.md", text, "", datetime.now(UTC))
+
+
+def test_the_types_of_the_rules_readme_are_those_that_there_are():
+    assert rows(RULES_README, "| type | what it takes |") == list(TYPES)
+
+
+def test_the_keys_of_the_rules_readme_are_those_that_there_are():
+    assert sorted(rows(RULES_README, "| key | what it does |")) == sorted(FieldSpec.model_fields)
+
+
+def test_the_words_of_the_rules_readme_are_those_that_there_are():
+    assert rows(RULES_README, "| word | the lead is invalid when |") == list(RULES)
+    for key in [*RuleSpec.model_fields, *RuleFile.model_fields]:
+        assert re.search(rf"\b{key}:?\b", RULES_README), key
+
+
+def test_the_functions_of_the_rules_readme_are_those_that_there_are():
+    cells = RULES_README[RULES_README.index("| in a condition | is |") :].split("\n\n")[0]
+    assert set(re.findall(r"(\w+)\(", cells)) == FUNCTIONS
+
+
+def test_every_reason_code_is_named_in_the_rules_readme():
+    from checks import LIMITS
+
+    for code in ["invalid", "required", *(limit.code for limit in LIMITS.values())]:
+        assert f"`<field>.{code}`" in RULES_README
+
+
+# --- The others ---
+
+
+def test_the_changelog_has_lines_for_the_newest_version():
+    newest = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
+    assert newest.startswith(version())
+    assert "\n- " in newest
+
+
+def test_requirements_are_pinned_to_exact_versions():
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        for line in (ROOT / name).read_text().splitlines():
+            assert not line or line.startswith(("#", "-r ")) or re.fullmatch(r"[\w.-]+==[\w.]+", line), line
+
+
+def test_the_procfile_starts_gunicorn_with_its_configuration():
+    assert (ROOT / "Procfile").read_text() == "web: gunicorn\n"
+    assert (ROOT / "gunicorn.conf.py").exists()
+
+
+def test_no_environment_file_is_committed():
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()

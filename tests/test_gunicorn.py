@@ -1,0 +1,205 @@
+"""The service as it is deployed: the real gunicorn, real processes, real connections."""
+
+import base64
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from conftest import RULES
+
+ROOT = Path(__file__).parent.parent
+LOGIN = {"Authorization": "Basic " + base64.b64encode(b"impact:secret").decode()}
+
+
+class Service:
+    """gunicorn with two worker processes on a port of its own, its leads in `folder`."""
+
+    def __init__(self, folder, rules=RULES, **environ):
+        (folder / "rules").mkdir(exist_ok=True)
+        (folder / "rules" / "default.yaml").write_text(rules)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.database = folder / "leads.db"
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "PORT": str(self.port),
+            "WEB_CONCURRENCY": "2",
+            "DATAPOST_USERS": "impact:secret",
+            "DATAPOST_SECRET": "a key for tests",
+            "DATAPOST_RULES": str(folder / "rules"),
+            "DATABASE_URL": f"sqlite:///{self.database}",
+        } | environ
+        self.process = None
+
+    def command(self, *arguments):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        line = [sys.executable, "-m", *arguments]
+        return subprocess.Popen(line, cwd=ROOT, env=self.environ, start_new_session=True, **pipes)
+
+    def start(self):
+        self.process = self.command("gunicorn")
+        for line in self.process.stderr:
+            if "Listening at" in line:
+                return self
+        raise AssertionError("gunicorn did not start")
+
+    def stop(self, how=signal.SIGTERM):
+        os.killpg(self.process.pid, how)
+        output = self.process.communicate()
+        self.process = None
+        return output
+
+    def post(self, body, headers=(), path="/leads"):
+        """Return status, headers and answer of one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        try:
+            connection.request("POST", path, body, {"Content-Type": "application/json"} | LOGIN | dict(headers))
+            response = connection.getresponse()
+            return response.status, response.headers, json.loads(response.read())["dataPostResponse"]
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def service(tmp_path):
+    service = Service(tmp_path)
+    yield service
+    if service.process:
+        service.stop(signal.SIGKILL)
+
+
+def at_once(count, action):
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(action, range(count)))
+
+
+def test_of_16_simultaneous_posts_of_one_lead_exactly_one_is_valid(service):
+    service.start()
+    answers = at_once(16, lambda _: service.post('{"email": "ann@example.com"}'))
+    assert [status for status, _, _ in answers] == [200] * 16
+    assert sum(answer["valid"] is True for _, _, answer in answers) == 1
+
+
+def test_of_16_requests_with_one_key_one_is_judged_and_15_get_its_answer(service):
+    service.start()
+    answers = at_once(16, lambda _: service.post('{"email": "ann@example.com"}', {"Idempotency-Key": "k"}))
+    assert {(status, answer["valid"]) for status, _, answer in answers} == {(200, True)}
+    assert len({answer["uniqueid"] for _, _, answer in answers}) == 1
+    assert sum(headers["Idempotent-Replayed"] == "true" for _, headers, _ in answers) == 15
+
+
+@pytest.mark.parametrize("round_number", range(3))
+def test_every_lead_that_was_answered_valid_is_there_after_a_kill(service, round_number):
+    """Four clients post while the whole process group is killed; then the service starts with no help."""
+    service.start()
+    answered = []
+
+    def client(number):
+        for turn in range(200):
+            try:
+                _, _, answer = service.post(json.dumps({"email": f"ann{number}.{turn}@example.com"}))
+            except (OSError, http.client.HTTPException):
+                return
+            assert answer["valid"] is True
+            answered.append(answer["uniqueid"])
+            if len(answered) == 20 + 30 * round_number:
+                os.killpg(service.process.pid, signal.SIGKILL)
+
+    at_once(4, client)
+    service.stop(signal.SIGKILL)
+    service.start()
+    assert service.post('{"email": "after@example.com"}')[2]["valid"] is True
+    stored = sqlite3.connect(service.database)
+    ids = [row[0] for row in stored.execute("select id from lead where valid")]
+    assert stored.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert set(answered) <= set(ids)
+    assert len(stored.execute("select distinct email from lead where valid").fetchall()) == len(ids)
+
+
+def test_a_chunked_body_is_read_and_limited(service):
+    service.environ["DATAPOST_MAX_BODY"] = "1000"
+    service.start()
+    assert service.post(iter([b'{"email": ', b'"ann@example.com"}']))[2]["valid"] is True
+    for size, expected in [(1000, 200), (1001, 413), (100_000, 413)]:
+        body = b'{"a": "' + b"x" * (size - 9) + b'"}'
+        assert service.post(iter([body[:20], body[20:]]))[0] == service.post(body)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 40\r\n\r\nemail=ann@example.com",
+        b"Transfer-Encoding: chunked\r\n\r\n15\r\nemail=ann@example.com\r\n",
+    ],
+    ids=["a length", "chunks"],
+)
+def test_half_a_body_is_never_judged(service, rest):
+    service.start()
+    with socket.create_connection(("127.0.0.1", service.port)) as connection:
+        head = f"POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: {LOGIN['Authorization']}\r\n".encode()
+        connection.sendall(head + b"Content-Type: application/x-www-form-urlencoded\r\n" + rest)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.makefile("rb").read()
+    assert b"true" not in answer
+    assert service.post('{"email": "ann@example.com"}')[2]["valid"] is True
+
+
+def test_a_graceful_stop_leaves_nothing_behind(service):
+    service.start()
+    assert service.post('{"email": "ann@example.com"}')[0] == 200
+    _, log = service.stop()
+    assert "Traceback" not in log
+    assert "ann@" not in log
+    assert re.search(r"lead \w{26} program=default user=impact valid=true", log)
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"DATAPOST_USERS": ""}, "DATAPOST_USERS is not set"),
+        ({"DATAPOST_USERS": "impact:"}, "DATAPOST_USERS holds an empty password"),
+        ({"DATAPOST_USERS": "impact"}, "DATAPOST_USERS: entry 1 is not name:password"),
+        ({"DATAPOST_SECRET": ""}, "DATAPOST_SECRET is not set"),
+        ({"DYNO": "web.1"}, "DATABASE_URL names a SQLite file"),
+        ({"DATAPOST_OPEN": "perhaps"}, "DATAPOST_OPEN is neither on nor off"),
+        ({"DATAPOST_RULES": "/nowhere"}, "/nowhere: there is no rule file here"),
+    ],
+)
+def test_gunicorn_refuses_to_start_and_says_what_to_set(service, environ, sentence):
+    service.environ |= environ
+    process = service.command("gunicorn")
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert sentence in log
+    assert "Traceback" not in log
+
+
+def test_gunicorn_refuses_to_start_with_a_broken_rule_file(tmp_path):
+    process = Service(tmp_path, rules="fields: {email: {type: emial}}").command("gunicorn")
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert 'default.yaml:1: field "email": "emial" is not one of' in log
+
+
+def test_open_needs_no_users(service):
+    service.environ |= {"DATAPOST_USERS": "", "DATAPOST_OPEN": "on"}
+    service.start()
+    assert service.post('{"email": "ann@example.com"}', {"Authorization": ""})[0] == 200
+
+
+def test_the_development_server_refuses_to_start_with_a_broken_rule_file(tmp_path):
+    process = Service(tmp_path, rules="fields: {email: {type: emial}}").command("flask", "run")
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert "Error: the rules are broken:\n" in log
+    assert "Traceback" not in log

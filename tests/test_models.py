@@ -1,0 +1,161 @@
+"""The ledger: one transaction, claims that two at once never both win, and nothing half stored."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import models
+from judgement import Claim, Reason, Verdict
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
+DUPLICATE = Reason("duplicate", "Already submitted")
+
+
+@pytest.fixture
+def path(tmp_path):
+    models.connect(f"sqlite:///{tmp_path}/leads.db", "a key for tests")
+    yield tmp_path / "leads.db"
+    models.disconnect()
+
+
+def submit(*keys, at=NOW, within=timedelta(days=90), test=False, **submission):
+    """Store a lead that claims `keys`, and return it."""
+    verdict = Verdict("default", "h" * 64, test=test)
+    verdict.claims = [Claim("duplicate", (key,), within, DUPLICATE) for key in keys]
+    given = {"program": "default", "user": "impact", "body": b"", "content_type": "", "query": b""} | submission
+    return models.record(models.Submission(received_at=at, **given), verdict)
+
+
+def test_a_lead_is_stored_in_wal_with_full_synchronisation(path):
+    with models.store():
+        assert models.database.pragma("journal_mode") == "wal"
+        assert models.database.pragma("synchronous") == 2
+    submit()
+    assert sqlite3.connect(path).execute("select count(*) from lead").fetchone() == (1,)
+
+
+def test_a_lead_comes_back_as_it_was_stored(path):
+    stored = submit(body=b"\x00\xff", user="impäct")
+    with models.store():
+        lead = models.Lead.get_by_id(stored.id)
+    assert lead.received_at == NOW
+    assert (bytes(lead.body), lead.user, lead.amount) == (b"\x00\xff", "impäct", "")
+
+
+def test_ids_sort_by_time(path):
+    ids = [submit(at=NOW + timedelta(milliseconds=n)).id for n in range(20)]
+    assert ids == sorted(ids)
+
+
+def test_only_the_first_gets_a_place(path):
+    assert submit("ann").valid
+    second = submit("ann")
+    assert not second.valid
+    assert second.reasons == ["duplicate"]
+    assert {"check": "duplicate", "result": "refused: duplicate"} in second.trace
+
+
+def test_a_place_is_free_again_when_its_time_has_run_out_and_not_before(path):
+    assert submit("ann").valid
+    assert not submit("ann", at=NOW + timedelta(days=90) - timedelta(milliseconds=1)).valid
+    assert submit("ann", at=NOW + timedelta(days=90)).valid
+    assert not submit("ann", at=NOW + timedelta(days=91)).valid
+
+
+def test_without_a_time_a_place_is_taken_for_ever(path):
+    assert submit("ann", within=None).valid
+    assert not submit("ann", within=None, at=NOW + timedelta(days=10_000)).valid
+
+
+def test_a_lead_takes_all_its_places_or_none(path):
+    assert submit("ann").valid
+    assert not submit("phone", "ann").valid
+    assert submit("phone").valid
+
+
+def test_a_lead_may_claim_one_place_by_two_rules(path):
+    assert submit("ann", "ann").valid
+
+
+def test_a_test_lead_asks_for_places_and_takes_none(path):
+    assert submit("ann", test=True).valid
+    assert submit("ann").valid
+    assert not submit("ann", test=True).valid
+
+
+def test_claims_hold_no_personal_data(path):
+    submit("canary@example.com")
+    files = b"".join(file.read_bytes() for file in path.parent.glob("leads.db*"))
+    assert b"canary" not in files
+
+
+def test_two_at_once_never_both_win(path):
+    with ThreadPoolExecutor(8) as threads:
+        leads = list(threads.map(lambda _: submit("ann"), range(24)))
+    assert sum(lead.valid for lead in leads) == 1
+    assert len({lead.id for lead in leads}) == 24
+
+
+def test_of_requests_with_one_key_at_once_one_is_judged_and_the_others_get_its_answer(path):
+    with ThreadPoolExecutor(8) as threads:
+        leads = list(threads.map(lambda _: submit("ann", idempotency_key="k", content="same"), range(16)))
+    assert {lead.id for lead in leads if lead.valid} == {leads[0].id}
+    assert sum(lead.replayed for lead in leads) == 15
+
+
+def test_a_retry_key_is_forgotten_after_24_hours(path):
+    first = submit(idempotency_key="k")
+    assert submit(idempotency_key="k", at=NOW + timedelta(hours=23, minutes=59)).replayed
+    assert submit(idempotency_key="k", at=NOW + timedelta(hours=24)).id != first.id
+
+
+# --- When the store fails ---
+
+
+def failing(**options):
+    with pytest.raises(models.StoreError) as caught:
+        submit("ann", **options)
+    return str(caught.value)
+
+
+def count(path):
+    return sqlite3.connect(path).execute("select (select count(*) from lead), (select count(*) from claim)").fetchone()
+
+
+def test_a_full_disk_stores_nothing_and_is_over_when_there_is_room(path):
+    submit("bob")
+    with models.store():
+        pages = models.database.execute_sql("pragma page_count").fetchone()[0]
+        models.database.execute_sql(f"pragma max_page_count = {pages}")
+    assert "full" in failing(body=b"x" * 100_000)
+    assert count(path) == (1, 1)
+    with models.store():
+        models.database.execute_sql("pragma max_page_count = 1000000")
+    assert submit("ann").valid
+
+
+def test_a_locked_database_stores_nothing_and_is_over_when_the_lock_is(path, monkeypatch):
+    submit("bob")
+    monkeypatch.setattr(models, "LOCK_WAIT", 0.05)
+    models.connect(f"sqlite:///{path}", "a key for tests")
+    locker = sqlite3.connect(path, isolation_level=None)
+    locker.execute("begin immediate")
+    assert "locked" in failing()
+    locker.execute("rollback")
+    assert submit("ann").valid
+    assert count(path) == (2, 2)
+
+
+def test_a_file_that_is_no_database_or_cannot_be_made_is_a_store_error(path):
+    path.write_bytes(b"this is no database" * 100)
+    assert "not a database" in failing()
+    models.connect("sqlite:////no/such/folder/leads.db", "")
+    assert "unable to open" in failing()
+
+
+def test_a_mistake_of_ours_is_no_store_error(path):
+    with pytest.raises(models.peewee.IntegrityError):
+        submit(user=None)
+    assert count(path) == (0, 0)

@@ -1,0 +1,89 @@
+"""The environment: what each variable means, and what is refused."""
+
+import pytest
+
+from settings import Settings, SettingsError, User, version
+
+
+def load(**environ):
+    return Settings.load(environ)
+
+
+def test_an_empty_environment_has_the_defaults():
+    assert load() == Settings()
+
+
+def test_users_are_name_and_password_split_at_the_first_colon():
+    assert load(DATAPOST_USERS="impact:a:b  other:c").users == (User("impact", "a:b"), User("other", "c"))
+
+
+def test_a_user_may_be_limited_to_programs():
+    (user,) = load(DATAPOST_USERS="impact/solar,loans:p/w").users
+    assert user == User("impact", "p/w", frozenset({"solar", "loans"}))
+
+
+def test_one_name_twice_allows_rotation():
+    assert [user.password for user in load(DATAPOST_USERS="impact:old impact:new").users] == ["old", "new"]
+
+
+@pytest.mark.parametrize("text", ["canary", ":canary", "/a:canary", "a/:canary", "a/b,:canary"])
+def test_an_entry_that_is_no_user_is_named_by_its_number_and_never_shown(text):
+    with pytest.raises(SettingsError, match="DATAPOST_USERS: entry 2 is not name:password") as caught:
+        load(DATAPOST_USERS=f"a:b {text}")
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "value"), [("on", True), ("1", True), ("off", False), ("", False)])
+def test_a_switch_is_on_or_off(text, value):
+    assert load(DATAPOST_OPEN=text).open is value
+
+
+def test_networks_are_ipv4_and_ipv6():
+    networks = load(DATAPOST_ALLOWED_IPS="192.0.2.0/24, 2001:db8::/32 198.51.100.7").allowed_ips
+    assert [str(network) for network in networks] == ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("DATAPOST_OPEN", "perhaps"),
+        ("DATAPOST_MAX_BODY", "256k"),
+        ("DATAPOST_TRUSTED_PROXIES", "-1"),
+        ("DATAPOST_ALLOWED_IPS", "192.0.2.0/33"),
+        ("DATABASE_URL", "oracle://db"),
+        ("DATABASE_URL", "sqlite:///"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(name, text):
+    with pytest.raises(SettingsError, match=name):
+        load(**{name: text})
+
+
+SOUND = {"users": (User("a", "b"),), "secret": "s"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "environ", "sentence"),
+    [
+        ({"users": ()}, {}, "DATAPOST_USERS is not set"),
+        ({"users": (User("a", ""),)}, {}, "empty password"),
+        ({"secret": ""}, {}, "DATAPOST_SECRET is not set"),
+        ({}, {"DYNO": "web.1"}, "DATABASE_URL names a SQLite file"),
+    ],
+)
+def test_what_must_not_serve_says_what_to_set(changes, environ, sentence):
+    (found,) = Settings(**SOUND | changes).refusals(environ)
+    assert sentence in found
+
+
+def test_sound_settings_may_serve():
+    assert Settings(**SOUND).refusals({}) == []
+    assert Settings(**SOUND | {"users": (), "open": True}).refusals({}) == []
+
+
+def test_a_password_never_shows_in_the_settings_text():
+    assert "canary" not in repr(Settings(users=(User("a", "canary"),), secret="canary"))
+
+
+def test_the_version_is_the_newest_of_the_changelog():
+    assert version().count(".") == 2
