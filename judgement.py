@@ -6,17 +6,18 @@ What only the store can decide (is this address new?) is not decided here: it is
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from checks import Refused
 from conditions import Unanswered, scope
 from payload import FORBIDDEN, canonical, clean
-from rulefile import RuleFile
+from schema import FieldSpec, RuleFile
+from values import Refused, folded, stored
 
 NOTE_LENGTH = 500
 VALID_NOTE = "Lead submitted successfully"
+OBSERVED = "observed: it would be refused"
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,20 @@ RETRY_MISMATCH = Reason("retry.mismatch", "This request repeats the key of an ea
 
 @dataclass(frozen=True)
 class Claim:
-    """A place that only one valid lead may hold: the store gives it to the first who asks.
+    """A place that a valid lead needs and the store gives out.
 
-    `key` names the place; `within` is how long it stays taken (None: for ever); `reason` is why
-    a lead that does not get it is refused.
+    Without a `limit`, only one lead may hold the place `key`, for the time `within` (None: for
+    ever). With a `limit`, the leads at `key` may use up that many units together. `reason` is why
+    a lead that does not get the place is refused; one that is only observed is not refused.
     """
 
     rule: str
     key: tuple
-    within: timedelta | None
     reason: Reason
+    within: timedelta | None = None
+    limit: int | None = None
+    units: int = 1
+    observed: bool = False
 
 
 @dataclass
@@ -66,10 +71,16 @@ class Verdict:
     email: str = ""
     partner: str = ""
     test: bool = False
+    now: datetime | None = None
 
     @property
     def valid(self):
         return not self.reasons
+
+    @property
+    def codes(self):
+        """The reason codes, each once: two values of one rule may have been taken."""
+        return list(dict.fromkeys(reason.code for reason in self.reasons))
 
     @property
     def note(self):
@@ -89,6 +100,16 @@ class Verdict:
         self.reasons, self.claims = [], []
         self.refuse(RETRY_MISMATCH, "retry")
 
+    def settle(self, refused):
+        """Take the store's answer to the claims: the positions of those that were refused."""
+        for position, claim in enumerate(self.claims):
+            if position not in refused:
+                self.say(claim.rule, "passed")
+            elif claim.observed:
+                self.say(claim.rule, OBSERVED)
+            else:
+                self.refuse(claim.reason, claim.rule)
+
     def say(self, check, result):
         self.trace.append({"check": check, "result": result})
 
@@ -99,13 +120,11 @@ class FieldRule:
 
     name: str
     label: str
-    kind: str
-    required: bool
-    default: str | None
+    spec: FieldSpec
     parse: Callable
     limits: list
     sentences: dict
-    note: str | None
+    required: Callable | bool
 
     def value(self, text):
         if FORBIDDEN.search(text):
@@ -116,21 +135,26 @@ class FieldRule:
         return value
 
     def reason(self, code):
-        return Reason(f"{self.name}.{code}", self.note or self.sentences[code])
+        return Reason(f"{self.name}.{code}", self.spec.note or self.sentences[code])
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of a program, compiled: `check` refuses, or hands over a claim."""
+    """A rule of a program, compiled: `check(scope, verdict)` refuses, or hands over a claim."""
 
     id: str
+    mode: str
     when: Callable | None
     check: Callable
 
 
 @dataclass(frozen=True)
 class Program:
-    """A rule file, ready to judge leads. `hash` is the SHA-256 of the file's text."""
+    """A rule file, ready to judge leads.
+
+    `hash` is the SHA-256 of the file's text, `names` the field that each spelling means, and
+    `lists` the paths of the lists that the rules name.
+    """
 
     name: str
     path: str
@@ -141,6 +165,18 @@ class Program:
     names: dict[str, str]
     rules: list[Rule]
     amounts: list[tuple]
+    lists: set[str]
+    warnings: list[str]
+
+    @property
+    def forgets(self):
+        """Whether it has fields that are checked and then forgotten."""
+        return any(not rule.spec.store for rule in self.fields.values())
+
+    def without_forgotten(self, submitted):
+        """Return the submitted fields less those that are not to be stored."""
+        forgotten = {name for name, rule in self.fields.items() if not rule.spec.store}
+        return {name: texts for name, texts in submitted.items() if self.names.get(canonical(name)) not in forgotten}
 
 
 def unreadable(program, sentence):
@@ -152,14 +188,16 @@ def unreadable(program, sentence):
 
 def judge(program, submitted, now):
     """Judge a lead: `submitted` is `{name: [value, …]}`, `now` an aware datetime."""
-    verdict = Verdict(program.name, program.hash)
     now = now.astimezone(program.spec.timezone)
+    verdict = Verdict(program.name, program.hash, now=now)
     _check_fields(program, submitted, verdict)
+    lead_scope = scope(verdict.values, now)
+    _check_required(program, lead_scope, verdict)
     if verdict.valid:
-        lead_scope = scope(verdict.values, now)
+        amount = verdict.sale_amount = _sale_amount(program, lead_scope, verdict)
         for rule in program.rules:
             _judge_rule(rule, lead_scope, verdict)
-        verdict.sale_amount = _sale_amount(program, lead_scope, verdict) if verdict.valid else None
+        verdict.sale_amount = amount if verdict.valid else None
     if not verdict.valid:
         verdict.claims = []
     _identify(program, verdict)
@@ -176,26 +214,28 @@ def _check_fields(program, submitted, verdict):
             verdict.fields[name] = texts[0] if len(texts) == 1 else texts
     others, verdict.fields = verdict.fields, {}
     for name, rule in program.fields.items():
-        _check_field(rule, _in_order(program, name, given.get(name, [])), verdict)
+        _check_field(rule, _in_order(name, rule, given.get(name, [])), verdict)
+        if not rule.spec.store:
+            verdict.fields.pop(name, None)
     verdict.fields.update(others)
 
 
-def _in_order(program, name, given):
+def _in_order(name, rule, given):
     """Return the texts that are not empty, those under the field's own name before its aliases'."""
     if len(given) > 1:
-        spellings = [canonical(name), *map(canonical, program.spec.fields[name].aliases)]
+        spellings = [canonical(name), *map(canonical, rule.spec.aliases)]
         given.sort(key=lambda pair: spellings.index(pair[0]))
     return [text for _, text in given if text]
 
 
 def _check_field(rule, texts, verdict):
-    if not texts and rule.default is not None:
-        texts = [rule.default]
+    if not texts and rule.spec.default is not None:
+        texts = [rule.spec.default]
         verdict.say(rule.name, "absent: the default is taken")
     if not texts:
-        if rule.required:
+        if rule.required is True:
             verdict.refuse(rule.reason("required"), rule.name)
-        else:
+        elif not rule.required:
             verdict.say(rule.name, "absent")
         return
     if len(texts) > 1:
@@ -206,29 +246,50 @@ def _check_field(rule, texts, verdict):
         verdict.values[rule.name] = value = rule.value(texts[0])
     except Refused as error:
         verdict.fields[rule.name] = clean(texts[0])
-        verdict.refuse(rule.reason(error.code), rule.name)
+        if rule.spec.on_invalid == "warn":
+            verdict.say(rule.name, f"warned: {rule.name}.{error.code}")
+        else:
+            verdict.refuse(rule.reason(error.code), rule.name)
     else:
-        verdict.fields[rule.name] = _stored(value)
+        verdict.fields[rule.name] = stored(value)
         verdict.say(rule.name, "passed")
 
 
-def _stored(value):
-    """Return a value as JSON holds it: amounts as exact texts, dates in ISO 8601."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value) if isinstance(value, str) else value
+def _check_required(program, lead_scope, verdict):
+    """Refuse the lead for fields that a condition requires and that it does not have."""
+    for name, rule in program.fields.items():
+        if callable(rule.required) and name not in verdict.values and not verdict.fields.get(name):
+            try:
+                if rule.required(lead_scope):
+                    verdict.refuse(rule.reason("required"), name)
+                else:
+                    verdict.say(name, "absent, and not required")
+            except Unanswered as why:
+                verdict.say(name, f"absent, and not required: {why}")
 
 
 def _judge_rule(rule, lead_scope, verdict):
+    if rule.mode == "off":
+        verdict.say(rule.id, "off")
+        return
     try:
         if rule.when and not rule.when(lead_scope):
             verdict.say(rule.id, "does not apply")
+        elif rule.mode == "observe":
+            _observe(rule, lead_scope, verdict)
         else:
             rule.check(lead_scope, verdict)
     except Unanswered as why:
         verdict.say(rule.id, f"skipped: {why}")
+
+
+def _observe(rule, lead_scope, verdict):
+    """Judge a rule that refuses nobody, and say in the trace what it would have done."""
+    would = Verdict(verdict.program, verdict.rules, values=verdict.values, now=verdict.now)
+    would.sale_amount = verdict.sale_amount
+    rule.check(lead_scope, would)
+    verdict.claims += [replace(claim, observed=True) for claim in would.claims]
+    verdict.trace += [{"check": rule.id, "result": OBSERVED}] if would.reasons else would.trace
 
 
 def _sale_amount(program, lead_scope, verdict):
@@ -244,8 +305,9 @@ def _sale_amount(program, lead_scope, verdict):
 
 def _identify(program, verdict):
     """Fill in who the lead is, for the answer and for the ledger."""
-    spec, fields = program.spec, verdict.fields
-    named = {name: str(fields[name]) for name in program.fields if fields.get(name) not in (None, "")}
+    spec = program.spec
+    named = {name: str(verdict.fields[name]) for name in program.fields if name in verdict.fields}
+    named |= {name: str(stored(value)) for name, value in verdict.values.items()}
     verdict.partner = named.get(spec.partner, "")
     verdict.test = verdict.values.get(spec.test_flag) is True
     if any(name in verdict.values for name in spec.customer):
@@ -257,8 +319,35 @@ def _identify(program, verdict):
         verdict.email = str(verdict.values["email" if "email" in emails else emails[0]])
 
 
-def folded(value):
-    return "" if value is None else str(_stored(value)).casefold()
+class Claims:
+    """Claims settled in memory, as the store settles them: for examples and backtests."""
+
+    def __init__(self):
+        self._taken, self._totals = {}, {}
+
+    def settle(self, verdict):
+        """Give the verdict its places, all of them or none; a test lead asks and takes none."""
+        if not verdict.valid:
+            return
+        claims, now = verdict.claims, verdict.now
+        refused = {position for position, claim in enumerate(claims) if not self._free(claim, now)}
+        if not verdict.test and not any(not claims[position].observed for position in refused):
+            for position, claim in enumerate(claims):
+                if position not in refused:
+                    self._take(claim, now)
+        verdict.settle(refused)
+
+    def _free(self, claim, now):
+        if claim.limit is not None:
+            return self._totals.get(claim.key, 0) + claim.units <= claim.limit
+        taken = self._taken.get(claim.key)
+        return taken is None or (claim.within is not None and taken <= now - claim.within)
+
+    def _take(self, claim, now):
+        if claim.limit is not None:
+            self._totals[claim.key] = self._totals.get(claim.key, 0) + claim.units
+        else:
+            self._taken[claim.key] = now
 
 
 def content(submitted):

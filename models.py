@@ -7,14 +7,24 @@ only the store can decide: claims (is this address new?) and repeated requests.
 import hashlib
 import hmac
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Lock
 
 import peewee
-from peewee import BlobField, BooleanField, CharField, DatabaseProxy, DecimalField, IntegerField, Model, TextField
+from peewee import (
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CharField,
+    DatabaseProxy,
+    DecimalField,
+    IntegerField,
+    Model,
+    TextField,
+)
 from playhouse.pool import PooledSqliteDatabase
 from ulid import ULID
 
@@ -120,6 +130,16 @@ class Claim(Table):
         without_rowid = True
 
 
+class Total(Table):
+    """How much of a limit or budget is used up in its period: leads, or hundredths of the currency."""
+
+    key = CharField(64, primary_key=True)
+    used = BigIntegerField()
+
+    class Meta:
+        without_rowid = True
+
+
 class KnownLogin(Table):
     """Credentials that were right before, as a keyed hash: they pass while guesses are blocked."""
 
@@ -181,7 +201,7 @@ def store():
         with database.connection_context():
             if not _state["ready"]:
                 with _ready:
-                    database.create_tables([RuleText, Lead, Claim, KnownLogin, FailedLogin], safe=True)
+                    database.create_tables([RuleText, Lead, Claim, Total, KnownLogin, FailedLogin], safe=True)
                     _state["ready"] = True
             yield
     except (peewee.IntegrityError, peewee.DataError, peewee.ProgrammingError):
@@ -232,7 +252,7 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
             status=200 if verdict.valid else invalid_status,
             valid=verdict.valid,
             test=verdict.test,
-            reasons=[reason.code for reason in verdict.reasons],
+            reasons=verdict.codes,
             note=verdict.note,
             sale_amount=verdict.sale_amount if verdict.valid else None,
             customerid=keyed_hash("customer", verdict.customer) if verdict.customer else "",
@@ -272,16 +292,28 @@ def _settle(verdict, lead_id, now):
     """
     if not verdict.claims:
         return
-    claims = sorted((keyed_hash(*claim.key), index) for index, claim in enumerate(verdict.claims))
+    claims = sorted((keyed_hash(*claim.key), position) for position, claim in enumerate(verdict.claims))
     with database.savepoint() as savepoint:
-        refused = {index for key, index in claims if not _claim(key, lead_id, now, verdict.claims[index].within)}
-        if refused or verdict.test:
+        refused = {position for key, position in claims if not _take(key, verdict.claims[position], lead_id, now)}
+        if verdict.test or not all(verdict.claims[position].observed for position in refused):
             savepoint.rollback()
-    for index, claim in enumerate(verdict.claims):
-        if index in refused:
-            verdict.refuse(claim.reason, claim.rule)
-        else:
-            verdict.say(claim.rule, "passed")
+    verdict.settle(refused)
+
+
+def _take(key, claim, lead_id, now):
+    if claim.limit is None:
+        return _claim(key, lead_id, now, claim.within)
+    return claim.units <= claim.limit and _use_up(key, claim.units, claim.limit)
+
+
+def _use_up(key, units, limit):
+    """Use up some of a limit unless too little is left: one statement, as for a claim."""
+    statement = Total.insert(key=key, used=units).on_conflict(
+        conflict_target=[Total.key],
+        update={Total.used: Total.used + units},
+        where=Total.used + units <= limit,
+    )
+    return statement.as_rowcount().execute() == 1
 
 
 def _claim(key, lead_id, now, within, fingerprint=""):
@@ -293,6 +325,13 @@ def _claim(key, lead_id, now, within, fingerprint=""):
         where=(Claim.claimed_at <= run_out) | (Claim.lead == lead_id),
     )
     return statement.as_rowcount().execute() == 1
+
+
+def last_rule_text(program):
+    """Return the text of the rules that judged the program's last lead, or None."""
+    with suppress(StoreError), store():
+        query = RuleText.select(RuleText.text).join(Lead, on=(Lead.rules == RuleText.hash))
+        return query.where(Lead.program == program).order_by(Lead.id.desc()).limit(1).scalar()
 
 
 def leads(program=None, since=None):

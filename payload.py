@@ -85,6 +85,11 @@ def decode(body, content_type="", query=b""):
     return fields
 
 
+def encode(fields):
+    """Return fields as a JSON body that `decode` reads back, for leads that are not kept as they came."""
+    return json.dumps({clean(name): [clean(text) for text in texts] for name, texts in fields.items()}).encode()
+
+
 def kind(content_type, body=b""):
     """Return `xml`, `json`, `form` or `multipart`: what the type says, or the first character."""
     mimetype = parse_options_header(content_type)[0].strip().lower()

@@ -1,22 +1,16 @@
-"""The rule file's form: YAML read as text with its lines, a pydantic schema, and plain errors.
+"""Rule files as they are written: YAML with its lines, held against the schema, in plain errors.
 
-`read(text, path)` gives a RuleFile, or raises RuleFileError with all of the file's errors at once,
-each as `rules/solar.yaml:6: …`. Every word of the YAML is read as text and typed by the schema
-here, so that NO stays Norway and 01234 a postal code.
+`read(text, path)` gives a RuleFile and its Source, and raises RuleFileError with the mistakes, each
+as `rules/solar.yaml:6: …`.
 """
 
 import re
-from datetime import timedelta
-from decimal import Decimal
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from checks import TYPES
-from conditions import RESERVED, nearest
-from payload import FORBIDDEN
+from conditions import nearest
+from schema import AmountSpec, ExampleSpec, FieldSpec, RuleFile, RuleSpec
 
 
 class RuleFileError(ValueError):
@@ -25,145 +19,6 @@ class RuleFileError(ValueError):
     def __init__(self, errors):
         super().__init__("\n".join(errors))
         self.errors = errors
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-# --- The words of the language ---
-
-_UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-
-
-def _duration(text):
-    match = re.fullmatch(r"([0-9]{1,5}) ?(minute|hour|day|week)s?", str(text).strip())
-    if not match or not int(match[1]):
-        raise ValueError('is not a length of time: write it as "90 days" (minutes, hours, days or weeks)')
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-
-
-def _timezone(text):
-    try:
-        return ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("is not a time zone: write one such as America/New_York or UTC") from None
-
-
-def _amount(text):
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,2})?", str(text)):
-        raise ValueError("is not an amount: write it as 10.00, at most 999999.99, without a currency")
-    return Decimal(text).quantize(Decimal("0.01"))
-
-
-def _true_or_false(text):
-    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-    if str(text).lower() not in words:
-        raise ValueError("is neither true nor false")
-    return words[text.lower()]
-
-
-def _list(value):
-    return [value] if isinstance(value, str) and value else value
-
-
-def _expectation(value):
-    if value != "valid" and not (isinstance(value, list) and all(isinstance(code, str) for code in value)):
-        raise ValueError("is no expectation: write valid, or the reason codes in brackets, such as [email.required]")
-    return value
-
-
-def _shown(text):
-    if FORBIDDEN.search(text):
-        raise ValueError("holds a control character, which no answer can carry")
-    return text
-
-
-def _field_name(name):
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
-        raise ValueError(
-            "is not a field name: start with a letter, then letters, digits and _ (put other spellings under aliases:)"
-        )
-    if name.lower() in RESERVED:
-        raise ValueError("is a word of the condition language: give the field another name")
-    return name
-
-
-Sentence = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_shown)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Amount = Annotated[Decimal, BeforeValidator(_amount)]
-YesNo = Annotated[bool, BeforeValidator(_true_or_false)]
-FieldName = Annotated[str, AfterValidator(_field_name)]
-Texts = Annotated[list[str], BeforeValidator(_list), Field(min_length=1)]
-FieldNames = Annotated[list[FieldName], BeforeValidator(_list), Field(min_length=1)]
-RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-
-
-class FieldSpec(_Model):
-    type: Literal[*TYPES] = Field("text", description="What the field holds.")
-    label: Sentence | None = Field(None, description="What people call it, as in: No email address was submitted.")
-    required: YesNo = Field(False, description="true: a lead without it is refused.")
-    aliases: Texts = Field([], description="Other names under which partners send it.")
-    default: str | None = Field(None, description="The value of a lead that does not have it.")
-    note: Sentence | None = Field(None, description="The sentence that replaces the built-in ones.")
-    example: str | None = Field(None, description="A value, for the people who read about the field.")
-    min: str | None = Field(None, description="The least value.")
-    max: str | None = Field(None, description="The greatest value.")
-    min_length: str | None = Field(None, description="The least number of characters.")
-    max_length: str | None = Field(None, description="The greatest number of characters.")
-    pattern: str | None = Field(None, description="A regular expression (RE2) that the whole value fits.")
-    one_of: Texts | None = Field(None, description="The values that are accepted.")
-    country: str | None = Field(None, description="The country, as two letters.")
-    formats: Texts | None = Field(None, description="How dates are written, such as MM/DD/YYYY.")
-
-
-class RuleSpec(_Model):
-    id: RuleId = Field(description="The rule's name, which is also its reason code.")
-    note: Sentence | None = Field(None, description="What the partner is told.")
-    when: str | None = Field(None, description="The rule applies only to leads that fit this condition.")
-    reject_if: str | None = Field(None, description="A lead that fits this condition is refused.")
-    require: str | None = Field(None, description="A lead that does not fit this condition is refused.")
-    unique: FieldNames | None = Field(None, description="The fields that no two valid leads have in common.")
-    within: Duration | None = Field(
-        None, description="How long a valid lead blocks others like it; for ever if left out."
-    )
-
-
-class AmountSpec(_Model):
-    when: str | None = None
-    amount: Amount
-
-
-class ExampleSpec(_Model):
-    name: str
-    lead: dict[str, str | list[str]]
-    expect: Annotated[Literal["valid"] | list[str], BeforeValidator(_expectation)]
-
-
-def _amounts(value):
-    return [{"amount": value}] if isinstance(value, str) else [value] if isinstance(value, dict) else value
-
-
-def _empty_fields(value):
-    """Read `irpid:` with nothing behind it as `irpid: {}`."""
-    return {name: {} if spec == "" else spec for name, spec in value.items()} if isinstance(value, dict) else value
-
-
-class RuleFile(_Model):
-    title: Sentence = Field("", description="What the program is called.")
-    respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
-    invalid_status: Annotated[int, Field(ge=200, le=599)] = Field(200, description="The status of an invalid lead.")
-    timezone: Annotated[ZoneInfo, BeforeValidator(_timezone)] = Field(
-        ZoneInfo("UTC"), description="Whose days and hours count for ages and dates."
-    )
-    partner: FieldName | None = Field(None, description="The field that says which partner sent the lead.")
-    test_flag: FieldName | None = Field(None, description="A lead with this field true is a test and uses up nothing.")
-    customer: FieldNames = Field([], description="The fields that say who is the same customer.")
-    retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
-    fields: Annotated[dict[FieldName, FieldSpec], BeforeValidator(_empty_fields)] = Field(min_length=1)
-    rules: list[RuleSpec] = []
-    sale_amount: Annotated[list[AmountSpec], BeforeValidator(_amounts)] = []
-    examples: list[ExampleSpec] = []
 
 
 # --- YAML to text, with the line of everything ---
@@ -177,12 +32,24 @@ class Source:
     """
 
     def __init__(self, path):
-        self.path, self.lines, self.broken, self._errors = path, {(): 1}, set(), set()
+        self.path, self.lines, self.broken = path, {(): 1}, set()
+        self._errors, self._warnings = set(), set()
 
     def complain(self, place, message):
+        self._errors.add((self._line(place), message))
+
+    def warn(self, place, message):
+        """Note something legal that is probably not meant."""
+        self._warnings.add((self._line(place), message))
+
+    @property
+    def warnings(self):
+        return [f"{self.path}:{line}: warning: {message}" for line, message in sorted(self._warnings)]
+
+    def _line(self, place):
         while place not in self.lines:
             place = place[:-1]
-        self._errors.add((self.lines[place], message))
+        return self.lines[place]
 
     def check(self):
         """Raise RuleFileError if anything is wrong."""

@@ -1,74 +1,30 @@
 """Rule files to programs.
 
-`load(path)` compiles a rule file into a Program: patterns, conditions and field tables are made
-once, here, and a lead is judged by calling them. RULES holds a row for each word of the rule
-language; a new one needs its key in the schema (rulefile.py) and a function here.
+`load(path)` compiles a rule file into a Program: patterns, conditions, lists and field tables are
+made once, here, and a lead is judged by calling them. RuleBook keeps the programs of a folder, and
+reads a file again when it has changed.
 """
 
 import hashlib
+import logging
+import os
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
+import suspicions
 from checks import LIMITS, TYPES, Refused, Unusable
 from conditions import ConditionError, compile_condition, nearest
-from judgement import Claim, FieldRule, Program, Reason, Rule, folded, judge
+from judgement import Claims, FieldRule, Program, Rule, judge
+from lists import ListError, read_list
 from payload import canonical
 from rulefile import RuleFileError, read
+from rulekinds import BELONGS, RULES
 
-# --- Rules: specification -> check. One row in RULES for each word of the language ---
-
-
-def _reject_if(spec, condition, _):
-    holds, reason = condition("reject_if", spec.reject_if), _rule_reason(spec)
-
-    def check(lead_scope, verdict):
-        if holds(lead_scope):
-            verdict.refuse(reason, spec.id)
-        else:
-            verdict.say(spec.id, "passed")
-
-    return check
-
-
-def _require(spec, condition, _):
-    holds, reason = condition("require", spec.require), _rule_reason(spec)
-
-    def check(lead_scope, verdict):
-        if holds(lead_scope):
-            verdict.say(spec.id, "passed")
-        else:
-            verdict.refuse(reason, spec.id)
-
-    return check
-
-
-def _unique(spec, _, program):
-    labels = " and ".join(program.fields[name].label for name in spec.unique if name in program.fields)
-    reason = _rule_reason(spec, f"This {labels} was already submitted")
-    # By the fields and not by the rule's id, so that a rule that is renamed goes on.
-    place = ("unique", program.name, *sorted(spec.unique))
-
-    def check(_, verdict):
-        absent = [name for name in spec.unique if name not in verdict.values]
-        if absent:
-            verdict.say(spec.id, f"skipped: {absent[0]} is absent")
-            return
-        key = (*place, *(folded(verdict.values[name]) for name in sorted(spec.unique)))
-        verdict.claims.append(Claim(spec.id, key, spec.within, reason))
-
-    return check
-
-
-RULES = {"reject_if": _reject_if, "require": _require, "unique": _unique}
-
-
-def _rule_reason(spec, sentence=None):
-    plain = spec.id.replace("-", " ").replace("_", " ")
-    return Reason(spec.id, spec.note or sentence or f"This lead is not accepted ({plain})")
-
-
-# --- Loading ---
+log = logging.getLogger("datapost")
 
 
 def load(path, now=None):
@@ -85,39 +41,96 @@ def load(path, now=None):
     return compile_program(path.stem, str(path), text, hashlib.sha256(raw).hexdigest(), now or datetime.now(UTC))
 
 
+def compile_text(name, path, text):
+    """Compile a text that was a rule file at `path` before. Raises RuleFileError."""
+    return compile_program(name, path, text, hashlib.sha256(text.encode()).hexdigest(), datetime.now(UTC))
+
+
 def compile_program(name, path, text, digest, now):
     """Compile the text of a rule file into a Program. Raises RuleFileError."""
     spec, source = read(text, path)
-    program = Program(name, path, text, digest, spec, {}, {}, [], [])
+    program = Program(name, path, text, digest, spec, {}, {}, [], [], set(), [])
+    compiler = Compiler(program, source, now.astimezone(spec.timezone))
     for field_name, field_spec in spec.fields.items():
-        program.fields[field_name] = _compile_field(field_name, field_spec, source)
+        program.fields[field_name] = _compile_field(compiler, field_name, field_spec)
         _name_field(program, field_name, field_spec, source)
     _check_field_lists(spec, source)
-    kinds = {
-        name: "unknown" if ("fields", name, "type") in source.broken else TYPES[field.type].kind
-        for name, field in spec.fields.items()
-    }
-    now = now.astimezone(spec.timezone)
-
-    def condition(place, who, key, text):
-        try:
-            return compile_condition(text, kinds, now)
-        except ConditionError as error:
-            source.complain((*place, key), f"{who}{key}: {error}")
-
     for index, rule in enumerate(spec.rules):
-        place = ("rules", index)
-        _compile_rule(program, rule, place, partial(condition, place, f'rule "{rule.id}": '), source)
+        _compile_rule(compiler.at(("rules", index), f'rule "{rule.id}": '), rule)
     for index, entry in enumerate(spec.sale_amount):
-        when = condition(("sale_amount", index), "sale_amount: ", "when", entry.when) if entry.when else None
-        program.amounts.append((when, entry.amount))
+        there = compiler.at(("sale_amount", index), "sale_amount: ")
+        program.amounts.append((there.condition(entry.when, "when") if entry.when else None, entry.amount))
     source.check()
-    _run_examples(program, source, now)
+    _run_examples(compiler)
     source.check()
+    suspicions.of_program(spec, source)
+    program.warnings.extend(source.warnings)
     return program
 
 
-def _compile_field(name, spec, source):
+class Compiler:
+    """What the parts of a rule file are compiled with: the program so far, and where they stand."""
+
+    def __init__(self, program, source, now, place=(), who=""):
+        self.program, self.source, self.now, self.place, self.who = program, source, now, place, who
+
+    def at(self, place, who):
+        return Compiler(self.program, self.source, self.now, place, who)
+
+    def complain(self, key, message):
+        self.source.complain((*self.place, key), f"{self.who}{message}")
+
+    def condition(self, written, *path):
+        """Compile an expression, or all, any or not of conditions, into a function of a scope."""
+        if isinstance(written, dict):
+            ((word, parts),) = written.items()
+            if word == "not":
+                inner = self.condition(parts, *path, word)
+                return lambda lead_scope: not inner(lead_scope)
+            inners = [self.condition(part, *path, word, index) for index, part in enumerate(parts)]
+            together = {"all": all, "any": any}[word]
+            return lambda lead_scope: together(inner(lead_scope) for inner in inners)
+        try:
+            holds = compile_condition(written, self._kinds(), self.now)
+        except ConditionError as error:
+            self.source.complain((*self.place, *path), f"{self.who}{path[0]}: {error}")
+            return lambda _: False
+        for suspicion in suspicions.of_condition(holds, path, self.program.spec, self.now):
+            self.source.warn((*self.place, *path), f'{self.who}{path[0]}: "{written}" {suspicion}')
+        return holds
+
+    def _kinds(self):
+        broken, fields = self.source.broken, self.program.spec.fields
+        return {n: "unknown" if ("fields", n, "type") in broken else TYPES[f.type].kind for n, f in fields.items()}
+
+    def check_fields(self, key, names):
+        for name in names:
+            if name not in self.program.spec.fields:
+                known = nearest(name, self.program.spec.fields)
+                self.complain(key, f'{key}: there is no field "{name}"{known}')
+
+    def labels(self, names):
+        fields = self.program.fields
+        return " and ".join(fields[name].label for name in names if name in fields)
+
+    def read_list(self, key, name, file):
+        """Return the entries of a list beside the rule file, in the normal form of the field."""
+        self.check_fields(key, [name])
+        field, path = self.program.fields.get(name), Path(self.program.path).parent / file
+        self.program.lists.add(str(path))
+        if field is None or not field.parse:
+            return frozenset()
+        try:
+            entries, unread = read_list(path, field.parse, self.program.spec.fields[name].type)
+        except ListError as error:
+            self.complain(key, f"{key}: {error}")
+            return frozenset()
+        for line in unread[:5]:
+            self.source.warn((*self.place, key), f"{self.who}{path}:{line}: this line is not a valid {field.label}")
+        return entries
+
+
+def _compile_field(compiler, name, spec):
     row, label = TYPES[spec.type], spec.label or name.replace("_", " ")
     formats = " or ".join(spec.formats or ["YYYY-MM-DD"])
     sentences = {
@@ -125,21 +138,22 @@ def _compile_field(name, spec, source):
         "invalid": row.sentence.format(label=label, formats=formats),
     }
     limits, complaints = [], []
+    compiler = compiler.at(("fields", name), f'field "{name}": ')
 
     def complain(key, why):
         complaints.append(key)
-        source.complain(("fields", name, key), f'field "{name}": {key}: {why}')
+        compiler.complain(key, f"{key}: {why}")
 
-    for key in ("country", "formats", *LIMITS):
+    for key in ("country", "formats", "standard", *LIMITS):
         if getattr(spec, key) is not None and key not in row.keys:
             takes = f"it takes {', '.join(sorted(row.keys))}" if row.keys else "it takes none of this sort"
             complain(key, f"a field of type {spec.type} does not take this key; {takes}")
-    if spec.type == "choice" and not spec.one_of and ("fields", name) not in source.broken:
+    if spec.type == "choice" and not spec.one_of and ("fields", name) not in compiler.source.broken:
         complain("type", "a choice needs its values: write one_of: [one, another]")
     try:
-        parse = row.make(spec)
+        parse = row.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
-        complain("formats" if spec.formats else "country", error)
+        complain(next((key for key in ("formats", "standard") if getattr(spec, key)), "country"), error)
         parse = None
     for key, limit in LIMITS.items():
         if (given := getattr(spec, key)) is not None and key in row.keys and parse:
@@ -150,7 +164,8 @@ def _compile_field(name, spec, source):
                 continue
             limits.append(partial(limit.check, compiled))
             sentences[limit.code] = limit.sentence.format(label=label, limit=given)
-    rule = FieldRule(name, label, row.kind, spec.required, spec.default, parse, limits, sentences, spec.note)
+    required = spec.required if isinstance(spec.required, bool) else compiler.condition(spec.required, "required")
+    rule = FieldRule(name, label, spec, parse, limits, sentences, required)
     for key in ("default", "example"):
         if (text := getattr(spec, key)) is not None and not complaints:
             try:
@@ -179,33 +194,41 @@ def _check_field_lists(spec, source):
         source.complain(("test_flag",), f'test_flag: give the field "{spec.test_flag}" the type boolean')
 
 
-def _compile_rule(program, spec, place, condition, source):
-    who = f'rule "{spec.id}": '
+def _compile_rule(compiler, spec):
+    program, broken = compiler.program, compiler.place in compiler.source.broken
     words = [word for word in RULES if getattr(spec, word) is not None]
-    when = condition("when", spec.when) if spec.when else None
+    when = compiler.condition(spec.when, "when") if spec.when else None
     if any(rule.id == spec.id for rule in program.rules):
-        source.complain((*place, "id"), f"{who}another rule has this id; give each its own")
-    if spec.within and "unique" not in words and place not in source.broken:
-        source.complain((*place, "within"), f"{who}within: belongs to unique:")
-    for name in spec.unique or []:
-        if name not in program.spec.fields:
-            known = nearest(name, program.spec.fields)
-            source.complain((*place, "unique"), f'{who}unique: there is no field "{name}"{known}')
-    if len(words) > 1 or (not words and place not in source.broken):
+        compiler.complain("id", "another rule has this id; give each its own")
+    for key, owners in BELONGS.items():
+        if getattr(spec, key) and not set(owners) & set(words) and not broken:
+            compiler.complain(key, f"{key}: belongs to {' and '.join(f'{owner}:' for owner in owners)}")
+    if len(words) > 1 or (not words and not broken):
         found = f"it has {' and '.join(words)}" if words else "it has none"
-        source.complain(place, f"{who}a rule needs one of {', '.join(RULES)}; {found}")
-    check = [RULES[word](spec, condition, program) for word in words]
-    program.rules.append(Rule(spec.id, when, check[0] if check else None))
+        compiler.complain("", f"a rule needs one of {', '.join(RULES)}; {found}")
+    checks = [RULES[word](spec, compiler) for word in words]
+    program.rules.append(Rule(spec.id, spec.mode, when, checks[0] if checks else None))
 
 
-def _run_examples(program, source, now):
-    for index, example in enumerate(program.spec.examples):
-        lead = {name: [value] if isinstance(value, str) else value for name, value in example.lead.items()}
-        codes = sorted(reason.code for reason in judge(program, lead, now).reasons)
+def _run_examples(compiler):
+    for index, example in enumerate(compiler.program.spec.examples):
+        at = example.at or compiler.now
+        at = at if at.tzinfo else at.replace(tzinfo=compiler.program.spec.timezone)
+        claims = Claims()
+        for lead in [*example.after, example.lead]:
+            texts = {name: [value] if isinstance(value, str) else value for name, value in lead.items()}
+            verdict = judge(compiler.program, texts, at)
+            claims.settle(verdict)
+        there = compiler.at(("examples", index), f'example "{example.name}": ')
+        codes = sorted(verdict.codes)
         expected = [] if example.expect == "valid" else sorted(example.expect)
         if codes != expected:
-            said = f"expected {_outcome(expected)}, but the rules say {_outcome(codes)}"
-            source.complain(("examples", index, "expect"), f'example "{example.name}": {said}')
+            there.complain("expect", f"expected {_outcome(expected)}, but the rules say {_outcome(codes)}")
+        if example.sale_amount is not None and verdict.sale_amount != example.sale_amount:
+            worth = "none" if verdict.sale_amount is None else verdict.sale_amount
+            there.complain("sale_amount", f"expected the amount {example.sale_amount}, but the rules say {worth}")
+        if example.note is not None and verdict.note != example.note:
+            there.complain("note", f'expected the note "{example.note}", but the rules say "{verdict.note}"')
 
 
 def _outcome(codes):
@@ -213,20 +236,87 @@ def _outcome(codes):
 
 
 class RuleBook:
-    """The programs of a rules folder: `programs` by name, and `errors`, one line for each mistake."""
+    """The programs of a rules folder, read again when their files change.
 
-    def __init__(self, folder):
-        self.folder, self.programs, self.errors = Path(folder), {}, []
-        self.load()
+    `programs` holds the last good state of each, by name; `errors` one line for each mistake in
+    the files as they are now. `fallback(name)` may give the rule text that judged a program's
+    last lead, for a process that starts while the file is broken.
+    """
 
-    def load(self):
-        paths = sorted(p for p in self.folder.glob("*.y*ml") if not p.name.startswith("."))
-        for path in paths:
-            try:
-                if path.suffix != ".yaml":
-                    raise RuleFileError([f"{path}:1: rename the file to {path.stem}.yaml, so that it is read"])
-                self.programs[path.stem] = load(path)
-            except RuleFileError as error:
-                self.errors += error.errors
-        if not paths:
-            self.errors.append(f"{self.folder}: there is no rule file here; the first is default.yaml")
+    LOOK_EVERY = 0.2  # seconds; a look costs a stat for each file
+    SETTLED_AFTER = 0.5  # seconds without a change: an editor may save in two writes
+
+    def __init__(self, folder, fallback=lambda name: None):
+        self.folder, self.programs, self._errors, self._fallback = Path(folder), {}, {}, fallback
+        self._lock, self._next_look, self._seen_at = Lock(), 0, 0
+        self._stamps = self._seen = self._stamp_files()
+        self._read(self._stamps.keys())
+
+    @property
+    def errors(self):
+        return [error for path in sorted(self._errors) for error in self._errors[path]]
+
+    def refresh(self):
+        """Read what has changed, once it has settled; a broken file changes nothing but `errors`."""
+        now = time.monotonic()
+        if now < self._next_look or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._next_look = now + self.LOOK_EVERY
+            stamps = self._stamp_files()
+            if stamps != self._seen:
+                self._seen, self._seen_at = stamps, now
+            if stamps != self._stamps and (now - self._seen_at >= self.SETTLED_AFTER or self._is_old(stamps)):
+                paths = stamps.keys() | self._stamps.keys()
+                changed = {path for path in paths if stamps.get(path) != self._stamps.get(path)}
+                self._stamps, before = stamps, set(self.errors)
+                self._read(changed)
+                for error in self.errors:
+                    if error not in before:
+                        log.error("%s", error)
+        finally:
+            self._lock.release()
+
+    def _is_old(self, stamps):
+        """Tell whether a change was made a while ago; where a file is gone, only waiting tells."""
+        newest = max((mtime for mtime, _, _ in stamps.values()), default=0) / 1e9
+        return stamps.keys() >= self._stamps.keys() and time.time() - newest >= self.SETTLED_AFTER
+
+    def _stamp_files(self):
+        """Return the stamps of all files in the folder, and of the lists that rules name elsewhere."""
+        stamps = {}
+        lists = (program.lists for program in self.programs.values())
+        for path in {str(path) for path in self.folder.glob("[!.]*")}.union(*lists):
+            with suppress(OSError):
+                stat = os.stat(path)
+                stamps[path] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        return stamps
+
+    def _read(self, changed):
+        files = {str(path) for path in self.folder.glob("[!.]*.y*ml")}
+        programs, errors = dict(self.programs), {}
+        for path in sorted(files):
+            name = Path(path).stem
+            lists = programs[name].lists if name in programs else set()
+            if path in changed or path in self._errors or lists & changed:
+                self._read_file(name, path, programs, errors)
+        for name in [name for name, program in programs.items() if program.path not in files]:
+            log.warning("%s is gone: its program takes no more leads", programs.pop(name).path)
+        if not files:
+            errors[""] = [f"{self.folder}: there is no rule file here; the first is default.yaml"]
+        self.programs, self._errors = programs, errors
+        self._stamps = self._seen = self._stamp_files() | self._stamps
+
+    def _read_file(self, name, path, programs, errors):
+        before = programs[name].hash if name in programs else None
+        try:
+            if not path.endswith(".yaml"):
+                raise RuleFileError([f"{path}:1: rename the file to {name}.yaml, so that it is read"])
+            programs[name] = load(path)
+        except RuleFileError as error:
+            errors[path] = error.errors
+            if before is None and (text := self._fallback(name)):
+                programs[name] = compile_text(name, path, text)
+        else:
+            if before not in (None, programs[name].hash):
+                log.info("%s is used in its new form, %s", path, programs[name].hash[:12])

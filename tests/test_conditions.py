@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from checks import Text
 from conditions import ConditionError, Unanswered, compile_condition, scope
+from values import Text
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KINDS = {"email": "text", "irpid": "text", "loan": "number", "born": "date", "consent": "boolean"}

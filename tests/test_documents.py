@@ -11,8 +11,8 @@ from conftest import Partner
 
 from checks import TYPES
 from conditions import FUNCTIONS
-from rulefile import FieldSpec, RuleFile, RuleSpec
 from ruleset import RULES, compile_program
+from schema import FieldSpec, RuleFile, RuleSpec
 from settings import SETTINGS, version
 
 ROOT = Path(__file__).parent.parent

@@ -23,7 +23,7 @@ def path(tmp_path):
 def submit(*keys, at=NOW, within=timedelta(days=90), test=False, **submission):
     """Store a lead that claims `keys`, and return it."""
     verdict = Verdict("default", "h" * 64, test=test)
-    verdict.claims = [Claim("duplicate", (key,), within, DUPLICATE) for key in keys]
+    verdict.claims = [Claim("duplicate", (key,), DUPLICATE, within) for key in keys]
     given = {"program": "default", "user": "impact", "body": b"", "content_type": "", "query": b""} | submission
     return models.record(models.Submission(received_at=at, **given), verdict)
 

@@ -85,8 +85,8 @@ MESSAGES = [
     '2: "yaml" is not one of xml, json',
     '3: "New York" is not a time zone: write one such as America/New_York or UTC',
     '4: partner: there is no field "irpd"',
-    '6: field "email": "emial" is not one of text, email, phone, postal_code, choice, integer, number, money, '
-    'boolean, consent, date. Did you mean "email"?',
+    '6: field "email": "emial" is not one of text, email, phone, postal_code, region, country, date, datetime, '
+    'integer, number, money, boolean, consent, choice, url, ip, uuid, id. Did you mean "email"?',
     '7: field "first_name": "max_lenght" is not a known key. Did you mean "max_length"?',
     '8: field "e-mail": "e-mail" is not a field name: start with a letter, then letters, digits and _ '
     "(put other spellings under aliases:)",
@@ -95,7 +95,7 @@ MESSAGES = [
     '11: field "age": "age" is a word of the condition language: give the field another name',
     '12: field "visits": min: "few" is not a value that this field can have',
     '12: field "visits": min_length: a field of type integer does not take this key; it takes max, min',
-    '13: field "born": formats: "DD/MM/YY" is not a date format: write YYYY, MM and DD, such as MM/DD/YYYY',
+    '13: field "born": formats: "DD/MM/YY" is not a format that can be read: write it as MM/DD/YYYY',
     '14: "zip" is given twice; the first is in line 9. Keep one',
     '15: field "Zip_Code": "zip" already means the field "zip"',
     '16: field "code": pattern: the pattern cannot be read: missing ): (a',
@@ -106,8 +106,10 @@ MESSAGES = [
     '23: rule "twice": unique: there is no field "emial". Did you mean "email"?',
     '24: rule "twice": "3 months" is not a length of time: write it as "90 days" (minutes, hours, days or weeks)',
     '25: rule number 4: "id:" is missing',
-    '26: rule "nothing": a rule needs one of reject_if, require, unique; it has none',
-    '28: rule "both": a rule needs one of reject_if, require, unique; it has reject_if and require',
+    '26: rule "nothing": a rule needs one of reject_if, require, listed, not_listed, open, unique, limit, budget; '
+    "it has none",
+    '28: rule "both": a rule needs one of reject_if, require, listed, not_listed, open, unique, limit, budget; '
+    "it has reject_if and require",
     '32: rule "text-and-number": reject_if: "first_name == 5": first_name is a text and never equals the number 5; '
     "write '5' in quotes, or give the field type: number",
     '34: sale_amount: when: "zap > 1": there is no field "zap". Did you mean "zip"?',
@@ -135,7 +137,8 @@ def test_a_file_shows_all_its_mistakes_at_once_each_with_its_line():
         ("title: a\nfields:{}\n", "3: this is not YAML: .*; leave a space after the colon"),
         ("a: &x [*x]\nfields: {a: {}}", "1: this is nested too deeply for a rule file"),
         ('title: "a\\x01"\nfields: {a: {}}', "1: .*control character"),
-        ("fields: {a: {required: maybe}}", '1: field "a": "maybe" is neither true nor false'),
+        ("fields: {a: {required: maybe}}", '1: field "a": required: "maybe": there is no field "maybe"'),
+        ("fields: {a: {sensitive: maybe}}", '1: field "a": "maybe" is neither true nor false'),
         ("fields: {a: x}", '1: field "a": "a:" needs keys with values, such as {type: text}'),
         ("fields: {a: {}}\nrules: x", '2: "rules:" needs a list'),
         ("fields: {a: {}}\nsale_amount: 1000000", "2: .*at most 999999.99"),
@@ -194,5 +197,5 @@ def test_the_example_program_loads_and_its_examples_pass():
     made = load(RULES_FOLDER / "default.yaml")
     email = made.spec.fields["email"]
     assert email.required and email.label == "email address"
-    assert made.spec.rules[-1].unique == ["email"] and made.spec.rules[-1].within.days == 90
+    assert made.spec.rules[-1].unique == [["email"]] and made.spec.rules[-1].within.days == 90
     assert made.amounts and made.spec.examples

@@ -1,0 +1,91 @@
+"""Leads as the commands write them: JSON, JSON lines, CSV, a table, or plain text."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import sys
+
+import click
+
+import models
+
+
+def _write_jsonl(query):
+    for lead in query.iterator():
+        click.echo(json.dumps(lead.as_dict(), ensure_ascii=False))
+
+
+def _write_json(query):
+    before = "["
+    for lead in query.iterator():
+        click.echo(before + "\n" + json.dumps(lead.as_dict(), ensure_ascii=False), nl=False)
+        before = ","
+    click.echo("[]" if before == "[" else "\n]")
+
+
+def _write_csv(query):
+    """One column for each key, and one for each field that any of the leads has."""
+    names = sorted({name for lead in query.clone().iterator() for name in lead.fields})
+    keys = [key for key in models.LEAD_KEYS if key not in ("fields", "trace")]
+    _csv_line([*keys, *(f"fields.{name}" for name in names)])
+    for lead in query.iterator():
+        shown = lead.as_dict()
+        _csv_line([*(shown[key] for key in keys), *(lead.fields.get(name) for name in names)])
+
+
+def _csv_line(values):
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(_cell(value) for value in values)
+    click.echo(line.getvalue())
+
+
+def _cell(value):
+    """Return a value as a spreadsheet may hold it: a text that starts a formula gets a ' before it."""
+    if isinstance(value, list):
+        value = "; ".join(value)
+    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    harmless = re.fullmatch(r"[+-]?[0-9][0-9 .,()-]*", text)  # a phone or a number keeps its sign
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not harmless else text
+
+
+def _write_table(query):
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    row = "{:26}  {:20}  {:12}  {:7}  {:>9}  {}"
+    click.echo(row.format("ID", "RECEIVED", "PROGRAM", "VALID", "AMOUNT", "REASONS")[:width])
+    for lead in query.iterator():
+        received, valid = f"{lead.received_at:%Y-%m-%d %H:%M:%S}", "valid" if lead.valid else "invalid"
+        text = row.format(lead.id, received, lead.program[:12], valid, lead.amount, ", ".join(lead.reasons))
+        click.echo(_printable(text.rstrip()[:width]))
+
+
+WRITERS = {"jsonl": _write_jsonl, "json": _write_json, "csv": _write_csv, "table": _write_table}
+
+
+def show(decision, output):
+    if output == "json":
+        click.echo(json.dumps(decision, ensure_ascii=False, indent=2))
+        return
+    for key, value in decision.items():
+        if key == "trace":
+            click.echo("trace")
+            for step in value:
+                click.echo(_printable(f"  {step['check']:20}  {step['result']}"))
+        elif key == "fields":
+            click.echo("fields")
+            for name, field in value.items():
+                click.echo(_printable(f"  {name:20}  {_cell_text(field)}"))
+        else:
+            click.echo(_printable(f"{key:12}  {_cell_text(value)}".rstrip()))
+
+
+def _cell_text(value):
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _printable(text):
+    """Return `text` without the control characters that could steer a terminal."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

