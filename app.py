@@ -33,7 +33,7 @@ NOTES = {
     401: "The user name or the password is missing or wrong",
     403: "These credentials or this address may not post here",
     404: "There is no such address: post leads to /leads or /leads/ and the name of a program",
-    405: "This address takes POST only",
+    405: "This address does not take this method: leads are posted to /leads",
     413: "The body is too large",
     429: "Too many failed logins from this address: wait, then post with the right password",
     500: "The lead could not be judged for a fault of ours and was not stored: please send it again later",
@@ -76,21 +76,22 @@ def receive_lead(program="default"):
         "content_type": request.headers.get("Content-Type", ""),
         "query": query,
         "received_at": received_at,
+        "idempotency_key": request.headers.get("Idempotency-Key", "").strip(),
     }
     try:
-        fields = payload.decode(body, submission["content_type"], query)
+        fields = payload.decode(body, submission["content_type"], query, rules.names)
     except payload.UnsupportedPayload:
         raise
     except payload.PayloadError as error:
         verdict, status = unreadable(rules, str(error)), error.status_hint
+        submission["content"] = body.hex()
     else:
         verdict, status = judge(rules, fields, received_at), rules.spec.invalid_status
         submission["content"] = content(fields)
-        submission["idempotency_key"] = request.headers.get("Idempotency-Key", "").strip()
         if rules.forgets:
             body = payload.encode(rules.without_forgotten(fields))
     if rules.forgets:  # what is checked and then forgotten stands in no stored body either
-        body = body if "content" in submission else b""
+        body = b"" if status == 400 else body
         submission |= {"body": body, "content_type": "application/json", "query": b""}
     lead = models.record(models.Submission(**submission), verdict, status, rules.text)
     return answer_lead(lead)
@@ -333,12 +334,13 @@ def _set_up_logging():
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         log.propagate = False
-    # The development server logs each request with its query string, which may hold a lead.
-    logging.getLogger("werkzeug").addFilter(_hide_query)
+    # The development server logs each request with its address, which may hold a lead.
+    logging.getLogger("werkzeug").addFilter(_hide_address)
 
 
-def _hide_query(entry):
-    entry.args = tuple(re.sub(r"\?\S*", "?…", str(part)) for part in entry.args or ())
+def _hide_address(entry):
+    hidden = r"(?!(/leads|/leads/default|/health) )\S+ HTTP"
+    entry.args = tuple(re.sub(rf"(?<= ){hidden}", "/… HTTP", str(part)) for part in entry.args or ())
     return True
 
 

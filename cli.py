@@ -19,11 +19,13 @@ from werkzeug.security import generate_password_hash
 
 import models
 import payload
+from backtest import backtest, memory_of
 from conditions import nearest
 from export import WRITERS, show
 from judgement import judge, unreadable
 from rulefile import RuleFileError
-from ruleset import load
+from ruleset import compile_text, load
+from schema import json_schema
 
 rules = AppGroup("rules", help="Check the rule files, and try leads on them.")
 leads = AppGroup("leads", help="Look at the stored leads.")
@@ -31,6 +33,9 @@ leads = AppGroup("leads", help="Look at the stored leads.")
 as_json = click.option(
     "--format", "output", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs"
 )
+
+
+sensitive_too = click.option("--sensitive", is_flag=True, help="show the values of sensitive fields too")
 
 
 @rules.command("check")
@@ -46,18 +51,22 @@ def check_rules(files, output):
     if output == "json":
         click.echo(json.dumps(reports, ensure_ascii=False, indent=2))
     for report in reports if output == "text" else []:
-        click.echo("\n".join(report["errors"]) or f"{report['file']}: ok, {report['summary']}")
+        for line in report["errors"] + report["warnings"]:
+            click.echo(line)
+        if report["ok"]:
+            click.echo(f"{report['file']}: ok, {report['summary']}")
     sys.exit(any(report["errors"] for report in reports))
 
 
 def _check(path):
     try:
-        spec = load(path).spec
+        program = load(path)
     except RuleFileError as error:
-        return {"file": str(path), "ok": False, "errors": error.errors, "summary": ""}
+        return {"file": str(path), "ok": False, "errors": error.errors, "warnings": [], "summary": ""}
+    spec = program.spec
     counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
     summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
-    return {"file": str(path), "ok": True, "errors": [], "summary": summary}
+    return {"file": str(path), "ok": True, "errors": [], "warnings": program.warnings, "summary": summary}
 
 
 @rules.command("try")
@@ -89,20 +98,93 @@ def try_lead(program, file, content_type, output):
     show(decision, output)
 
 
-@leads.command("show")
-@click.argument("lead_id", metavar="ID")
-@click.option("--body", is_flag=True, help="write the body as it came, and nothing else")
+@rules.command("schema")
+def show_schema():
+    """Print the JSON Schema of rule files, by which editors complete and explain them."""
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@rules.command("backtest")
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--since", default="30d", show_default=True, help="a date (2026-11-01) or a time ago (30d, 12h)")
+@click.option("--program", help="whose leads to judge; by default the program that FILE is named after")
+@click.option("--show", "shown", default=0, help="list as many of the leads that change, masked")
 @as_json
-def show_lead(lead_id, body, output):
-    """Show the lead ID: its decision, its fields and its trace."""
+def backtest_rules(file, since, program, shown, output):
+    """Tell which stored leads FILE would judge differently, by reason and partner, and in money."""
+    try:
+        rule_set = load(file)
+    except RuleFileError as error:
+        raise click.ClickException(str(error)) from None
+    start, memory, name = _since(since), memory_of(rule_set), program or Path(file).stem
+    with _reading():
+        stored = models.leads(name, start - memory if memory is not None else None)
+        count = stored.count()
+        hidden = not sys.stderr.isatty()
+        with click.progressbar(stored.iterator(), length=count, file=sys.stderr, hidden=hidden) as bar:
+            report = backtest(replace(rule_set, name=name), bar, start, shown)
+    decision = {"program": name, "since": start.isoformat(timespec="seconds")} | report.as_dict()
+    show(decision, output)
+
+
+@leads.command("explain")
+@click.argument("lead_id", metavar="ID")
+@sensitive_too
+@as_json
+def explain_lead(lead_id, sensitive, output):
+    """Explain the decision on the lead ID: step by step, judged again by the rules of that day and of today."""
+    lead = _find(lead_id)
+    with _reading():
+        rule_text = models.RuleText.get_or_none(hash=lead.rules)
+    path = f"{lead.program}.yaml"
+    then = compile_text(lead.program, str(Path(_service().settings.rules) / path), rule_text.text, examples=False)
+    shown = _presenter(sensitive)(lead)
+    shown["reasons"] = lead.reasons
+    shown["rules_of_that_day"] = _again(lead, then)
+    if today := _service().rulebook.programs.get(lead.program):
+        shown["rules_of_today"] = _again(lead, today)
+    show(shown, output)
+
+
+def _again(lead, rule_set):
+    """Judge a stored lead again; on places that were taken, the decision of then is kept."""
+    try:
+        fields = payload.decode(bytes(lead.body), lead.content_type, bytes(lead.query), rule_set.names)
+    except payload.PayloadError as error:
+        verdict, settled = unreadable(rule_set, str(error)), []
+    else:
+        verdict = judge(rule_set, fields, lead.received_at)
+        settled = [code for code in lead.reasons if code in {claim.rule for claim in verdict.claims}]
+    codes = [*verdict.codes, *settled] or [code for code in lead.reasons if code == "retry.mismatch"]
+    return {
+        "rules": rule_set.hash,
+        "valid": not codes,
+        "reasons": codes,
+        "note": verdict.note if verdict.codes else lead.note,
+        "differs": codes != lead.reasons,
+    }
+
+
+def _find(lead_id):
     with _reading():
         lead = models.Lead.get_or_none(id=lead_id.strip().upper())
     if lead is None:
         raise click.ClickException("there is no lead with this id")
+    return lead
+
+
+@leads.command("show")
+@click.argument("lead_id", metavar="ID")
+@click.option("--body", is_flag=True, help="write the body as it came, and nothing else")
+@sensitive_too
+@as_json
+def show_lead(lead_id, body, sensitive, output):
+    """Show the lead ID: its decision, its fields and its trace."""
+    lead = _find(lead_id)
     if body:
         click.echo(bytes(lead.body), nl=False)
     else:
-        show(lead.as_dict(), output)
+        show(_presenter(sensitive)(lead), output)
 
 
 @leads.command("export")
@@ -111,11 +193,20 @@ def show_lead(lead_id, body, output):
 @click.option(
     "--format", "output", type=click.Choice(["jsonl", "json", "csv", "table"]), default="jsonl", show_default=True
 )
-def export_leads(program, since, output):
+@sensitive_too
+def export_leads(program, since, output, sensitive):
     """Write the stored leads to standard output, oldest first."""
     with _reading():
-        query = models.leads(program, _since(since))
-        WRITERS[output](query)
+        WRITERS[output](models.leads(program, _since(since)), _presenter(sensitive))
+
+
+def _presenter(sensitive):
+    """Return the function from a lead to what is shown of it, sensitive fields masked unless asked for."""
+    hidden = {
+        name: {field for field, rule in program.fields.items() if rule.spec.sensitive and not sensitive}
+        for name, program in _service().rulebook.programs.items()
+    }
+    return lambda lead: lead.as_dict(hidden.get(lead.program, ()))
 
 
 @click.command("hash-password")

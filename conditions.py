@@ -47,7 +47,7 @@ class _AbsentField(StrictUndefined):
 
 _environment = SandboxedEnvironment(undefined=_AbsentField)
 _environment.globals.clear()
-_environment.globals["_decimal"] = Decimal  # no field's name begins so
+_environment.filters |= {"_decimal": Decimal, "_text": Text}
 _environment.tests["present"] = lambda value: not isinstance(value, _AbsentField)
 _environment.tests["missing"] = lambda value: isinstance(value, _AbsentField)
 
@@ -110,7 +110,7 @@ def compile_condition(source, kinds, now):
             raise TemplateSyntaxError(f'it goes on after its end, at "{parser.stream.current.value}"', 1)
         names = _check_names(expression, kinds, source)
         compared = _check_comparisons(expression, kinds, source)
-        body = [nodes.Assign(nodes.Name("result", "store"), _exact(expression), lineno=1)]
+        body = [nodes.Assign(nodes.Name("_result", "store"), _as_values(expression), lineno=1)]
         template = _environment.from_string(nodes.Template(body, lineno=1))
     except TemplateError as error:
         hint = "; write == to compare" if re.search("[^=<>!]=[^=]", source) else ""
@@ -121,7 +121,7 @@ def compile_condition(source, kinds, now):
         # What Jinja2's TemplateExpression does, without making a context for each call.
         for _ in run(lead_scope):
             pass
-        return bool(lead_scope.vars["result"])
+        return bool(lead_scope.vars["_result"])
 
     def holds(lead_scope):
         try:
@@ -200,15 +200,19 @@ def _constants(node):
     return [item.value for item in items if isinstance(item, nodes.Const)]
 
 
-def _exact(node):
-    """Turn every 0.1 of an expression into an exact decimal, as the fields' values are."""
-    if isinstance(node, nodes.Const) and isinstance(node.value, float):
-        return nodes.Call(nodes.Name("_decimal", "load"), [nodes.Const(repr(node.value))], [], None, None)
+def _as_values(node):
+    """Turn the numbers and texts of an expression into what fields hold: 0.1 exact, 'a' equal to 'A'."""
+    if isinstance(node, nodes.Const):
+        if isinstance(node.value, float):
+            return nodes.Filter(nodes.Const(repr(node.value)), "_decimal", [], [], None, None)
+        if isinstance(node.value, str):
+            return nodes.Filter(node, "_text", [], [], None, None)
+        return node
     for name, value in node.iter_fields():
         if isinstance(value, nodes.Node):
-            setattr(node, name, _exact(value))
+            setattr(node, name, _as_values(value))
         elif isinstance(value, list):
-            setattr(node, name, [_exact(item) if isinstance(item, nodes.Node) else item for item in value])
+            setattr(node, name, [_as_values(item) if isinstance(item, nodes.Node) else item for item in value])
     return node
 
 

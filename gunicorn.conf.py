@@ -2,9 +2,13 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from dotenv import load_dotenv
+from gunicorn import util
+from gunicorn.workers.gthread import ThreadWorker
 
+from render import Answer, render
 from ruleset import RuleBook
 from settings import Settings, SettingsError
 
@@ -13,10 +17,27 @@ load_dotenv(".env")  # as `flask run` does; what is set in the environment wins
 wsgi_app = "app:app"
 bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
-worker_class = "gthread"
 threads = 8
+limit_request_line = 8190  # the longest there is: leads may come in the query string
 # Two services of one user would fight for the one control socket.
 control_socket_disable = True
+
+
+class Worker(ThreadWorker):
+    """gunicorn's threaded worker, which answers what is no HTTP as everything is answered here.
+
+    gunicorn itself would answer with HTML, and log the request line and so perhaps a lead.
+    """
+
+    def handle_error(self, req, client, addr, exc):
+        self.log.warning("a request that is not valid HTTP is answered 400: %s", type(exc).__name__)
+        document = render(Answer(False, note="The request is not valid HTTP, or its head is too long"), "xml")
+        head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/xml; charset=utf-8\r\n"
+        with suppress(OSError):
+            util.write_nonblock(client, f"{head}Content-Length: {len(document)}\r\n\r\n{document}".encode())
+
+
+worker_class = Worker
 
 
 def on_starting(_server):

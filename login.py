@@ -2,6 +2,7 @@
 
 import hmac
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
@@ -23,7 +24,7 @@ class Login:
 
     def __init__(self, settings):
         self._users = {}
-        for user in settings.users:
+        for user in _merged(settings.users):
             self._users.setdefault(user.name, []).append(user)
         self._remembered = {}
         self._persistent = bool(settings.secret)
@@ -63,6 +64,16 @@ class Login:
         if len(failures) >= FAILURES_ALLOWED:
             free_again = failures[-FAILURES_ALLOWED] + models.LOGIN_WINDOW
             raise TooManyRequests(retry_after=max(1, math.ceil((free_again - now).total_seconds())))
+
+
+def _merged(users):
+    """Return the users with the programs of entries that differ in nothing else put together."""
+    merged = {}
+    for user in users:
+        same = merged.get((user.name, user.password), user)
+        everywhere = None in (user.programs, same.programs)
+        merged[user.name, user.password] = replace(user, programs=None if everywhere else user.programs | same.programs)
+    return merged.values()
 
 
 def _matches(user, password):

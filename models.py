@@ -7,10 +7,12 @@ only the store can decide: claims (is this address new?) and repeated requests.
 import hashlib
 import hmac
 import json
+import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import inf
 from threading import Lock
 
 import peewee
@@ -36,8 +38,8 @@ LOGIN_WINDOW = timedelta(minutes=5)
 LOCK_WAIT = 4
 
 database = DatabaseProxy()
-_state = {"secret": b"", "ready": False}
-_ready = Lock()
+_state = {"secret": b"", "url": "", "file": None}
+_changing = Lock()
 
 
 class StoreError(Exception):
@@ -102,9 +104,13 @@ class Lead(Table):
         """The amount as answers show it: two decimals, or nothing."""
         return "" if self.sale_amount is None else str(self.sale_amount.quantize(Decimal("0.01")))
 
-    def as_dict(self):
-        """Return the lead as the commands show it: the contract's keys, in its order."""
+    def as_dict(self, hidden=()):
+        """Return the lead as the commands show it: the contract's keys, in its order.
+
+        The values of the fields in `hidden` are masked.
+        """
         shown = {key: getattr(self, key) for key in LEAD_KEYS}
+        shown["fields"] = {name: "***" if name in hidden else value for name, value in self.fields.items()}
         shown["received_at"] = self.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         shown["sale_amount"] = self.amount or None
         return shown
@@ -186,7 +192,31 @@ def connect(url, secret):
         check_same_thread=False,
     )
     database.initialize(pool)
-    _state.update(secret=secret.encode(), ready=False)
+    _state.update(secret=secret.encode(), url=url, file=None)
+
+
+def _check_file():
+    """Refuse to write into a database whose file was taken away, and follow one that was replaced.
+
+    An open connection goes on writing into a deleted file: every lead after that would be lost.
+    """
+    path = _state["url"].removeprefix("sqlite:///")
+    try:
+        stat = os.stat(path)
+        file = (stat.st_dev, stat.st_ino)
+    except OSError:
+        file = None
+    if _state["file"] == file and file:
+        return
+    with _changing:
+        if file is None and _state["file"]:
+            raise StoreError("the database file is gone: put it back, or start the service again to begin a new one")
+        if _state["file"] not in (None, file):
+            connect(_state["url"], _state["secret"].decode())
+        with database.connection_context():
+            database.create_tables([RuleText, Lead, Claim, Total, KnownLogin, FailedLogin], safe=True)
+        stat = os.stat(path)
+        _state["file"] = (stat.st_dev, stat.st_ino)
 
 
 def disconnect():
@@ -198,11 +228,8 @@ def disconnect():
 def store():
     """Hold a connection to the database; turn its failures into StoreError."""
     try:
+        _check_file()
         with database.connection_context():
-            if not _state["ready"]:
-                with _ready:
-                    database.create_tables([RuleText, Lead, Claim, Total, KnownLogin, FailedLogin], safe=True)
-                    _state["ready"] = True
             yield
     except (peewee.IntegrityError, peewee.DataError, peewee.ProgrammingError):
         raise  # our mistake, not the store's
@@ -233,10 +260,9 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
     A repeated request stores nothing and returns the first Lead, with `replayed` true.
     """
     lead_id = str(ULID.from_datetime(submission.received_at))
-    with store(), database.atomic() as transaction:
+    with store(), database.atomic():
         first = _first_of_repeated(submission, verdict, lead_id)
         if first:
-            transaction.rollback()
             first.replayed = True
             return first
         _settle(verdict, lead_id, submission.received_at)
@@ -267,21 +293,27 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
 
 
 def _first_of_repeated(submission, verdict, lead_id):
-    """Return the lead that this request repeats, if any; a key with other content is a refusal."""
+    """Return the lead that this request repeats, if any; a key with other content is a refusal.
+
+    Test leads have keys of their own, so that a test never stands in a live lead's way.
+    """
     keys = []
     if submission.idempotency_key:
-        keys.append(("request", submission.program, submission.user, submission.idempotency_key))
+        keys.append(("request", submission.program, submission.user, submission.idempotency_key, verdict.test))
     if verdict.retry:
-        keys.append(("retry", submission.program, *verdict.retry))
-    fingerprint = keyed_hash("content", submission.content) if keys else ""
-    for key in sorted(keyed_hash(*key) for key in keys):
-        if _claim(key, lead_id, submission.received_at, RETRY_WINDOW, fingerprint):
-            continue
-        earlier = Claim.get_by_id(key)
-        if earlier.fingerprint == fingerprint and (first := Lead.get_or_none(id=earlier.lead)):
-            return first
-        verdict.mismatch()
-    return None
+        keys.append(("retry", submission.program, *verdict.retry, verdict.test))
+    first, fingerprint = None, keyed_hash("content", submission.content) if keys else ""
+    hashes = sorted(keyed_hash(*key) for key in keys)
+    for key in hashes:
+        if not _claim(key, lead_id, submission.received_at, RETRY_WINDOW, fingerprint):
+            earlier = Claim.get_by_id(key)
+            if earlier.fingerprint == fingerprint:
+                first = Lead.get_or_none(id=earlier.lead) or first
+            else:
+                verdict.mismatch()
+    if first:  # a key that came for the first time means the same lead from now on
+        Claim.update(lead=first.id).where(Claim.key.in_(hashes) & (Claim.lead == lead_id)).execute()
+    return first
 
 
 def _settle(verdict, lead_id, now):
@@ -292,7 +324,11 @@ def _settle(verdict, lead_id, now):
     """
     if not verdict.claims:
         return
-    claims = sorted((keyed_hash(*claim.key), position) for position, claim in enumerate(verdict.claims))
+    # Of two rules about one place, the longer one is asked first: it must not see what the other took.
+    order = [
+        (keyed_hash(*c.key), -c.within.total_seconds() if c.within else -inf, n) for n, c in enumerate(verdict.claims)
+    ]
+    claims = [(key, position) for key, _, position in sorted(order)]
     with database.savepoint() as savepoint:
         refused = {position for key, position in claims if not _take(key, verdict.claims[position], lead_id, now)}
         if verdict.test or not all(verdict.claims[position].observed for position in refused):

@@ -41,7 +41,7 @@ _KINDS = {
 # Encodings as the WHATWG lists them for the web, in Python's spelling. Python's own list is
 # longer and holds codecs that are no character sets (zip, idna, unicode_escape) and UTF-7.
 _CHARSETS = {"ascii", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"}
-_CHARSETS |= {"utf-8-sig", "big5", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "iso2022_jp"}
+_CHARSETS |= {"utf-8-sig", "big5", "big5hkscs", "tis-620", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "iso2022_jp"}
 _CHARSETS |= {"koi8-r", "koi8-u", "mac-roman", "shift_jis", "cp866", "cp874", "cp932", "cp949"}
 _CHARSETS |= {f"iso8859-{n}" for n in range(1, 17)} | {f"cp125{n}" for n in range(9)}
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
@@ -65,17 +65,20 @@ class UnsupportedPayload(PayloadError):
     status_hint = 415
 
 
-def decode(body, content_type="", query=b""):
+def decode(body, content_type="", query=b"", names=()):
     """Return the fields of `body` (bytes) and of `query` (bytes) as `{name: [value, …]}`.
 
     Names that differ only in case, `_`, `-` and spaces are one name, spelled as it came first.
-    A field of the body hides the same field of the query. Raises PayloadError.
+    A field of the body hides the same field of the query; `names` says which names mean one field,
+    as `{canonical name: field}`. Raises PayloadError.
     """
+    meaning = dict(names)
     reader = _READERS[kind(content_type, body)]
     options = parse_options_header(content_type)[1]
     pairs = list(reader(body, options)) if body.strip() else []
-    named = {canonical(name) for name, _ in pairs}
-    pairs += [(n, v) for n, v in _read_form(query, {}) if canonical(n) not in named]
+    named = {meaning.get(canonical(name), canonical(name)) for name, _ in pairs}
+    asked = _read_form(query, {}) if query else []
+    pairs += [(n, v) for n, v in asked if meaning.get(canonical(n), canonical(n)) not in named]
     if len(pairs) > MAX_FIELDS:
         raise PayloadError(f"The lead has too many fields: {MAX_FIELDS} are allowed")
     fields, spelling = {}, {}
@@ -232,8 +235,10 @@ def _too_deep():
 
 def _read_form(body, options):
     charset = _charset(options.get("charset", "utf-8"))
+    if wide := _bom(body) or (charset if charset.startswith(("utf-16", "utf-32")) else None):
+        body, charset = _text(body, wide).encode(), "utf-8"
     # Senders forget to encode letters such as é; encoded here, parse_qsl reads both spellings.
-    encoded = quote_from_bytes(body, safe=bytes(range(128)))
+    encoded = quote_from_bytes(body.strip(b"&"), safe=bytes(range(128)))
     try:
         return parse_qsl(encoded, True, encoding=charset, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:

@@ -23,10 +23,17 @@ def postal_code(field, _zone):
     """Make the type of the postal codes of the field's country."""
     if not field.country:
         raise Unusable("a postal_code needs its country: write country: US, for example")
-    pattern = re.compile(_facts(field.country).get("zip") or "[0-9A-Z][0-9A-Z -]{0,11}")
+    facts = _facts(field.country)
+    pattern = re.compile(facts.get("zip") or "[0-9A-Z][0-9A-Z -]{0,11}")
+    # How the country's examples are set apart: 22162-1010 by a hyphen before 4, M2 5BQ by a space before 3.
+    apart = {(found[0], len(found[1])) for found in re.findall("([ -])([0-9A-Z]+)(?=,|$)", facts.get("zipex", ""))}
 
     def parse(text):
         code = " ".join(text.upper().split())
+        compact = re.sub("[ -]", "", code)
+        for separator, length in apart if facts.get("zip") else ():
+            if pattern.fullmatch(usual := f"{compact[:-length]}{separator}{compact[-length:]}"):
+                return Text(usual)
         if not code.isascii() or not pattern.fullmatch(code):
             raise Refused
         return Text(code)

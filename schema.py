@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from checks import TYPES
 from conditions import RESERVED
@@ -117,6 +117,12 @@ class Hours(NamedTuple):
         return minute < self.closes and (now.weekday() - 1) % 7 in self.days
 
 
+def _status(text):
+    if not re.fullmatch("20[0-3]|4[0-9]{2}", str(text)):
+        raise ValueError("is no status for an invalid lead: write 200, or one from 400 to 499")
+    return int(text)
+
+
 def _budget(text):
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", str(text)):
         raise ValueError("is not a sum: write it as 5000 or 5000.00, without a currency")
@@ -169,21 +175,33 @@ def _field_name(name):
     return name
 
 
+# How an editor sees what the readers take: YAML shows it 50000 as a number and true as a truth.
+_SCALAR = {"type": ["string", "number", "boolean"]}
+_CONDITION = {"anyOf": [_SCALAR, {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": {
+    "all": {"type": "array"}, "any": {"type": "array"}, "not": {}}, "additionalProperties": False}]}  # fmt: skip
+_NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+_TEXTS = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}
+_UNIQUE = {"anyOf": [*_NAMES["anyOf"], {"type": "object", "required": ["any_of"], "properties": {"any_of": _NAMES}}]}
+_TRUTH = {"enum": [True, False, "yes", "no", "on", "off"]}
+
 Sentence = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_shown)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Amount = Annotated[Decimal, BeforeValidator(_amount)]
-YesNo = Annotated[bool, BeforeValidator(_true_or_false)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string"})]
+Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema(_SCALAR)]
+YesNo = Annotated[bool, BeforeValidator(_true_or_false), WithJsonSchema(_TRUTH)]
 FieldName = Annotated[str, AfterValidator(_field_name)]
-Texts = Annotated[list[str], BeforeValidator(_list), Field(min_length=1)]
-FieldNames = Annotated[list[FieldName], BeforeValidator(_list), Field(min_length=1)]
-Condition = Annotated[str | dict, BeforeValidator(_condition)]
+Texts = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
+FieldNames = Annotated[list[FieldName], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_NAMES)]
+Condition = Annotated[str | dict, BeforeValidator(_condition), WithJsonSchema(_CONDITION)]
+OpeningHours = Annotated[
+    list[Annotated[Hours, BeforeValidator(_hours)]], BeforeValidator(_list), WithJsonSchema(_TEXTS)
+]
 RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
 class FieldSpec(_Model):
     type: Literal[*TYPES] = Field("text", description="What the field holds.")
     label: Sentence | None = Field(None, description="What people call it, as in: No email address was submitted.")
-    required: Annotated[bool | str | dict, BeforeValidator(_required)] = Field(
+    required: Annotated[bool | str | dict, BeforeValidator(_required), WithJsonSchema(_CONDITION)] = Field(
         False, description="true, or a condition: a lead without the field is refused."
     )
     aliases: Texts = Field([], description="Other names under which partners send it.")
@@ -219,16 +237,17 @@ class RuleSpec(_Model):
     require: Condition | None = Field(None, description="A lead that does not fit this condition is refused.")
     listed: dict[FieldName, str] | None = Field(None, description="A lead whose field is in this file is refused.")
     not_listed: dict[FieldName, str] | None = Field(None, description="A lead whose field is not in it is refused.")
-    open: Annotated[list[Annotated[Hours, BeforeValidator(_hours)]], BeforeValidator(_list)] | None = Field(
-        None, description="A lead outside these hours is refused."
-    )
-    unique: Annotated[list[list[FieldName]], BeforeValidator(_unique)] | None = Field(
+    open: (
+        Annotated[list[Annotated[Hours, BeforeValidator(_hours)]], BeforeValidator(_list), WithJsonSchema(_TEXTS)]
+        | None
+    ) = Field(None, description="A lead outside these hours is refused.")
+    unique: Annotated[list[list[FieldName]], BeforeValidator(_unique), WithJsonSchema(_UNIQUE)] | None = Field(
         None, description="The fields that no two valid leads have in common; any_of: each of them alone."
     )
     within: Duration | None = Field(None, description="How long a valid lead blocks others like it.")
     across: Literal["program", "all"] | None = Field(None, description="all: leads of the other programs count too.")
     limit: Annotated[int, Field(ge=0)] | None = Field(None, description="How many valid leads are taken.")
-    budget: Annotated[Decimal, BeforeValidator(_budget)] | None = Field(
+    budget: Annotated[Decimal, BeforeValidator(_budget), WithJsonSchema(_SCALAR)] | None = Field(
         None, description="How much the sale amounts may come to."
     )
     per: Literal["hour", "day", "week", "month"] | None = Field(None, description="What a limit or budget is for.")
@@ -246,12 +265,12 @@ LeadFields = dict[str, str | list[str]]
 class ExampleSpec(_Model):
     name: str = Field(description="What the example shows.")
     lead: LeadFields = Field(description="The fields of the lead.")
-    expect: Annotated[Literal["valid"] | list[str], BeforeValidator(_expectation)] = Field(
+    expect: Annotated[Literal["valid"] | list[str], BeforeValidator(_expectation), WithJsonSchema(_TEXTS)] = Field(
         description="valid, or the reason codes."
     )
     sale_amount: Amount | None = Field(None, description="The amount that is expected.")
     note: str | None = Field(None, description="The note that is expected.")
-    at: Annotated[datetime, BeforeValidator(_moment)] | None = Field(
+    at: Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string"})] | None = Field(
         None, description="When the lead is posted, in the program's time zone; now if left out."
     )
     after: list[LeadFields] = Field([], description="Leads that were posted before it.")
@@ -269,8 +288,8 @@ def _empty_fields(value):
 class RuleFile(_Model):
     title: Sentence = Field("", description="What the program is called.")
     respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
-    invalid_status: Annotated[int, Field(ge=200, le=599)] = Field(200, description="The status of an invalid lead.")
-    timezone: Annotated[ZoneInfo, BeforeValidator(_timezone)] = Field(
+    invalid_status: Annotated[int, BeforeValidator(_status)] = Field(200, description="The status of an invalid lead.")
+    timezone: Annotated[ZoneInfo, BeforeValidator(_timezone), WithJsonSchema({"type": "string"})] = Field(
         ZoneInfo("UTC"), description="Whose days and hours count for ages and dates."
     )
     partner: FieldName | None = Field(None, description="The field that says which partner sent the lead.")
@@ -281,3 +300,26 @@ class RuleFile(_Model):
     rules: list[RuleSpec] = []
     sale_amount: Annotated[list[AmountSpec], BeforeValidator(_amounts)] = []
     examples: list[ExampleSpec] = []
+
+
+def json_schema():
+    """Return the JSON Schema of a rule file, as editors use it to complete and explain."""
+    schema = _as_yaml(RuleFile.model_json_schema())
+    amounts = schema["properties"]["sale_amount"]
+    amounts["anyOf"] = [_SCALAR, amounts["items"], {"type": "array", "items": amounts.pop("items")}]
+    del amounts["type"]
+    return {"$schema": "http://json-schema.org/draft-07/schema#"} | schema | {"title": "A program of Datapost"}
+
+
+def _as_yaml(node):
+    """Let every text be a number or a truth too, as YAML has it; an empty field may be nothing at all."""
+    if isinstance(node, list):
+        return [_as_yaml(item) for item in node if item != {"type": "null"}]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _as_yaml(value) for key, value in node.items() if not (key == "default" and value in (None, []))}
+    if node.get("type") == "string" and not node.keys() & {"enum", "const", "pattern"}:
+        node["type"] = _SCALAR["type"]
+    if node.get("type") == "integer":
+        node["type"] = ["integer", "string"]
+    return node

@@ -27,14 +27,18 @@ class User:
 
     @property
     def hashed(self):
-        return bool(re.match(r"(scrypt|pbkdf2):[^$]+\$[^$]*\$", self.password))
+        """Whether the password is a hash, as `flask hash-password` makes them."""
+        return bool(_HASH.fullmatch(self.password))
+
+
+_HASH = re.compile(r"(scrypt:\d+:\d+:\d+|pbkdf2:sha\d+:\d+)\$[^$]+\$[0-9a-f]+")
 
 
 # --- Readers: (name, text) -> value, or SettingsError ---
 
 
 def _text(_, text):
-    return text
+    return text.strip()
 
 
 def _switch(name, text):
@@ -60,6 +64,8 @@ def _users(name, text):
         if not colon or not login or (slash and not all(programs.split(","))):
             raise SettingsError(f"{name}: entry {number} is not name:password or name/program,program:password")
         users.append(User(login, password, frozenset(programs.split(",")) if slash else None))
+        if re.match(r"(scrypt|pbkdf2):.*\$", password) and not users[-1].hashed:
+            raise SettingsError(f"{name}: the password of entry {number} is a hash that is cut off or misspelt")
     return tuple(users)
 
 

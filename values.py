@@ -29,6 +29,9 @@ class Text(str):
     def __eq__(self, other):
         return self.casefold() == other.casefold() if isinstance(other, str) else NotImplemented
 
+    def __ne__(self, other):
+        return self.casefold() != other.casefold() if isinstance(other, str) else NotImplemented
+
     def __hash__(self):
         return hash(self.casefold())
 

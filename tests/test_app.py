@@ -66,6 +66,12 @@ def test_the_second_post_of_a_lead_is_invalid_with_the_note_of_the_rule(partner)
     assert partner.stored()[1].reasons == ["duplicate"]
 
 
+def test_the_body_wins_over_the_query_under_whatever_name(make_app):
+    partner = Partner(make_app("fields: {email: {type: email, aliases: [contact.email]}}"))
+    body = '{"contact": {"email": "body@example.com"}, "x": 1}'
+    assert read_answer(partner.post(body, JSON, "/leads?email=query"))["email"] == "body@example.com"
+
+
 def test_a_program_may_answer_invalid_leads_with_another_status(make_app):
     partner = Partner(make_app("invalid_status: 422\nfields: {email: {required: true}, n: {type: integer}}"))
     assert partner.lead()["status"] == 422
@@ -245,7 +251,7 @@ def test_other_methods_are_a_405_that_names_post(partner, method, path):
     response = partner.http.open(path, method=method)
     assert response.status_code == 405
     assert response.headers["Allow"] == "POST"
-    assert read_answer(response)["note"] == "This address takes POST only"
+    assert read_answer(response)["note"] == "This address does not take this method: leads are posted to /leads"
 
 
 @pytest.mark.parametrize("path", ["/leads", "/leads/", "/leads/default", "/leads/default/", "/leads/default?a=1"])
@@ -321,6 +327,31 @@ def test_the_fields_of_the_retry_key_tell_a_repeated_request_too(make_app):
     assert partner.lead(email="ann@example.com")["note"] == "This email was already submitted"
 
 
+def test_a_replay_binds_a_key_that_came_with_it(make_app):
+    partner = Partner(make_app("retry_key: [click_id]\nfields: {email: {type: email}, click_id: {}}"))
+    first = partner.lead(email="ann@example.com", click_id="C1")
+    assert partner.lead(email="ann@example.com", click_id="C1", headers=KEY)["uniqueid"] == first["uniqueid"]
+    assert partner.lead(email="bob@example.com", click_id="C9", headers=KEY)["valid"] == "false"
+    assert partner.stored()[-1].reasons == ["retry.mismatch"]
+
+
+def test_a_body_that_could_not_be_read_is_answered_the_same_again(partner):
+    first, again = (partner.post(b'{"a"', JSON, headers=KEY) for _ in range(2))
+    assert (first.status_code, again.status_code) == (400, 400)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.headers["Datapost-Lead"] == first.headers["Datapost-Lead"]
+
+
+def test_a_test_lead_uses_up_no_retry_key(make_app):
+    rules = "retry_key: [click_id]\ntest_flag: is_test\nfields: {click_id: {}, is_test: {type: boolean}}"
+    partner = Partner(make_app(rules))
+    test = partner.lead(click_id="C1", is_test="true")
+    live = partner.lead(click_id="C1")
+    assert live["valid"] == "true"
+    assert live["uniqueid"] != test["uniqueid"]
+    assert partner.lead(click_id="C1", is_test="true")["uniqueid"] == test["uniqueid"]
+
+
 def test_keys_of_different_users_and_programs_are_different_keys(make_app):
     app = make_app({"default": "fields: {a: {}}", "solar": "fields: {a: {}}"}, users=(User("x", "1"), User("y", "2")))
     x, y = Partner(app, ("x", "1")), Partner(app, ("y", "2"))
@@ -369,9 +400,8 @@ def test_logs_hold_decisions_and_never_a_person_or_a_password(make_app, monkeypa
     assert "canary" not in text
 
 
-def test_the_development_server_does_not_log_query_strings():
-    entry = logging.LogRecord(
-        "werkzeug", 20, "", 0, '"%s" %s %s', ("POST /leads?email=canary HTTP/1.1", 200, "-"), None
-    )
-    assert application._hide_query(entry)
-    assert entry.getMessage() == '"POST /leads?… HTTP/1.1" 200 -'
+@pytest.mark.parametrize("path", ["/leads?email=canary", "/leads/canary@example.com", "/canary"])
+def test_the_development_server_does_not_log_addresses_that_may_hold_a_person(path):
+    entry = logging.LogRecord("werkzeug", 20, "", 0, '"%s" %s %s', (f"POST {path} HTTP/1.1", 200, "-"), None)
+    assert application._hide_address(entry)
+    assert entry.getMessage() == '"POST /… HTTP/1.1" 200 -'

@@ -78,7 +78,8 @@ def test_what_is_no_phone_of_its_country_is_invalid(text, country):
 @pytest.mark.parametrize(
     ("text", "country", "value"),
     [("90210", "US", "90210"), ("01234", "US", "01234"), ("90210-1234", "US", "90210-1234"),
-     ("sw1a 1aa", "GB", "SW1A 1AA"), ("k1a 0b1", "CA", "K1A 0B1"), ("10115", "DE", "10115")],
+     ("902101234", "US", "90210-1234"), ("sw1a 1aa", "GB", "SW1A 1AA"), ("SW1A1AA", "GB", "SW1A 1AA"),
+     ("k1a 0b1", "CA", "K1A 0B1"), ("10115", "DE", "10115"), ("1234ab", "NL", "1234 AB")],
 )  # fmt: skip
 def test_a_postal_code_is_one_of_its_country(text, country, value):
     assert check("postal_code", text, country=country) == value

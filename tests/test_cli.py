@@ -45,7 +45,7 @@ def test_check_has_a_form_for_programs(flask, tmp_path):
     (tmp_path / "a.yaml").write_text("fields: {}")
     result = flask("rules", "check", "a.yaml", "--format", "json")
     assert json.loads(result.output) == [
-        {"file": "a.yaml", "ok": False, "errors": ['a.yaml:1: "fields:" is empty'], "summary": ""}
+        {"file": "a.yaml", "ok": False, "errors": ['a.yaml:1: "fields:" is empty'], "warnings": [], "summary": ""}
     ]
     assert result.exit_code == 1
 

@@ -31,6 +31,8 @@ def holds(source, **lead):
         "email == 'ANN@EXAMPLE.COM'", "domain(email) == 'Example.com'", "'ann' in email",
         "irpid in ['1234', '9876']", "irpid not in ['1', '2']", "consent", "not (loan < 5 or irpid == '1')",
         "email is present and born is present", "now().hour == 12", "today().year == 2026",
+        "email != 'bob@example.com'", "not email != 'ANN@example.com'", "irpid|upper in ['1234']",
+        "domain(email)|lower == 'EXAMPLE.com'", "irpid in 'x1234x'",
         "loan > 300000 if irpid == '1' else true",
     ],
 )  # fmt: skip

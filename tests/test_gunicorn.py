@@ -154,6 +154,27 @@ def test_half_a_body_is_never_judged(service, rest):
     assert service.post('{"email": "ann@example.com"}')[2]["valid"] is True
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /leads?email=canary@example.com&first_name=Jos\xe9 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /leads?email=canary@example.com" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /leads HTTP/1.1\r\nHost: x\r\nX: canary" + b"x" * 9000 + b"\r\n\r\n",
+        b"POST /leads HTTP/1.1\r\nHost: x\r\nContent-Length: canary\r\n\r\n",
+        b"canary@example.com\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_answered_and_not_logged(service, head):
+    service.start()
+    with socket.create_connection(("127.0.0.1", service.port)) as connection:
+        connection.sendall(head)
+        answer = connection.makefile("rb").read()
+    assert answer.startswith((b"HTTP/1.1 400 Bad Request\r\n", b"HTTP/1.1 401 UNAUTHORIZED\r\n"))
+    assert b"<dataPostResponse>\n<valid>false</valid>" in answer
+    assert b"canary" not in answer
+    assert "canary" not in service.stop()[1]
+
+
 def test_a_graceful_stop_leaves_nothing_behind(service):
     service.start()
     assert service.post('{"email": "ann@example.com"}')[0] == 200

@@ -73,6 +73,14 @@ def test_both_passwords_pass_during_a_rotation(make_app):
     assert status(app, auth=("impact", "old")) == status(app, header("impact:päss:wörd".encode())) == 200
 
 
+def test_two_entries_of_one_user_and_password_count_together(make_app):
+    rules = {"solar": "fields: {a: {}}", "loans": "fields: {a: {}}"}
+    users = (User("impact", "secret", frozenset({"solar"})), User("impact", "secret", frozenset({"loans"})))
+    app = make_app(rules, users=users)
+    for program in rules:
+        assert status(app, auth=("impact", "secret"), path=f"/leads/{program}") == 200
+
+
 def test_an_empty_password_lets_nobody_in(make_app):
     assert status(make_app(users=(User("impact", ""),)), auth=("impact", "")) == 401
 

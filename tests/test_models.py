@@ -79,6 +79,19 @@ def test_a_lead_may_claim_one_place_by_two_rules(path):
     assert submit("ann", "ann").valid
 
 
+def test_of_two_rules_about_one_place_the_longer_one_holds(path):
+    def submit_under(rules, at):
+        verdict = Verdict("default", "h" * 64)
+        verdict.claims = [Claim(rule, ("ann",), Reason(rule, rule), timedelta(days=n)) for rule, n in rules]
+        given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
+        return models.record(models.Submission(received_at=at, **given), verdict).reasons
+
+    rules = [("week", 7), ("quarter", 90)]
+    assert submit_under(rules, NOW) == []
+    assert submit_under(rules, NOW + timedelta(days=8)) == ["quarter"]
+    assert submit_under(rules, NOW + timedelta(days=90)) == []
+
+
 def test_a_test_lead_asks_for_places_and_takes_none(path):
     assert submit("ann", test=True).valid
     assert submit("ann").valid
@@ -153,6 +166,26 @@ def test_a_file_that_is_no_database_or_cannot_be_made_is_a_store_error(path):
     assert "not a database" in failing()
     models.connect("sqlite:////no/such/folder/leads.db", "")
     assert "unable to open" in failing()
+
+
+def test_a_database_that_is_taken_away_gets_no_more_leads(path):
+    submit("ann")
+    taken = {file: file.read_bytes() for file in path.parent.glob("leads.db*")}
+    for file in taken:
+        file.rename(path.parent / f"away-{file.name}")
+    assert "the database file is gone" in failing()
+    for file in taken:
+        (path.parent / f"away-{file.name}").rename(file)
+    assert submit("ann").reasons == ["duplicate"]
+
+
+def test_a_database_that_is_replaced_is_followed(path):
+    submit("ann")
+    for file in path.parent.glob("leads.db*"):
+        file.rename(path.parent / f"away-{file.name}")
+    path.write_bytes(b"")
+    assert submit("ann").valid
+    assert count(path) == (1, 1)
 
 
 def test_a_mistake_of_ours_is_no_store_error(path):

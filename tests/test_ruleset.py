@@ -142,6 +142,7 @@ def test_a_file_shows_all_its_mistakes_at_once_each_with_its_line():
         ("fields: {a: x}", '1: field "a": "a:" needs keys with values, such as {type: text}'),
         ("fields: {a: {}}\nrules: x", '2: "rules:" needs a list'),
         ("fields: {a: {}}\nsale_amount: 1000000", "2: .*at most 999999.99"),
+        ("fields: {a: {}}\ninvalid_status: 204", '2: "204" is no status for an invalid lead'),
         ("fields: {a: {}}\nsale_amount: 1.005", "2: .*is not an amount"),
         (
             "fields: {a: {default: x, max_length: 0}}",
@@ -160,10 +161,11 @@ def test_a_mistake_says_where_it_is_and_what_to_write(text, sentence):
 
 def test_an_example_that_is_judged_otherwise_is_an_error():
     text = "fields:\n  email: {type: email, required: true}\nexamples:\n"
-    text += "  - {name: nobody, lead: {}, expect: valid}\n  - {name: ann, lead: {email: a@example.com}, expect: [x]}\n"
+    text += "  - {name: nobody, lead: {}, expect: valid}\n"
+    text += "  - {name: ann, lead: {email: a@example.com}, expect: [email.invald]}\n"
     assert errors(text) == [
         'rules/solar.yaml:4: example "nobody": expected valid, but the rules say email.required',
-        'rules/solar.yaml:5: example "ann": expected x, but the rules say valid',
+        'rules/solar.yaml:5: example "ann": there is no reason "email.invald". Did you mean "email.invalid"?',
     ]
 
 

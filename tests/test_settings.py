@@ -33,6 +33,16 @@ def test_an_entry_that_is_no_user_is_named_by_its_number_and_never_shown(text):
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("password", ["scrypt:foo$a$b", "pbkdf2:sha256:1000$salt$", "scrypt:32768:8:1$salt$xyz"])
+def test_a_hash_that_is_cut_off_is_refused(password):
+    with pytest.raises(SettingsError, match="DATAPOST_USERS: the password of entry 1 is a hash that is cut off"):
+        load(DATAPOST_USERS=f"impact:{password}")
+
+
+def test_a_blank_secret_is_none():
+    assert load(DATAPOST_SECRET="  ").secret == ""
+
+
 @pytest.mark.parametrize(("text", "value"), [("on", True), ("1", True), ("off", False), ("", False)])
 def test_a_switch_is_on_or_off(text, value):
     assert load(DATAPOST_OPEN=text).open is value
