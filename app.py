@@ -175,7 +175,7 @@ def read_body():
 def read_query():
     """Return the query string as bytes, without the `format` that is meant for us."""
     parts = request.query_string.split(b"&")
-    return b"&".join(part for part in parts if not re.fullmatch(rb"format=(xml|json)", part, re.I))
+    return b"&".join(part for part in parts if not re.fullmatch(rb"format=(?i:xml|json)", part))
 
 
 # --- Answers ---
@@ -242,11 +242,11 @@ def _accepted_format():
 
 def _body_kind():
     try:
-        start = request.get_data(parse_form_data=False)[:64]
+        body = request.get_data(parse_form_data=False)
     except HTTPException:  # too large, or cut off
-        start = b""
+        body = b""
     try:
-        return payload.kind(request.headers.get("Content-Type", ""), start)
+        return payload.kind(request.headers.get("Content-Type", ""), body)
     except payload.PayloadError:
         return None
 

@@ -24,7 +24,7 @@ from conditions import nearest
 from export import WRITERS, show
 from judgement import judge, unreadable
 from rulefile import RuleFileError
-from ruleset import compile_text, load
+from ruleset import compile_text, load, rule_files
 from schema import json_schema
 
 rules = AppGroup("rules", help="Check the rule files, and try leads on them.")
@@ -44,7 +44,7 @@ sensitive_too = click.option("--sensitive", is_flag=True, help="show the values 
 def check_rules(files, output):
     """Check rule FILES, or all of the rules folder; the exit status is 1 if one is broken."""
     folder = Path(_service().settings.rules)
-    paths = [Path(name) for name in files] or sorted(folder.glob("*.yaml"))
+    paths = [Path(name) for name in files] or rule_files(folder)
     if not paths:
         raise click.ClickException(f"there is no rule file in {folder}")
     reports = [_check(path) for path in paths]
@@ -118,7 +118,7 @@ def backtest_rules(file, since, program, shown, output):
         raise click.ClickException(str(error)) from None
     start, memory, name = _since(since), memory_of(rule_set), program or Path(file).stem
     with _reading():
-        stored = models.leads(name, start - memory if memory is not None else None)
+        stored = models.leads(name, max(start - memory, _EPOCH) if memory is not None else None)
         count = stored.count()
         hidden = not sys.stderr.isatty()
         with click.progressbar(stored.iterator(), length=count, file=sys.stderr, hidden=hidden) as bar:
@@ -299,12 +299,15 @@ def _since(text):
         return None
     if match := re.fullmatch(r"(\d{1,5})([dhm])", text):
         unit = {"d": "days", "h": "hours", "m": "minutes"}[match[2]]
-        return datetime.now(UTC) - timedelta(**{unit: int(match[1])})
+        return max(datetime.now(UTC) - timedelta(**{unit: int(match[1])}), _EPOCH)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise click.ClickException("--since takes a date such as 2026-11-01 or a time ago such as 30d") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(moment if moment.tzinfo else moment.replace(tzinfo=UTC), _EPOCH)
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 commands = (rules, leads, hash_password, example)

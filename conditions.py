@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
-from jinja2.sandbox import SandboxedEnvironment, SecurityError
+from jinja2.sandbox import SandboxedEnvironment
 
 from values import Text
 
@@ -47,6 +47,10 @@ class _AbsentField(StrictUndefined):
 
 _environment = SandboxedEnvironment(undefined=_AbsentField)
 _environment.globals.clear()
+_environment.filters = {
+    name: _environment.filters[name] for name in ("abs", "length", "lower", "replace", "round", "trim", "upper")
+}
+_environment.tests.clear()
 _environment.filters |= {"_decimal": Decimal, "_text": Text}
 _environment.tests["present"] = lambda value: not isinstance(value, _AbsentField)
 _environment.tests["missing"] = lambda value: isinstance(value, _AbsentField)
@@ -94,7 +98,8 @@ def scope(values, now):
 
     `values` holds the fields that the lead has. One scope serves all conditions of a program.
     """
-    return _EMPTY.new_context({**values, **functions(now)})
+    exact = {name: Decimal(value) if type(value) is int else value for name, value in values.items()}
+    return _EMPTY.new_context({**exact, **functions(now)})
 
 
 def compile_condition(source, kinds, now):
@@ -103,44 +108,68 @@ def compile_condition(source, kinds, now):
     `kinds` gives each field's kind (text, number, date, datetime, boolean, unknown); `now` serves the
     trial run. The function's `names` are those it uses, and `compared` the texts it looks for.
     """
+    source = " ".join(source.split())
     try:
         parser = Parser(_environment, source, state="variable")
         expression = parser.parse_expression()
         if not parser.stream.eos:
             raise TemplateSyntaxError(f'it goes on after its end, at "{parser.stream.current.value}"', 1)
-        names = _check_names(expression, kinds, source)
-        compared = _check_comparisons(expression, kinds, source)
-        body = [nodes.Assign(nodes.Name("_result", "store"), _as_values(expression), lineno=1)]
-        template = _environment.from_string(nodes.Template(body, lineno=1))
+        names = _check_names(expression, kinds)
+        compared = _check_kinds(expression, kinds)
+        expression = _as_values(expression)
+        run = _compile(expression)
+        parts = [run, *map(_compile, _every((nodes.Compare, nodes.Call, nodes.Filter, nodes.BinExpr), expression))]
     except TemplateError as error:
         hint = "; write == to compare" if re.search("[^=<>!]=[^=]", source) else ""
-        raise ConditionError(f"{_quoted(source)} cannot be read as a condition: {error.message}{hint}") from None
-    run = template.root_render_func
+        raise ConditionError(f'"{source}" cannot be read as a condition: {error.message}{hint}') from None
+    except ConditionError as error:
+        raise ConditionError(f'"{source}": {error}') from None
+    except (RecursionError, SyntaxError, MemoryError, ValueError):
+        short = f"{source[:60]}…"
+        raise ConditionError(f"\"{short}\" is too long: use in ['a', 'b'], or all: and any: with parts") from None
+
+    def holds(lead_scope):
+        try:
+            return bool(run(lead_scope))
+        except Unanswered:
+            raise
+        except ArithmeticError:
+            raise Unanswered("it divides by zero or takes a number out of range") from None
+        except Exception:
+            raise Unanswered("it cannot be computed from this lead") from None
+
+    holds.names, holds.compared = names, compared
+    if not any(kinds.get(name) == "unknown" for name in names):
+        sample = scope({name: _SAMPLES[kinds[name]] for name in names & kinds.keys()}, now)
+        # Every part by itself: `and` and `or` would pass over the right side.
+        for part in parts:
+            _try(part, sample, source)
+    return holds
+
+
+def _compile(expression):
+    """Return a function from a scope to the expression's value."""
+    body = [nodes.Assign(nodes.Name("_result", "store"), expression, lineno=1)]
+    run = _environment.from_string(nodes.Template(body, lineno=1)).root_render_func
 
     def evaluate(lead_scope):
         # What Jinja2's TemplateExpression does, without making a context for each call.
         for _ in run(lead_scope):
             pass
-        return bool(lead_scope.vars["_result"])
+        return lead_scope.vars["_result"]
 
-    def holds(lead_scope):
-        try:
-            return evaluate(lead_scope)
-        except ArithmeticError:
-            raise Unanswered("it divides by zero or takes a number out of range") from None
-        except (TypeError, ValueError, SecurityError):
-            raise Unanswered("it cannot be computed from this lead") from None
+    return evaluate
 
-    holds.names, holds.compared = names, compared
-    if any(kinds.get(name) == "unknown" for name in names):
-        return holds
+
+def _try(part, sample, source):
     try:
-        evaluate(scope({name: _SAMPLES[kinds[name]] for name in names & kinds.keys()}, now))
+        bool(part(sample))
     except ArithmeticError:  # a division by a sample's zero says nothing about real leads
         pass
+    except Unanswered:
+        raise ConditionError(f'"{source}" takes a part of a value that is not there') from None
     except Exception as error:
-        raise ConditionError(f"{_quoted(source)} cannot be computed: {_in_plain_words(error)}") from None
-    return holds
+        raise ConditionError(f'"{source}" cannot be computed: {_in_plain_words(error)}') from None
 
 
 def nearest(word, words):
@@ -150,54 +179,108 @@ def nearest(word, words):
 
 
 def _in_plain_words(error):
+    text = str(error)
+    if called := re.search(r"(\w+)\(\) (?:missing|takes)", text):
+        return f"{called[1]} is not given what it takes"
     for type_name, word in _TYPE_WORDS.items():
-        error = str(error).replace(f"'{type_name}'", word)
-    return error.replace("not supported between instances of", "cannot stand between")
+        text = text.replace(f"'{type_name}'", word)
+    return text.replace("not supported between instances of", "cannot stand between")
 
 
 _TYPE_WORDS = {"decimal.Decimal": "a number", "int": "a number", "Text": "a text", "str": "a text"}
 _TYPE_WORDS |= {"datetime.date": "a date", "datetime.datetime": "a moment", "bool": "true or false"}
 
 
-def _quoted(source):
-    return f'"{source}"'
-
-
-def _check_names(expression, kinds, source):
-    names = {node.name for node in _every(nodes.Name, expression)}
-    for name in sorted(names - kinds.keys() - FUNCTIONS):
-        known = nearest(name, [*kinds, *FUNCTIONS]) or f". The fields are {', '.join(kinds)}"
-        raise ConditionError(f"{_quoted(source)}: there is no field {_quoted(name)}{known}")
-    return names
-
-
 def _every(node_type, expression):
     return [expression] * isinstance(expression, node_type) + list(expression.find_all(node_type))
 
 
-def _check_comparisons(expression, kinds, source):
-    """Refuse `zip == 12345`: a text is never equal to a number, so the rule would never fire.
+def _check_names(expression, kinds):
+    """Return the names that the expression uses; all must be fields, or functions that are called."""
+    names = {node.name for node in _every(nodes.Name, expression)}
+    for name in sorted(names - kinds.keys() - FUNCTIONS):
+        known = nearest(name, [*kinds, *FUNCTIONS]) or f". The fields are {', '.join(kinds)}"
+        raise ConditionError(f'there is no field "{name}"{known}')
+    called = [call.node for call in _every(nodes.Call, expression)]
+    for node in _every(nodes.Name, expression):
+        if node.name in FUNCTIONS and not any(node is function for function in called):
+            raise ConditionError(f"{node.name} is a function: write {_USES[node.name]}")
+    return names
+
+
+_USES = {"today": "today()", "now": "now()", "age": "age(birth_date)", "days_since": "days_since(a_date)"}
+_USES["domain"] = "domain(email)"
+
+
+def _check_kinds(expression, kinds):
+    """Refuse what could never be meant, such as a text that is compared with a number.
 
     Return the texts that each text field is compared with.
     """
     compared = {}
-    for compare in _every(nodes.Compare, expression):
-        operands = [compare.expr, *(operand.expr for operand in compare.ops)]
-        texts = [node.name for node in operands if isinstance(node, nodes.Name) and kinds.get(node.name) == "text"]
-        for constant in [c for node in operands for c in _constants(node)] if texts else []:
-            if isinstance(constant, str) and all(operand.op in ("eq", "in") for operand in compare.ops):
-                compared.setdefault(texts[0], set()).add(constant)
-            if isinstance(constant, int | float) and not isinstance(constant, bool):
+    for node in [expression, *_every((nodes.And, nodes.Or, nodes.Not), expression)]:
+        for side in [getattr(node, name, None) for name in ("left", "right", "node")] + [node]:
+            if isinstance(side, nodes.Const) and not isinstance(side.value, bool):
                 raise ConditionError(
-                    f"{_quoted(source)}: {texts[0]} is a text and never equals the number {constant}; "
-                    f"write '{constant}' in quotes, or give the field type: number"
+                    f"{side.value!r} alone is always true: write field == 'a' or field == 'b', or field in ['a', 'b']"
                 )
+    for compare in _every(nodes.Compare, expression):
+        left = compare.expr
+        for operand in compare.ops:
+            _check_pair(left, operand, kinds, compared)
+            left = operand.expr
     return compared
 
 
-def _constants(node):
-    items = node.items if isinstance(node, nodes.List | nodes.Tuple) else [node]
-    return [item.value for item in items if isinstance(item, nodes.Const)]
+def _check_pair(left, operand, kinds, compared):
+    right = operand.expr
+    others = right.items if isinstance(right, nodes.List | nodes.Tuple) else [right]
+    for one, other in [(left, item) for item in others]:
+        pair = {_kind_of(one, kinds), _kind_of(other, kinds)}
+        if len(pair) == 2 and not pair & {None, "unknown"}:
+            raise ConditionError(_mismatch(one, other, kinds))
+        for name, text in ((one, other), (other, one)):
+            if isinstance(name, nodes.Name) and isinstance(text, nodes.Const) and isinstance(text.value, str):
+                if not text.value:
+                    raise ConditionError(f"an empty field is missing: write {name.name} is missing")
+                if operand.op in ("eq", "in"):
+                    compared.setdefault(name.name, set()).add(text.value)
+
+
+def _kind_of(node, kinds):
+    """Return the kind of an expression's value (text, number, date, …), or None if it is not plain."""
+    match node:
+        case nodes.Name():
+            return kinds.get(node.name)
+        case nodes.Const(value=bool()):
+            return "boolean"
+        case nodes.Const(value=str()):
+            return "text"
+        case nodes.Const() | nodes.BinExpr() | nodes.Neg():
+            return None if isinstance(node, nodes.And | nodes.Or) else "number"
+        case nodes.Call(node=nodes.Name()):
+            return {"age": "number", "days_since": "number", "domain": "text", "today": "date", "now": "datetime"}.get(
+                node.node.name
+            )
+    return None
+
+
+def _mismatch(one, other, kinds):
+    kind, other_kind = _kind_of(one, kinds), _kind_of(other, kinds)
+    if isinstance(one, nodes.Const):
+        one, other, kind, other_kind = other, one, other_kind, kind
+    name = one.name if isinstance(one, nodes.Name) else "the left side"
+    if isinstance(other, nodes.Const):
+        if kind == "text" and other_kind == "number":
+            return (
+                f"{name} is a text and never equals the number {other.value}; "
+                f"write '{other.value}' in quotes, or give the field type: number"
+            )
+        if kind == "number" and other_kind == "text":
+            return f"{name} is a number and never equals the text '{other.value}'; write it without quotes"
+        if kind == "boolean":
+            return f"{name} is true or false: write {name}, or not {name}"
+    return f"{name} is a {kind} and cannot be compared with a {other_kind}"
 
 
 def _as_values(node):
@@ -208,6 +291,11 @@ def _as_values(node):
         if isinstance(node.value, str):
             return nodes.Filter(node, "_text", [], [], None, None)
         return node
+    if isinstance(node, nodes.BinExpr):  # 1 / 3 is exact too
+        for side in ("left", "right"):
+            constant = getattr(node, side)
+            if isinstance(constant, nodes.Const) and type(constant.value) is int:
+                setattr(node, side, nodes.Filter(constant, "_decimal", [], [], None, None))
     for name, value in node.iter_fields():
         if isinstance(value, nodes.Node):
             setattr(node, name, _as_values(value))

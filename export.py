@@ -37,8 +37,8 @@ def _write_csv(query, present):
 
 def _csv_line(values):
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(_cell(value) for value in values)
-    click.echo(line.getvalue())
+    csv.writer(line, lineterminator="\r\n").writerow(_cell(value) for value in values)
+    click.echo(line.getvalue(), nl=False)
 
 
 def _cell(value):
@@ -47,7 +47,7 @@ def _cell(value):
         value = "; ".join(value)
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     harmless = re.fullmatch(r"[+-]?[0-9][0-9 .,()-]*", text)  # a phone or a number keeps its sign
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not harmless else text
+    return "'" + text if re.match(r"[=+@\t\r\n-]", text) and not harmless else text
 
 
 def _write_table(query, present):

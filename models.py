@@ -200,23 +200,30 @@ def _check_file():
 
     An open connection goes on writing into a deleted file: every lead after that would be lost.
     """
-    path = _state["url"].removeprefix("sqlite:///")
-    try:
-        stat = os.stat(path)
-        file = (stat.st_dev, stat.st_ino)
-    except OSError:
-        file = None
-    if _state["file"] == file and file:
+    if _state["file"] and _state["file"] == _file():
         return
-    with _changing:
-        if file is None and _state["file"]:
+    if not _changing.acquire(timeout=LOCK_WAIT):
+        raise StoreError("the database is locked")
+    try:
+        if _state["file"] and not _file():
             raise StoreError("the database file is gone: put it back, or start the service again to begin a new one")
-        if _state["file"] not in (None, file):
-            connect(_state["url"], _state["secret"].decode())
-        with database.connection_context():
-            database.create_tables([RuleText, Lead, Claim, Total, KnownLogin, FailedLogin], safe=True)
-        stat = os.stat(path)
-        _state["file"] = (stat.st_dev, stat.st_ino)
+        if not _state["file"] or _state["file"] != _file():
+            if _state["file"]:
+                connect(_state["url"], _state["secret"].decode())
+            with database.connection_context():
+                database.create_tables([RuleText, Lead, Claim, Total, KnownLogin, FailedLogin], safe=True)
+            _state["file"] = _file()
+    finally:
+        _changing.release()
+
+
+def _file():
+    """Return what tells the database's file from another one of the same name, or None."""
+    try:
+        stat = os.stat(_state["url"].removeprefix("sqlite:///"))
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def disconnect():
@@ -376,7 +383,7 @@ def leads(program=None, since=None):
     if program:
         query = query.where(Lead.program == program)
     if since:
-        query = query.where(Lead.id >= str(ULID.from_datetime(since))[:10])
+        query = query.where(Lead.received_at >= since)
     return query
 
 

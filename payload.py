@@ -18,6 +18,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 
 MAX_LEVELS = 32
 MAX_FIELDS = 1000
+MAX_NAME = 250  # characters, with all the parents' names: 1,000 fields repeat them
 
 # The characters outside XML 1.0, section 2.2 (production Char).
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -83,6 +84,7 @@ def decode(body, content_type="", query=b"", names=()):
         raise PayloadError(f"The lead has too many fields: {MAX_FIELDS} are allowed")
     fields, spelling = {}, {}
     for name, value in pairs:
+        _check_name(name)
         name = spelling.setdefault(canonical(name), clean(name.strip(_BLANK)))
         fields.setdefault(name, []).append(_trimmed(value))
     return fields
@@ -106,7 +108,7 @@ def kind(content_type, body=b""):
     if declared == "multipart":
         return declared
     # A byte order mark and the NULs of UTF-16 may stand before and within the first character.
-    first = body[:64].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")[:1]
+    first = body.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")[:1]
     return {b"<": "xml", b"{": "json"}.get(first) or declared or "form"
 
 
@@ -216,6 +218,7 @@ def _flat(node, path, level, found):
     if isinstance(node, dict) and node:
         for name, values in node.items():
             child = path if name == "#text" else f"{path}.{name}" if path else name
+            _check_name(child)
             for value in values if isinstance(values, list) else [values]:
                 _flat(value, child, level + 1, found)
     elif isinstance(node, list):
@@ -224,6 +227,11 @@ def _flat(node, path, level, found):
     elif node or path:
         found.append((path, _TEXT.get(node, node) if not isinstance(node, dict) else ""))
     return found
+
+
+def _check_name(name):
+    if len(name) > MAX_NAME:
+        raise PayloadError(f"A field's name is too long: {MAX_NAME} characters are allowed")
 
 
 _TEXT = {None: "", True: "true", False: "false"}

@@ -10,7 +10,10 @@ import yaml
 from pydantic import ValidationError
 
 from conditions import nearest
+from payload import FORBIDDEN, clean
 from schema import AmountSpec, ExampleSpec, FieldSpec, RuleFile, RuleSpec
+
+MAX_NODES = 20_000
 
 
 class RuleFileError(ValueError):
@@ -33,7 +36,7 @@ class Source:
 
     def __init__(self, path):
         self.path, self.lines, self.broken = path, {(): 1}, set()
-        self._errors, self._warnings = set(), set()
+        self.size, self._errors, self._warnings = 0, set(), set()
 
     def complain(self, place, message):
         self._errors.add((self._line(place), message))
@@ -115,16 +118,24 @@ def _document(text, source):
 def _plain(node, place, source):
     """Turn a YAML node into dicts, lists and texts, noting lines and names given twice."""
     source.lines.setdefault(place, node.start_mark.line + 1)
-    if len(place) > 10:
-        source.complain(place, "this is nested too deeply for a rule file")
+    source.size += 1
+    if len(place) > 10 or source.size > MAX_NODES:  # an alias may stand for itself, or for many others
+        source.complain(place, "this is nested too deeply or too long for a rule file")
         return ""
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*place, index), source) for index, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
-        return node.value
+        if FORBIDDEN.search(node.value):
+            source.complain(place, "this text holds a control character, which no answer can carry")
+        return clean(node.value)
     members = {}
     for key_node, value_node in node.value:
-        key, line = str(key_node.value), key_node.start_mark.line + 1
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            source.lines[(*place, "[key]")] = line
+            source.complain((*place, "[key]"), "a key is one word: write key: value")
+            continue
+        key = key_node.value
         if key in members:
             first = source.lines[(*place, key)]
             source.lines[(*place, key, "[again]")] = line
@@ -136,11 +147,14 @@ def _plain(node, place, source):
 
 
 def _yaml_sentence(error, text, path):
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return f"{path}:{line}: this line holds a control character: delete it"
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 1
     source = (text.splitlines() or [""])[min(line, len(text.splitlines()) or 1) - 1]
     problem = getattr(error, "problem", "") or "it cannot be read"
-    hint = next((advice for pattern, advice in _YAML_HINTS if re.search(pattern, source)), "")
+    hint = next((advice for pattern, advice in _YAML_HINTS if re.search(pattern, source[:500])), "")
     return f"{path}:{line}: this is not YAML: {problem}{hint}"
 
 

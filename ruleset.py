@@ -30,6 +30,8 @@ log = logging.getLogger("datapost")
 def load(path, now=None):
     """Read and compile the rule file at `path`. Raises RuleFileError with all its errors."""
     path = Path(path)
+    if path.suffix == ".yml":
+        raise RuleFileError([f"{path}:1: rename the file to {path.stem}.yaml, so that it is read"])
     try:
         raw = path.read_bytes()
         text = raw.decode("utf-8-sig")
@@ -165,6 +167,15 @@ def _compile_field(compiler, name, spec):
                 continue
             limits.append(partial(limit.check, compiled))
             sentences[limit.code] = limit.sentence.format(label=label, limit=given)
+    for least, most in (("min", "max"), ("min_length", "max_length")):
+        if not complaints and getattr(spec, least) and getattr(spec, most):
+            low, high = (LIMITS[key].compile(getattr(spec, key), parse) for key in (least, most))
+            if low > high:
+                complain(
+                    least, f"{getattr(spec, least)} is more than {most}: {getattr(spec, most)}, so no value passes"
+                )
+    if spec.default == "":
+        complain("default", "an empty default is none: leave the key out")
     required = spec.required if isinstance(spec.required, bool) else compiler.condition(spec.required, "required")
     rule = FieldRule(name, label, spec, parse, limits, sentences, required)
     for key in ("default", "example"):
@@ -244,6 +255,11 @@ def _outcome(codes):
     return ", ".join(codes) or "valid"
 
 
+def rule_files(folder):
+    """Return the paths of the rule files in a folder; those that start with a dot are an editor's."""
+    return sorted(path for path in Path(folder).glob("[!.]*") if path.suffix in (".yaml", ".yml"))
+
+
 class RuleBook:
     """The programs of a rules folder, read again when their files change.
 
@@ -302,7 +318,7 @@ class RuleBook:
         return stamps
 
     def _read(self, changed):
-        files = {str(path) for path in self.folder.glob("[!.]*.y*ml")}
+        files = {str(path) for path in rule_files(self.folder)}
         programs, errors = dict(self.programs), {}
         for path in sorted(files):
             name = Path(path).stem
@@ -319,8 +335,6 @@ class RuleBook:
     def _read_file(self, name, path, programs, errors):
         before = programs[name].hash if name in programs else None
         try:
-            if not path.endswith(".yaml"):
-                raise RuleFileError([f"{path}:1: rename the file to {name}.yaml, so that it is read"])
             programs[name] = load(path)
         except RuleFileError as error:
             errors[path] = error.errors

@@ -10,11 +10,10 @@ from decimal import Decimal
 from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from checks import TYPES
 from conditions import RESERVED
-from payload import FORBIDDEN
 
 
 class _Model(BaseModel):
@@ -36,7 +35,7 @@ def _duration(text):
 def _timezone(text):
     try:
         return ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
+    except (KeyError, ValueError, OSError, TypeError):
         raise ValueError("is not a time zone: write one such as America/New_York or UTC") from None
 
 
@@ -150,6 +149,8 @@ def _true_or_false(text):
 
 
 def _list(value):
+    if isinstance(value, str) and "," in value:
+        raise ValueError("is one text: write a list in brackets, such as [one, another]")
     return [value] if isinstance(value, str) and value else value
 
 
@@ -157,12 +158,6 @@ def _expectation(value):
     if value != "valid" and not (isinstance(value, list) and all(isinstance(code, str) for code in value)):
         raise ValueError("is no expectation: write valid, or the reason codes in brackets, such as [email.required]")
     return value
-
-
-def _shown(text):
-    if FORBIDDEN.search(text):
-        raise ValueError("holds a control character, which no answer can carry")
-    return text
 
 
 def _field_name(name):
@@ -184,7 +179,7 @@ _TEXTS = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]
 _UNIQUE = {"anyOf": [*_NAMES["anyOf"], {"type": "object", "required": ["any_of"], "properties": {"any_of": _NAMES}}]}
 _TRUTH = {"enum": [True, False, "yes", "no", "on", "off"]}
 
-Sentence = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_shown)]
+Sentence = Annotated[str, Field(min_length=1, max_length=500)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string"})]
 Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema(_SCALAR)]
 YesNo = Annotated[bool, BeforeValidator(_true_or_false), WithJsonSchema(_TRUTH)]
@@ -259,7 +254,21 @@ class AmountSpec(_Model):
     amount: Amount = Field(description="What a valid lead is worth, such as 10.00.")
 
 
-LeadFields = dict[str, str | list[str]]
+def _lead(value, name=""):
+    """Flatten a nested lead as the service does: `contact: {email: x}` is `contact.email: x`."""
+    if not isinstance(value, dict):
+        return {name: value}
+    flat = {}
+    for key, inner in value.items():
+        flat |= _lead(inner, f"{name}.{key}" if name else key)
+    return flat
+
+
+def _fields_of_lead(value):
+    return _lead(value) if isinstance(value, dict) else value
+
+
+LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(_fields_of_lead)]
 
 
 class ExampleSpec(_Model):
@@ -286,6 +295,11 @@ def _empty_fields(value):
 
 
 class RuleFile(_Model):
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty_keys(cls, document):
+        return {key: value for key, value in document.items() if value != ""}
+
     title: Sentence = Field("", description="What the program is called.")
     respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
     invalid_status: Annotated[int, BeforeValidator(_status)] = Field(200, description="The status of an invalid lead.")

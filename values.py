@@ -36,6 +36,8 @@ class Text(str):
         return hash(self.casefold())
 
     def __contains__(self, part):
+        if not isinstance(part, str):
+            raise TypeError("only a text can be part of a text")
         return part.casefold() in self.casefold()
 
 
@@ -90,6 +92,8 @@ def money(*_):
         elif _POINTS.fullmatch(amount) or _DECIMAL_COMMA.fullmatch(amount):
             amount = amount.replace(".", "").replace(",", ".")
         elif _AMBIGUOUS.fullmatch(amount) or not _PLAIN.fullmatch(amount):
+            raise Refused
+        if len(amount) > 24:  # more than any database keeps exactly
             raise Refused
         value = Decimal(sign + amount)
         return value if value.as_tuple().exponent <= -2 else value.quantize(Decimal("0.01"))

@@ -151,6 +151,13 @@ def test_csv_neutralises_formulas_and_keeps_phones_and_numbers(flask, partner, a
     assert (rows[1]["fields.phone"], rows[1]["fields.n"]) == ("+1 (415) 555-2671", "-5")
 
 
+def test_a_line_break_in_a_value_stays_in_its_cell(flask, partner):
+    partner.lead(email="ann@example.com", other="one\rtwo\n=cmd")
+    rows = list(csv.reader(io.StringIO(flask("leads", "export", "--format", "csv").output, newline="")))
+    assert len(rows) == 2
+    assert "one\ntwo\n=cmd" in rows[1]
+
+
 def test_export_of_nothing_is_well_formed(flask):
     assert flask("leads", "export").output == ""
     assert json.loads(flask("leads", "export", "--format", "json").output) == []
@@ -161,6 +168,7 @@ def test_export_may_be_limited_to_a_program_and_a_time(flask, ann):
     assert ann not in flask("leads", "export", "--program", "solar").output
     assert ann in flask("leads", "export", "--since", "2020-01-01").output
     assert ann not in flask("leads", "export", "--since", "2099-01-01").output
+    assert ann in flask("leads", "export", "--since", "99999d").output
     assert "--since takes a date" in flask("leads", "export", "--since", "yesterday").output
 
 

@@ -192,6 +192,12 @@ def test_the_trace_and_the_note_never_hold_what_was_submitted():
     assert "canary" not in str([reason.note for reason in found.reasons])
 
 
+@pytest.mark.parametrize("field", ["email", "phone", "birth_date", "loan_amount", "consent", "is_test"])
+@pytest.mark.parametrize("text", ["1" + "+" * 100_000 + "x", "1" + " " * 100_000 + "1", "<" * 200_000])
+def test_a_value_of_any_length_is_invalid_at_once(field, text):
+    assert f"{field}.invalid" in codes(**{field: text})
+
+
 def test_a_note_has_at_most_500_characters():
     fields = "".join(f"  field_{n}: {{required: true, note: '{n} {'x' * 100}'}}\n" for n in range(9))
     many = compile_program("many", "rules/many.yaml", f"fields:\n{fields}", "hash", NOW)

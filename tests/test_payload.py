@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payload import MAX_FIELDS, MAX_LEVELS, PayloadError, UnsupportedPayload, canonical, decode, kind
+from payload import MAX_FIELDS, MAX_LEVELS, MAX_NAME, PayloadError, UnsupportedPayload, canonical, decode, kind
 
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/json", "application/xml"
 
@@ -149,6 +149,7 @@ def test_forbidden_characters_in_a_name_become_replacement_characters():
     ("content_type", "body", "expected"),
     [
         (FORM, b"a=1", "form"),
+        (FORM, b" " * 100 + b"<a/>", "xml"),
         (FORM, b"<a/>", "xml"),
         (FORM, b' {"a":1}', "json"),
         (JSON, b"<a/>", "xml"),
@@ -282,6 +283,25 @@ def test_32_levels_are_read_and_33_are_not(body, levels):
     else:
         with pytest.raises(PayloadError, match="nested too deeply"):
             decode(text)
+
+
+@pytest.mark.parametrize("length", [MAX_NAME, MAX_NAME + 1])
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda n: (f"<l><{'a' * n}>1</{'a' * n}></l>", XML),
+        lambda n: (f"<l><{'a' * (n - 2)}><b>1</b></{'a' * (n - 2)}></l>", XML),
+        lambda n: (json.dumps({"a" * (n - 2): {"b": 1}, "c": 2}), JSON),
+        lambda n: ("a" * n + "=1", FORM),
+    ],
+)
+def test_a_name_of_250_characters_is_read_and_of_251_is_not(body, length):
+    text, content_type = body(length)
+    if length <= MAX_NAME:
+        assert decode(text.encode(), content_type)
+    else:
+        with pytest.raises(PayloadError, match="name is too long"):
+            decode(text.encode(), content_type)
 
 
 @pytest.mark.parametrize("count", [MAX_FIELDS, MAX_FIELDS + 1])
