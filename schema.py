@@ -310,10 +310,14 @@ class RuleFile(_Model):
     test_flag: FieldName | None = Field(None, description="A lead with this field true is a test and uses up nothing.")
     customer: FieldNames = Field([], description="The fields that say who is the same customer.")
     retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
-    fields: Annotated[dict[FieldName, FieldSpec], BeforeValidator(_empty_fields)] = Field(min_length=1)
-    rules: list[RuleSpec] = []
-    sale_amount: Annotated[list[AmountSpec], BeforeValidator(_amounts)] = []
-    examples: list[ExampleSpec] = []
+    fields: Annotated[dict[FieldName, FieldSpec], BeforeValidator(_empty_fields)] = Field(
+        min_length=1, description="What a lead may hold: the name of each field, and what is asked of it."
+    )
+    rules: list[RuleSpec] = Field([], description="Which leads are refused, judged from top to bottom.")
+    sale_amount: Annotated[list[AmountSpec], BeforeValidator(_amounts)] = Field(
+        [], description="What a valid lead is worth: one amount, or the first of a list that fits."
+    )
+    examples: list[ExampleSpec] = Field([], description="Leads to try each time the file is read.")
 
 
 def json_schema():

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
@@ -17,9 +18,10 @@ def check(type_name, text, **keys):
     """Return the value of `text` under a type, and under the limits among `keys`."""
     spec = SimpleNamespace(**({"country": None, "formats": None, "one_of": None, "standard": None} | keys))
     parse = TYPES[type_name].make(spec, ZoneInfo("America/New_York"))
+    limits = [partial(row.check, row.compile(keys[key], parse)) for key, row in LIMITS.items() if key in keys]
     value = parse(text)
-    for key in keys.keys() & LIMITS.keys():
-        value = LIMITS[key].check(LIMITS[key].compile(keys[key], parse), value)
+    for limit in limits:
+        value = limit(value)
     return value
 
 
@@ -179,6 +181,93 @@ def test_a_date_that_two_formats_read_alike_is_no_guess():
     assert check("date", "04/04/2024", formats=["MM/DD/YYYY", "DD/MM/YYYY"]) == date(2024, 4, 4)
 
 
+@pytest.mark.parametrize(
+    ("text", "country", "value"),
+    [("CA", "US", "CA"), ("california", "US", "CA"), ("Québec", "CA", "QC"), ("Quebec", "CA", "QC"),
+     ("Hokkaido", "JP", "北海道"), ("New South Wales", "AU", "NSW")],
+)  # fmt: skip
+def test_a_region_is_known_by_its_code_and_its_names(text, country, value):
+    assert check("region", text, country=country) == value
+
+
+@pytest.mark.parametrize(("text", "country"), [("Bavaria", "US"), ("ZZ", "US"), ("CA", "AU")])
+def test_a_region_of_another_country_is_invalid(text, country):
+    assert refused("region", text, country=country) == "invalid"
+
+
+@pytest.mark.parametrize(("text", "value"), [("NO", "NO"), ("no", "NO"), ("Norway", "NO"), ("united states", "US")])
+def test_a_country_is_known_by_two_letters_and_its_name(text, value):
+    assert check("country", text) == value
+
+
+@pytest.mark.parametrize("text", ["ZZ", "XX", "Atlantis", "N", "NOR1"])
+def test_what_is_no_country_is_invalid(text):
+    assert refused("country", text) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "formats", "value"),
+    [("2026-03-01T12:30:00Z", None, "2026-03-01T12:30:00+00:00"),
+     ("2026-03-01 12:30", None, "2026-03-01T12:30:00-05:00"),
+     ("2026-07-01T12:30:05.5+02:00", None, "2026-07-01T12:30:05.500000+02:00"),
+     ("07/01/2026 12:30", ["MM/DD/YYYY HH:mm"], "2026-07-01T12:30:00-04:00"),
+     ("01.07.2026 12:30:59", ["DD.MM.YYYY HH:mm:ss"], "2026-07-01T12:30:59-04:00")],
+)  # fmt: skip
+def test_a_moment_without_an_offset_is_meant_in_the_time_zone_of_the_program(text, formats, value):
+    assert check("datetime", text, formats=formats).isoformat() == value
+
+
+@pytest.mark.parametrize(
+    ("text", "formats"),
+    [("2026-03-01", None), ("2026-02-30T12:00", None), ("2026-03-01T25:00", None), ("noon", None),
+     ("2026-03-01 12:30", ["MM/DD/YYYY HH:mm"]), ("20260301T1230", None)],
+)  # fmt: skip
+def test_what_is_no_moment_is_invalid(text, formats):
+    assert refused("datetime", text, formats=formats) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("type_name", "text", "value"),
+    [
+        ("url", "https://Example.com", "https://example.com/"),
+        ("url", "http://bücher.de/a?b=c#d", "http://xn--bcher-kva.de/a?b=c#d"),
+        ("ip", "192.0.2.1", "192.0.2.1"),
+        ("ip", "2001:DB8:0:0::1", "2001:db8::1"),
+        ("uuid", "6F1B0A52-8A0E-4B7E-9A53-2F1D3C4B5A69", "6f1b0a52-8a0e-4b7e-9a53-2f1d3c4b5a69"),
+        ("uuid", "6f1b0a528a0e4b7e9a532f1d3c4b5a69", "6f1b0a52-8a0e-4b7e-9a53-2f1d3c4b5a69"),
+    ],
+)
+def test_addresses_and_uuids_are_stored_in_their_normal_form(type_name, text, value):
+    assert str(check(type_name, text)) == value
+
+
+@pytest.mark.parametrize(
+    ("type_name", "text"),
+    [("url", "example.com"), ("url", "javascript:alert(1)"), ("url", "ftp://example.com"), ("url", "http://"),
+     ("ip", "192.0.2.256"), ("ip", "192.0.2"), ("ip", "::g"), ("uuid", "6f1b0a52"), ("uuid", "x" * 32)],
+)  # fmt: skip
+def test_what_is_no_address_and_no_uuid_is_invalid(type_name, text):
+    assert refused(type_name, text) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("standard", "text", "value"),
+    [
+        ("us.ssn", "536-90-4399", "536904399"),
+        ("iban", "GR16 0110 1050 0000 1054 7023 795", "GR1601101050000010547023795"),
+    ],
+)
+def test_an_id_has_the_check_digits_of_its_standard(standard, text, value):
+    assert check("id", text, standard=standard) == value
+    assert refused("id", "000-00-0000", standard=standard) == "invalid"
+
+
+@pytest.mark.parametrize("standard", [None, "nothing", "us.nothing", "os.path", "exceptions", "../us"])
+def test_a_standard_that_there_is_not_is_named(standard):
+    with pytest.raises(Unusable, match=r"module of python-stdnum"):
+        check("id", "1", standard=standard)
+
+
 # --- Limits ---
 
 
@@ -197,6 +286,15 @@ def test_a_date_that_two_formats_read_alike_is_no_guess():
         ("date", {"max": "2000-01-01"}, "2000-01-01", "2000-01-02", "too_large"),
         ("choice", {"one_of": ["CA", "NY"]}, "ca", "FL", "not_allowed"),
         ("text", {"one_of": ["a", "b"]}, "B", "c", "not_allowed"),
+        ("datetime", {"min": "2026-01-01T00:00Z"}, "2025-12-31 19:00", "2025-12-31 18:59", "too_small"),
+        ("region", {"country": "US", "one_of": ["CA", "NY"]}, "California", "Texas", "not_allowed"),
+        ("country", {"one_of": ["US"]}, "United States", "CA", "not_allowed"),
+        ("phone", {"country": "US", "countries": ["US", "CA"]}, "416-555-0142", "+44 20 7946 0958", "not_allowed"),
+        ("email", {"disposable": "reject"}, "ann@example.com", "ann@mailinator.com", "disposable"),
+        ("email", {"disposable": "reject"}, "ann@example.com", "ann@mx.MAILINATOR.com", "disposable"),
+        ("email", {"role": "reject"}, "sales.ann@example.com", "Sales@example.com", "role"),
+        ("email", {"free": "reject"}, "ann@gmail.example", "ann@gmail.com", "free"),
+        ("email", {"free": "reject"}, "ann@acme.co.uk", "ann@Yahoo.co.uk", "free"),
     ],
 )
 def test_a_limit_holds_up_to_its_edge_and_not_beyond(type_name, keys, good, bad, code):
@@ -222,6 +320,11 @@ def test_no_pattern_can_hang():
         ("date", {"formats": ["YYYY-MM"]}, "not a format that can be read"),
         ("text", {"pattern": "(a"}, "cannot be read"),
         ("text", {"max_length": "long"}, "not a number of characters"),
+        ("phone", {"countries": ["USA"]}, "not a country"),
+        ("region", {"country": "DE"}, "no list of the regions"),
+        ("region", {}, "needs its country"),
+        ("email", {"disposable": "yes"}, "write reject"),
+        ("datetime", {"formats": ["MM/DD/YYYY"]}, "not a format that can be read"),
         ("integer", {"min": "low"}, "not a value that this field can have"),
     ],
 )

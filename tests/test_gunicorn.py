@@ -12,6 +12,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from conftest import RULES
@@ -47,17 +48,25 @@ class Service:
         return subprocess.Popen(line, cwd=ROOT, env=self.environ, start_new_session=True, **pipes)
 
     def start(self):
-        self.process = self.command("gunicorn")
+        self.process, self.log = self.command("gunicorn"), []
         for line in self.process.stderr:
+            self.log.append(line)
             if "Listening at" in line:
+                # Read on, or a full pipe would stop the service.
+                self.reader = Thread(target=self.log.extend, args=[self.process.stderr])
+                self.reader.start()
                 return self
-        raise AssertionError("gunicorn did not start")
+        raise AssertionError("".join(self.log))
 
     def stop(self, how=signal.SIGTERM):
+        """Stop the service, and return its log."""
         os.killpg(self.process.pid, how)
-        output = self.process.communicate()
+        self.process.wait()
+        self.reader.join()
+        self.process.stderr.close()
+        self.process.stdout.close()
         self.process = None
-        return output
+        return "".join(self.log)
 
     def post(self, body, headers=(), path="/leads"):
         """Return status, headers and answer of one request on a connection of its own."""
@@ -96,6 +105,33 @@ def test_of_16_requests_with_one_key_one_is_judged_and_15_get_its_answer(service
     assert {(status, answer["valid"]) for status, _, answer in answers} == {(200, True)}
     assert len({answer["uniqueid"] for _, _, answer in answers}) == 1
     assert sum(headers["Idempotent-Replayed"] == "true" for _, headers, _ in answers) == 15
+
+
+def test_of_a_limit_of_50_hit_by_120_at_once_50_are_valid(service):
+    rules = "fields: {email: {}}\nrules: [{id: cap, limit: 50, per: month}]\n"
+    (service.database.parent / "rules" / "default.yaml").write_text(rules)
+    service.start()
+    answers = at_once(120, lambda number: service.post(f'{{"email": "{number}"}}'))
+    assert sum(answer["valid"] is True for _, _, answer in answers) == 50
+    assert {answer["note"] for _, _, answer in answers if answer["valid"] == "false"} == {
+        "The limit of leads per month is reached"
+    }
+
+
+def test_a_changed_rule_file_is_used_in_every_process_without_a_restart(service):
+    service.start()
+    path = service.database.parent / "rules" / "default.yaml"
+    assert service.post("{}")[2]["note"] == "No email address was submitted"
+    path.write_text(RULES.replace("label: email address", "label: mail"))
+    os.utime(path, (1, 1))  # as if it had been saved a while ago
+    notes = [service.post("{}")[2]["note"] for _ in range(400)]
+    assert "No mail was submitted" in notes
+    assert set(notes[-20:]) == {"No mail was submitted"}
+    path.write_text("fields: {email: {type: emial}}")
+    os.utime(path, (2, 2))
+    notes = [service.post("{}")[2]["note"] for _ in range(400)]
+    assert set(notes) == {"No mail was submitted"}
+    assert 'field "email": "emial" is not one of' in service.stop()
 
 
 @pytest.mark.parametrize("round_number", range(3))
@@ -172,13 +208,13 @@ def test_what_is_no_http_is_answered_and_not_logged(service, head):
     assert answer.startswith((b"HTTP/1.1 400 Bad Request\r\n", b"HTTP/1.1 401 UNAUTHORIZED\r\n"))
     assert b"<dataPostResponse>\n<valid>false</valid>" in answer
     assert b"canary" not in answer
-    assert "canary" not in service.stop()[1]
+    assert "canary" not in service.stop()
 
 
 def test_a_graceful_stop_leaves_nothing_behind(service):
     service.start()
     assert service.post('{"email": "ann@example.com"}')[0] == 200
-    _, log = service.stop()
+    log = service.stop()
     assert "Traceback" not in log
     assert "ann@" not in log
     assert re.search(r"lead \w{26} program=default user=impact valid=true", log)

@@ -1,13 +1,21 @@
 """Rule files: what a good one means, and every mistake of a bad one at once, by file and line."""
 
+import json
+import logging
+import os
 import re
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
+from judgement import judge
 from rulefile import RuleFileError
 from ruleset import RuleBook, compile_program, load
+from schema import json_schema
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 RULES_FOLDER = Path(__file__).parent.parent / "rules"
@@ -210,6 +218,175 @@ def test_a_folder_keeps_its_good_programs_beside_the_errors_of_the_others(tmp_pa
 
 def test_an_empty_folder_is_an_error(tmp_path):
     assert "there is no rule file here" in RuleBook(tmp_path).errors[0]
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A rules folder with one program, which looks at its files whenever it is asked to."""
+    (tmp_path / "solar.yaml").write_text("title: one\nfields: {a: {}}")
+    book = RuleBook(tmp_path)
+    book.LOOK_EVERY = 0
+    return book
+
+
+def save(book, text, name="solar.yaml", long_ago=True):
+    path = book.folder / name
+    path.write_text(text)
+    if long_ago:
+        os.utime(path, (time.time() - 1,) * 2)
+    book.refresh()
+
+
+def test_a_changed_file_is_read_again(book):
+    save(book, "title: two\nfields: {a: {}}")
+    assert book.programs["solar"].spec.title == "two"
+
+
+def test_a_file_that_was_changed_just_now_may_not_be_whole_yet(book):
+    save(book, "title: two\nfields: {a: {}}", long_ago=False)
+    assert book.programs["solar"].spec.title == "one"
+    book.SETTLED_AFTER = 0
+    book.refresh()
+    assert book.programs["solar"].spec.title == "two"
+
+
+def test_a_broken_edit_changes_nothing_and_is_told_until_it_is_mended(book, caplog):
+    with caplog.at_level("ERROR"):
+        logging.getLogger("datapost").propagate = True
+        save(book, "title: two\nfields: {}")
+    assert book.programs["solar"].spec.title == "one"
+    assert book.errors == [f'{book.folder}/solar.yaml:2: "fields:" is empty']
+    assert set(caplog.messages) == set(book.errors)
+    save(book, "title: three\nfields: {a: {}}")
+    assert book.errors == []
+    assert book.programs["solar"].spec.title == "three"
+
+
+def test_a_new_file_is_a_new_program_and_one_that_is_gone_takes_no_more_leads(book):
+    save(book, "fields: {a: {}}", "loans.yaml")
+    assert set(book.programs) == {"solar", "loans"}
+    (book.folder / "loans.yaml").unlink()
+    book.refresh()
+    assert set(book.programs) == {"solar", "loans"}
+    book.SETTLED_AFTER = 0
+    book.refresh()
+    assert set(book.programs) == {"solar"}
+
+
+def test_a_changed_list_is_read_again(book):
+    save(book, "no@example.com\n", "blocked.txt")
+    save(book, "fields: {a: {type: email}}\nrules: [{id: r, listed: {a: blocked.txt}}]")
+    lead = {"a": ["ann@example.com"]}
+    assert judge(book.programs["solar"], lead, NOW).valid
+    save(book, "Ann@Example.com  # asked us to\n", "blocked.txt")
+    assert not judge(book.programs["solar"], lead, NOW).valid
+
+
+def test_a_file_that_waits_for_its_list_is_read_when_the_list_comes(book):
+    save(book, "fields: {a: {}}\nrules: [{id: r, listed: {a: later.txt}}]")
+    assert "the list" in book.errors[0]
+    assert "cannot be read: No such file or directory" in book.errors[0]
+    save(book, "x\n", "later.txt")
+    assert book.errors == []
+
+
+def test_a_process_that_starts_while_a_file_is_broken_takes_the_rules_of_the_last_lead(book):
+    save(book, "fields: {}")
+    started = RuleBook(book.folder, {"solar": "title: stored\nfields: {a: {}}"}.get)
+    assert started.programs["solar"].spec.title == "stored"
+    assert started.errors
+
+
+# --- What is legal and probably not meant ---
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("rules: [{id: r, reject_if: 'true'}]", 'reject_if: "true" is always true: the rule refuses every lead'),
+        ("rules: [{id: r, reject_if: 1 > 2}]", 'reject_if: "1 > 2" is never true: the rule refuses nobody'),
+        ("rules: [{id: r, require: 1 > 2}]", 'require: "1 > 2" is never true: the rule refuses every lead'),
+        ("rules: [{id: r, when: 'false', require: a is present}]", 'when: "false" is never true: this never applies'),
+        ("rules: [{id: r, reject_if: c == 'z'}]", 'looks for "z", which is not one of the values of c'),
+        ("rules: [{id: r, reject_if: \"c in ['x', 'z']\"}]", 'looks for "z", which is not one of the values of c'),
+        ("rules: [{id: r, limit: 0, per: day}]", 'rule "r": limit: 0 refuses every lead'),
+        ("rules: [{id: r, require: a is present, note: N}, {id: s, require: a is present, note: N}]",
+         'rule "s": its note is that of the rule "r" too'),
+        ("sale_amount: [{amount: 1}, {amount: 2}]", "the amounts after this one are never reached"),
+        ("sale_amount: [{when: a is present, amount: 1}]", "a lead that fits none of the amounts is worth 0.00"),
+        ("examples: [{name: x, lead: {a: 1}, expect: valid}]", 'field "c": no example has it'),
+    ],
+)  # fmt: skip
+def test_what_is_legal_and_probably_not_meant_is_a_warning(text, warning):
+    made = program("fields: {a: {}, c: {type: choice, one_of: [x, y]}}\n" + text)
+    assert any(warning in line for line in made.warnings), made.warnings
+    assert all(line.startswith("rules/solar.yaml:") and ": warning: " in line for line in made.warnings)
+
+
+def test_a_sound_file_has_no_warnings():
+    assert load(RULES_FOLDER / "default.yaml").warnings == []
+
+
+@pytest.mark.parametrize("name", ["insurance", "education", "solar", "newsletter"])
+def test_the_four_programs_load_without_warnings_and_their_examples_pass(name):
+    made = load(RULES_FOLDER / "examples" / f"{name}.yaml")
+    assert made.warnings == []
+    assert len(made.spec.examples) >= 3
+
+
+# --- Examples, with what came before ---
+
+
+SUNDAY, MONDAY = "at: 2026-03-01 12:00", "at: 2026-03-02 12:00"
+
+
+@pytest.mark.parametrize(
+    ("example", "error"),
+    [
+        ("after: [{a: X}], expect: [r]", None),
+        ("after: [{a: X}], expect: valid", "expected valid, but the rules say r"),
+        ("after: [{a: y}, {a: z}], expect: [s]", None),
+        (f"{SUNDAY}, expect: [o], sale_amount: 5", "expected the amount 5.00, but the rules say none"),
+        (f"{MONDAY}, expect: valid, sale_amount: 5", None),
+        (f"{MONDAY}, expect: valid, sale_amount: 6", "expected the amount 6.00, but the rules say 5.00"),
+        (f"{SUNDAY}, expect: [o], note: Closed", None),
+        (f"{SUNDAY}, expect: [o], note: Shut", 'expected the note "Shut", but the rules say "Closed"'),
+    ],
+)
+def test_an_example_may_say_when_after_what_and_for_how_much(example, error):
+    text = "fields: {a: {}}\nsale_amount: 5\nrules: [{id: r, unique: a}, {id: s, limit: 2, per: month}"
+    text += ", {id: o, open: Mon 00:00-24:00, note: Closed}]" if "at:" in example else "]"
+    text += f"\nexamples:\n  - {{name: n, lead: {{a: x}}, {example}}}"
+    if error is None:
+        program(text)
+    else:
+        assert error in errors(text)[0]
+
+
+def test_the_schema_that_is_shipped_is_the_one_of_the_code():
+    assert json.loads((RULES_FOLDER.parent / "rules.schema.json").read_text()) == json_schema()
+
+
+@pytest.mark.parametrize("path", [RULES_FOLDER / "default.yaml", *sorted((RULES_FOLDER / "examples").glob("*.yaml"))])
+def test_the_schema_takes_our_files_as_an_editor_reads_them(path):
+    schema, text = json_schema(), path.read_text()
+    jsonschema.Draft7Validator.check_schema(schema)
+    document = json.loads(json.dumps(yaml.safe_load(text), default=str))
+    jsonschema.Draft7Validator(schema).validate(document)
+    assert re.search(r"yaml-language-server: \$schema=(\.\./)+rules.schema.json", text.splitlines()[0])
+
+
+@pytest.mark.parametrize("text", ["fields: {a: {typ: email}}", "fields: {a: {type: emial}}", "rules: []", "x: 1"])
+def test_the_schema_refuses_what_the_code_refuses(text):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(json_schema()).validate(yaml.safe_load(text))
+
+
+def test_every_key_of_the_schema_is_described():
+    schema = json_schema()
+    for part in [schema, *schema["$defs"].values()]:
+        for key, value in part["properties"].items():
+            assert value.get("description"), key
 
 
 def test_the_example_program_loads_and_its_examples_pass():
