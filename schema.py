@@ -188,7 +188,10 @@ Texts = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJs
 FieldNames = Annotated[list[FieldName], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_NAMES)]
 Condition = Annotated[str | dict, BeforeValidator(_condition), WithJsonSchema(_CONDITION)]
 OpeningHours = Annotated[
-    list[Annotated[Hours, BeforeValidator(_hours)]], BeforeValidator(_list), WithJsonSchema(_TEXTS)
+    list[Annotated[Hours, BeforeValidator(_hours)]],
+    BeforeValidator(_list),
+    Field(min_length=1),
+    WithJsonSchema(_TEXTS),
 ]
 RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
@@ -232,10 +235,7 @@ class RuleSpec(_Model):
     require: Condition | None = Field(None, description="A lead that does not fit this condition is refused.")
     listed: dict[FieldName, str] | None = Field(None, description="A lead whose field is in this file is refused.")
     not_listed: dict[FieldName, str] | None = Field(None, description="A lead whose field is not in it is refused.")
-    open: (
-        Annotated[list[Annotated[Hours, BeforeValidator(_hours)]], BeforeValidator(_list), WithJsonSchema(_TEXTS)]
-        | None
-    ) = Field(None, description="A lead outside these hours is refused.")
+    open: OpeningHours | None = Field(None, description="A lead outside these hours is refused.")
     unique: Annotated[list[list[FieldName]], BeforeValidator(_unique), WithJsonSchema(_UNIQUE)] | None = Field(
         None, description="The fields that no two valid leads have in common; any_of: each of them alone."
     )

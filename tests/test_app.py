@@ -102,6 +102,38 @@ def test_a_note_never_echoes_what_was_submitted(partner):
         assert response.status_code in (200, 400)
 
 
+FORGETFUL = """
+customer: [ssn]
+fields:
+  email: {type: email, sensitive: true}
+  ssn: {type: id, standard: us.ssn, store: false, aliases: [social]}
+rules: [{id: known, unique: [ssn]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("<l><email>a@example.com</email><SSN>536-90-4399</SSN><other>kept</other></l>", XML),
+        ('{"email": "a@example.com", "social": "536904399", "other": "kept"}', JSON),
+        ("email=a@example.com&s-s-n=536-90-4399&other=kept", FORM),
+        ('{"ssn": "536-90-4399"', JSON),
+    ],
+)
+def test_a_field_that_is_not_stored_is_checked_and_stands_nowhere(make_app, tmp_path, body, content_type):
+    partner = Partner(make_app(FORGETFUL))
+    response = partner.post(body, content_type, "/leads?ssn=536-90-4399", headers={"Idempotency-Key": "536-90-4399x"})
+    files = b"".join(path.read_bytes() for path in tmp_path.glob("leads.db*"))
+    assert b"536-90-4399" not in files
+    assert b"536904399" not in files
+    (lead,) = partner.stored()
+    if response.status_code == 200:
+        assert lead.fields == {"email": "a@example.com", "other": "kept"}
+        assert json.loads(bytes(lead.body)) == {"email": ["a@example.com"], "other": ["kept"]}
+        assert lead.customerid
+        assert partner.lead(ssn="536904399")["valid"] == "false"
+
+
 # --- One lead in every format ---
 
 texts = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), max_size=12)

@@ -187,6 +187,143 @@ def test_a_store_that_cannot_be_read_is_a_plain_error(flask, make_app, tmp_path)
     assert result.output.startswith("Error: the store cannot be read: ")
 
 
+# --- What a changed file would do, and why a lead was judged as it was ---
+
+
+@pytest.fixture
+def shop(make_app, tmp_path, monkeypatch):
+    """A service with a day's leads of two partners: two valid, one duplicate, one too young, one not read."""
+    monkeypatch.chdir(tmp_path)
+    rules = RULES.replace("customer:", "partner: irpid\ntest_flag: is_test\ncustomer:")
+    rules = rules.replace("  years:", "  irpid: {}\n  is_test: {type: boolean}\n  years:")
+    partner = Partner(make_app(rules))
+    for lead in [
+        {"email": "ann@example.com", "irpid": "7", "years": "40"},
+        {"email": "bob@example.com", "irpid": "8", "years": "20"},
+        {"email": "ann@example.com", "irpid": "8", "years": "41"},
+        {"email": "eve@example.com", "irpid": "8", "years": "17"},
+        {"email": "test@example.com", "irpid": "8", "is_test": "yes"},
+    ]:
+        partner.lead(**lead)
+    partner.post(b"{", "application/json")
+    partner.rules = rules
+
+    def run(*line):
+        return partner.app.test_cli_runner(catch_exceptions=False).invoke(args=line)
+
+    partner.flask = run
+    return partner
+
+
+def backtest(shop, rules, *options):
+    with open("default.yaml", "w") as file:
+        file.write(rules)
+    return json.loads(shop.flask("rules", "backtest", "default.yaml", "--format", "json", *options).output)
+
+
+def test_a_backtest_of_the_same_rules_changes_nothing(shop):
+    report = backtest(shop, shop.rules)
+    assert report["judged"] == 4
+    assert report["now_refused"]["count"] == report["now_taken"]["count"] == 0
+    assert report["amount_before"] == report["amount_after"] == "20.00"
+
+
+def test_a_backtest_flips_exactly_the_leads_that_it_should(shop):
+    report = backtest(shop, shop.rules.replace("years < 18", "years < 21 or years == 17"), "--show", "5")
+    bob = shop.stored()[1]
+    assert [change["id"] for change in report["changes"]] == [bob.id]
+    assert report["now_refused"] == {
+        "count": 1,
+        "amount": "10.00",
+        "by_reason": {"adult": {"count": 1, "amount": "10.00"}},
+        "by_partner": {"8": {"count": 1, "amount": "10.00"}},
+    }
+    assert report["amount_after"] == "10.00"
+    assert report["changes"][0]["fields"]["email"] == "b***"
+
+
+def test_a_backtest_tells_what_would_be_taken_and_for_how_much(shop):
+    report = backtest(shop, shop.rules.replace("years < 18", "years < 17").replace("10.00", "12.50"))
+    assert report["now_taken"]["by_reason"] == {"adult": {"count": 1, "amount": "12.50"}}
+    assert (report["amount_before"], report["amount_after"]) == ("20.00", "37.50")
+
+
+def test_a_backtest_answers_claims_from_memory(shop):
+    report = backtest(shop, shop.rules.replace("unique: [email]", "unique: [irpid]"))
+    assert report["now_refused"]["count"] == 0
+    assert report["now_taken"]["count"] == 0
+    report = backtest(
+        shop, shop.rules.replace("    unique: [email]\n    within: 90 days\n", "    limit: 1\n    per: month\n")
+    )
+    assert report["now_refused"]["by_reason"] == {"duplicate": {"count": 1, "amount": "10.00"}}
+
+
+def test_a_backtest_may_be_limited_to_a_time(shop):
+    assert backtest(shop, shop.rules, "--since", "2099-01-01")["judged"] == 0
+    assert backtest(shop, shop.rules, "--since", "1h", "--program", "default")["judged"] == 4
+    assert backtest(shop, shop.rules, "--program", "other")["judged"] == 0
+
+
+def test_a_backtest_is_readable(shop):
+    backtest(shop, shop.rules)
+    output = shop.flask("rules", "backtest", "default.yaml").output
+    assert "judged        4\n" in output
+    assert "now_refused\n  count                 0\n" in output
+
+
+def test_a_backtest_of_a_broken_file_shows_its_mistakes(shop):
+    with open("default.yaml", "w") as file:
+        file.write("fields: {}")
+    result = shop.flask("rules", "backtest", "default.yaml")
+    assert (result.exit_code, result.output) == (1, 'Error: default.yaml:1: "fields:" is empty\n')
+
+
+def explain(shop, number):
+    lead = shop.stored()[number]
+    return json.loads(shop.flask("leads", "explain", lead.id, "--format", "json").output)
+
+
+@pytest.mark.parametrize(("number", "codes"), [(0, []), (2, ["duplicate"]), (3, ["adult"]), (5, ["body.unreadable"])])
+def test_explain_judges_a_lead_again_by_the_rules_of_that_day(shop, number, codes):
+    shown = explain(shop, number)
+    assert shown["reasons"] == codes
+    assert shown["rules_of_that_day"]["reasons"] == codes
+    assert shown["rules_of_that_day"]["differs"] is shown["rules_of_today"]["differs"] is False
+
+
+def test_explain_says_whether_the_rules_of_today_decide_otherwise(shop, tmp_path):
+    path = tmp_path / "rules" / "default.yaml"
+    path.write_text(shop.rules.replace("years < 18", "years < 17"))
+    book = shop.app.extensions["datapost"].rulebook
+    book.SETTLED_AFTER = book._next_look = 0
+    book.refresh()
+    shown = explain(shop, 3)
+    assert shown["rules_of_that_day"]["reasons"] == ["adult"]
+    assert shown["rules_of_today"] | {"rules": "", "note": ""} == {
+        "rules": "", "valid": True, "reasons": [], "note": "", "differs": True,
+    }  # fmt: skip
+    output = shop.flask("leads", "explain", shop.stored()[3].id).output
+    assert "rules_of_today\n" in output
+    assert "  differs               true\n" in output
+
+
+def test_sensitive_fields_are_masked_unless_asked_for(make_app):
+    partner = Partner(make_app("fields: {email: {type: email, sensitive: true}, a: {}}"))
+    lead_id = partner.lead(email="canary@example.com", a="seen")["uniqueid"]
+    runner = partner.app.test_cli_runner()
+    for line in [["leads", "show", lead_id], ["leads", "explain", lead_id], *(
+        ["leads", "export", "--format", output] for output in ("json", "jsonl", "csv", "table"))]:  # fmt: skip
+        output = runner.invoke(args=line).output
+        assert "canary" not in output
+        assert lead_id in output
+    assert "canary@example.com" in runner.invoke(args=["leads", "show", lead_id, "--sensitive"]).output
+    assert "canary@example.com" in runner.invoke(args=["leads", "export", "--sensitive"]).output
+
+
+def test_schema_prints_the_json_schema(flask):
+    assert json.loads(flask("rules", "schema").output)["title"] == "A program of Datapost"
+
+
 # --- Others ---
 
 

@@ -128,6 +128,47 @@ def test_the_name_of_a_field_goes_before_its_aliases():
     assert judge(PROGRAM, fields | {"Email": [""]}, NOW).fields["email"] == "m@example.com"
 
 
+FIELD_KEYS = """
+fields:
+  owner:   {type: boolean}
+  rent:    {type: money, required: not owner}
+  insurer: {required: {any: [owner, rent > 1000]}, note: Name the insurer}
+  phone:   {type: phone, country: US, on_invalid: warn}
+  age:     {type: integer, min: 18, on_invalid: warn}
+rules:
+  - {id: no-phone, when: owner, require: phone is present}
+""".replace("  age: ", "  years: ")
+KEYS_PROGRAM = compile_program("keys", "rules/keys.yaml", FIELD_KEYS, "hash", NOW)
+
+
+@pytest.mark.parametrize(
+    ("lead", "expected"),
+    [
+        ({"owner": "no"}, ["rent.required"]),
+        ({"owner": "no", "rent": "500"}, []),
+        ({"owner": "no", "rent": "1500"}, ["insurer.required"]),
+        ({"owner": "yes", "phone": "415-555-2671"}, ["insurer.required"]),
+        ({"owner": "yes", "insurer": "Acme", "phone": "415-555-2671"}, []),
+        ({}, []),
+        ({"owner": "no", "rent": "much"}, ["rent.invalid"]),
+    ],
+)
+def test_a_field_may_be_required_by_a_condition(lead, expected):
+    found = verdict(KEYS_PROGRAM, **lead)
+    assert found.codes == expected
+    if expected == ["insurer.required"]:
+        assert found.note == "Name the insurer"
+
+
+def test_on_invalid_warn_records_and_does_not_refuse():
+    found = verdict(KEYS_PROGRAM, phone="123", years="5")
+    assert found.valid
+    assert {"check": "phone", "result": "warned: phone.invalid"} in found.trace
+    assert {"check": "years", "result": "warned: years.too_small"} in found.trace
+    assert found.fields == {"phone": "123", "years": "5"}
+    assert "phone" not in found.values
+
+
 def test_a_default_fills_an_absent_field():
     assert verdict(**ANN).fields["source"] == "web"
     assert verdict(**ANN, source="").fields["source"] == "web"

@@ -118,6 +118,33 @@ def test_of_requests_with_one_key_at_once_one_is_judged_and_the_others_get_its_a
     assert sum(lead.replayed for lead in leads) == 15
 
 
+def submit_under_limit(units=1, limit=3, **options):
+    verdict = Verdict("default", "h" * 64, **options)
+    verdict.claims = [Claim("cap", ("cap",), Reason("cap", "Full"), limit=limit, units=units)]
+    given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
+    return models.record(models.Submission(received_at=NOW, **given), verdict)
+
+
+def test_a_limit_is_exact_when_many_come_at_once(path):
+    with ThreadPoolExecutor(8) as threads:
+        leads = list(threads.map(lambda _: submit_under_limit(limit=10), range(40)))
+    assert sum(lead.valid for lead in leads) == 10
+
+
+def test_units_are_used_up_to_the_limit_and_not_beyond(path):
+    assert submit_under_limit(units=2).valid
+    assert not submit_under_limit(units=2).valid
+    assert submit_under_limit(units=1).valid
+    assert not submit_under_limit(units=1).valid
+    assert not submit_under_limit(units=5, limit=4).valid
+
+
+def test_a_test_lead_asks_for_a_limit_and_uses_up_none(path):
+    assert submit_under_limit(limit=1, test=True).valid
+    assert submit_under_limit(limit=1).valid
+    assert not submit_under_limit(limit=1, test=True).valid
+
+
 def test_a_retry_key_is_forgotten_after_24_hours(path):
     first = submit(idempotency_key="k")
     assert submit(idempotency_key="k", at=NOW + timedelta(hours=23, minutes=59)).replayed
