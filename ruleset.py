@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -224,7 +224,7 @@ def _compile_rule(compiler, spec):
 
 def _run_examples(compiler):
     for index, example in enumerate(compiler.program.spec.examples):
-        at = example.at or compiler.now
+        at = example.at or _open_moment(compiler.program.spec, compiler.now)
         at = at if at.tzinfo else at.replace(tzinfo=compiler.program.spec.timezone)
         claims = Claims()
         for lead in [*example.after, example.lead]:
@@ -244,6 +244,19 @@ def _run_examples(compiler):
             there.complain("sale_amount", f"expected the amount {example.sale_amount}, but the rules say {worth}")
         if example.note is not None and verdict.note != example.note:
             there.complain("note", f'expected the note "{example.note}", but the rules say "{verdict.note}"')
+
+
+def _open_moment(spec, now):
+    """Return the first moment from now at which leads are taken: an example without a time is of no hour.
+
+    Otherwise a file that is right on Monday would be wrong when the service starts on a Sunday.
+    """
+    opening = [rule.open for rule in spec.rules if rule.open and rule.mode == "enforce"]
+    for quarter in range(7 * 24 * 4):
+        moment = now + timedelta(minutes=15 * quarter)
+        if all(any(hours.hold(moment) for hours in times) for times in opening):
+            return moment
+    return now
 
 
 def _reason_codes(program):

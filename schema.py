@@ -280,9 +280,14 @@ class ExampleSpec(_Model):
     sale_amount: Amount | None = Field(None, description="The amount that is expected.")
     note: str | None = Field(None, description="The note that is expected.")
     at: Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string"})] | None = Field(
-        None, description="When the lead is posted, in the program's time zone; now if left out."
+        None, description="When the lead is posted, in the program's time zone; if left out, now or the next open time."
     )
     after: list[LeadFields] = Field([], description="Leads that were posted before it.")
+
+
+class PrivacySpec(_Model):
+    mask_after: Duration | None = Field(None, description="When the fields of a lead are masked.")
+    delete_after: Duration | None = Field(None, description="When a lead is deleted.")
 
 
 def _amounts(value):
@@ -310,6 +315,8 @@ class RuleFile(_Model):
     test_flag: FieldName | None = Field(None, description="A lead with this field true is a test and uses up nothing.")
     customer: FieldNames = Field([], description="The fields that say who is the same customer.")
     retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
+    docs: Literal["public", "link", "operators"] = Field("link", description="Who sees the posting instructions.")
+    privacy: PrivacySpec | None = Field(None, description="How long leads are kept.")
     fields: Annotated[dict[FieldName, FieldSpec], BeforeValidator(_empty_fields)] = Field(
         min_length=1, description="What a lead may hold: the name of each field, and what is asked of it."
     )

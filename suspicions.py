@@ -26,6 +26,9 @@ def of_condition(holds, path, spec, now):
 
 def of_program(spec, source):
     """Warn of what is suspicious about a rule file as a whole."""
+    for key in ("docs", "privacy"):
+        if key in spec.model_fields_set:
+            source.warn((key,), f"{key}: is read, but this version does not act on it yet")
     notes = {}
     for index, rule in enumerate(spec.rules):
         first = notes.setdefault(rule.note, rule.id) if rule.note else rule.id

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
@@ -327,6 +327,25 @@ def test_a_sound_file_has_no_warnings():
     assert load(RULES_FOLDER / "default.yaml").warnings == []
 
 
+def test_a_program_that_uses_every_part_of_the_language_loads(tmp_path):
+    text = (Path(__file__).parent / "acme.yaml").read_text()
+    (tmp_path / "acme.yaml").write_text(text)
+    (tmp_path / "blocked-emails.txt").write_text("eve@example.com\nblocked.example\n")
+    made = load(tmp_path / "acme.yaml", NOW)
+    monday = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+    lead = {"E-Mail": ["ann@example.com"], "first_name": ["Ann"], "consent": ["yes"], "loan_amount": ["$250,000"]}
+    assert str(judge(made, lead, monday).sale_amount) == "25.00"
+    lead |= {
+        "E-Mail": ["x@blocked.example"],
+        "birth_date": ["03/03/2008"],
+        "loan_amount": ["800000"],
+        "irpid": ["1234"],
+    }
+    assert judge(made, lead, monday).codes == ["adult", "blocked", "jumbo-needs-phone"]
+    assert judge(made, lead, NOW).codes == ["adult", "blocked", "jumbo-needs-phone", "open"]
+    assert [line.partition(": warning: ")[2].partition(":")[0] for line in made.warnings][:2] == ["docs", "privacy"]
+
+
 @pytest.mark.parametrize("name", ["insurance", "education", "solar", "newsletter"])
 def test_the_four_programs_load_without_warnings_and_their_examples_pass(name):
     made = load(RULES_FOLDER / "examples" / f"{name}.yaml")
@@ -335,6 +354,14 @@ def test_the_four_programs_load_without_warnings_and_their_examples_pass(name):
 
 
 # --- Examples, with what came before ---
+
+
+def test_an_example_without_a_time_is_of_no_hour():
+    text = (
+        "fields: {a: {}}\nrules: [{id: o, open: Tue 08:00-09:00}]\nexamples: [{name: n, lead: {a: x}, expect: valid}]"
+    )
+    for hour in range(0, 7 * 24, 5):
+        compile_program("solar", "rules/solar.yaml", text, "hash", NOW + timedelta(hours=hour))
 
 
 SUNDAY, MONDAY = "at: 2026-03-01 12:00", "at: 2026-03-02 12:00"
