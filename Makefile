@@ -1,6 +1,7 @@
 # make run    start the service on this machine, with fresh credentials in .env
 # make test   run all tests
 # make lint   check the style; make format mends it
+# make bench  measure how long a judgement takes
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -17,6 +18,9 @@ test: .venv/test
 lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+bench: .venv/run
+	$(BIN)/python bench/judge.py
 
 format: .venv/test
 	$(BIN)/ruff check --fix .
@@ -39,4 +43,4 @@ format: .venv/test
 	print("DATAPOST_USERS=impact:" + secrets.token_urlsafe(18)); \
 	print("DATAPOST_SECRET=" + secrets.token_hex(32))' > $@.new && mv $@.new $@
 
-.PHONY: run test lint format
+.PHONY: run test lint format bench

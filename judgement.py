@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 from conditions import Unanswered, scope
 from payload import FORBIDDEN, canonical, clean
@@ -126,6 +127,7 @@ class FieldRule:
     limits: list
     sentences: dict
     required: Callable | bool
+    spellings: list[str]
 
     def value(self, text):
         # No value but a text is this long, and some parsers take the square of the length.
@@ -170,6 +172,11 @@ class Program:
     lists: set[str]
     warnings: list[str]
 
+    @cached_property
+    def emails(self):
+        """The fields that may hold the answer's email, the likeliest first."""
+        return sorted((n for n, rule in self.spec.fields.items() if rule.type == "email"), key=lambda n: n != "email")
+
     @property
     def forgets(self):
         """Whether it has fields that are checked and then forgotten."""
@@ -207,27 +214,22 @@ def judge(program, submitted, now):
 
 
 def _check_fields(program, submitted, verdict):
-    given = {}
+    given, others = {}, {}
     for name, texts in submitted.items():
-        if known := program.names.get(canonical(name)):
-            given.setdefault(known, []).extend((canonical(name), text) for text in texts)
+        spelling = name if name in program.names else canonical(name)
+        if field := program.names.get(spelling):
+            given.setdefault(field, {}).setdefault(spelling, []).extend(texts)
         else:
             texts = [clean(text) for text in texts]
-            verdict.fields[name] = texts[0] if len(texts) == 1 else texts
-    others, verdict.fields = verdict.fields, {}
+            others[name] = texts[0] if len(texts) == 1 else texts
     for name, rule in program.fields.items():
-        _check_field(rule, _in_order(name, rule, given.get(name, [])), verdict)
+        spelled = given.get(name, {})
+        # What came under the field's own name goes before what came under its aliases.
+        texts = [text for spelling in rule.spellings for text in spelled.get(spelling, ()) if text]
+        _check_field(rule, texts, verdict)
         if not rule.spec.store:
             verdict.fields.pop(name, None)
     verdict.fields.update(others)
-
-
-def _in_order(name, rule, given):
-    """Return the texts that are not empty, those under the field's own name before its aliases'."""
-    if len(given) > 1:
-        spellings = [canonical(name), *map(canonical, rule.spec.aliases)]
-        given.sort(key=lambda pair: spellings.index(pair[0]))
-    return [text for _, text in given if text]
 
 
 def _check_field(rule, texts, verdict):
@@ -307,18 +309,20 @@ def _sale_amount(program, lead_scope, verdict):
 
 def _identify(program, verdict):
     """Fill in who the lead is, for the answer and for the ledger."""
-    spec = program.spec
-    named = {name: str(verdict.fields[name]) for name in program.fields if name in verdict.fields}
-    named |= {name: str(stored(value)) for name, value in verdict.values.items()}
-    verdict.partner = named.get(spec.partner, "")
-    verdict.test = verdict.values.get(spec.test_flag) is True
-    if any(name in verdict.values for name in spec.customer):
-        verdict.customer = [folded(verdict.values.get(name)) for name in spec.customer]
-    if spec.retry_key and all(name in named for name in spec.retry_key):
-        verdict.retry = [named[name].casefold() for name in spec.retry_key]
-    emails = [name for name, rule in spec.fields.items() if rule.type == "email" and name in verdict.values]
-    if emails:
-        verdict.email = str(verdict.values["email" if "email" in emails else emails[0]])
+    spec, values = program.spec, verdict.values
+    verdict.partner = _submitted(verdict, spec.partner)
+    verdict.test = values.get(spec.test_flag) is True
+    if any(name in values for name in spec.customer):
+        verdict.customer = [folded(values.get(name)) for name in spec.customer]
+    keys = [_submitted(verdict, name).casefold() for name in spec.retry_key]
+    verdict.retry = keys if all(keys) else []
+    emails = [name for name in program.emails if name in values]
+    verdict.email = str(values[emails[0]]) if emails else ""
+
+
+def _submitted(verdict, name):
+    """Return a field's value as text, even if it is invalid."""
+    return str(stored(verdict.values.get(name, verdict.fields.get(name, ""))))
 
 
 class Claims:

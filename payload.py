@@ -23,6 +23,8 @@ MAX_NAME = 250  # characters, with all the parents' names: 1,000 fields repeat t
 # The characters outside XML 1.0, section 2.2 (production Char).
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_SEPARATORS = re.compile(r"[\s_-]+")
+
 # White space as str.strip() sees it, less the control characters that XML forbids:
 # trimming must not hide a character that makes its field invalid.
 _BLANK = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not FORBIDDEN.match(c))
@@ -114,7 +116,7 @@ def kind(content_type, body=b""):
 
 def canonical(name):
     """Return the form in which field names are compared: `E-Mail Address` is `emailaddress`."""
-    return re.sub(r"[\s_-]+", "", name.casefold())
+    return _SEPARATORS.sub("", name.casefold())
 
 
 def clean(text):

@@ -177,7 +177,8 @@ def _compile_field(compiler, name, spec):
     if spec.default == "":
         complain("default", "an empty default is none: leave the key out")
     required = spec.required if isinstance(spec.required, bool) else compiler.condition(spec.required, "required")
-    rule = FieldRule(name, label, spec, parse, limits, sentences, required)
+    spellings = list(dict.fromkeys(map(canonical, [name, *spec.aliases])))
+    rule = FieldRule(name, label, spec, parse, limits, sentences, required, spellings)
     for key in ("default", "example"):
         if (text := getattr(spec, key)) is not None and not complaints:
             try:
