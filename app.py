@@ -65,35 +65,13 @@ def service():
 @site.post("/leads/<program>", strict_slashes=False)
 @auth.login_required
 def receive_lead(program="default"):
-    service().rulebook.refresh()
-    user = auth.current_user()
-    rules = find_program(program, user)
-    received_at, body, query = datetime.now(UTC), read_body(), read_query()
-    submission = {
-        "program": program,
-        "user": user.name,
-        "body": body,
-        "content_type": request.headers.get("Content-Type", ""),
-        "query": query,
-        "received_at": received_at,
-        "idempotency_key": request.headers.get("Idempotency-Key", "").strip(),
-    }
-    try:
-        fields = payload.decode(body, submission["content_type"], query, rules.names)
-    except payload.UnsupportedPayload:
-        raise
-    except payload.PayloadError as error:
-        verdict, status = unreadable(rules, str(error)), error.status_hint
-        submission["content"] = body.hex()
+    rules = find_program(program, auth.current_user())
+    submission, fields, problem = read_submission(rules)
+    if problem:
+        verdict, invalid_status = unreadable(rules, problem), 400
     else:
-        verdict, status = judge(rules, fields, received_at), rules.spec.invalid_status
-        submission["content"] = content(fields)
-        if rules.forgets:
-            body = payload.encode(rules.without_forgotten(fields))
-    if rules.forgets:  # what is checked and then forgotten stands in no stored body either
-        body = b"" if status == 400 else body
-        submission |= {"body": body, "content_type": "application/json", "query": b""}
-    lead = models.record(models.Submission(**submission), verdict, status, rules.text)
+        verdict, invalid_status = judge(rules, fields, submission.received_at), rules.spec.invalid_status
+    lead = models.record(submission, verdict, invalid_status, rules.text)
     return answer_lead(lead)
 
 
@@ -152,10 +130,38 @@ def refuse_other_networks():
 def find_program(name, user):
     if user.programs is not None and name not in user.programs:
         raise Forbidden
+    service().rulebook.refresh()
     try:
         return service().rulebook.programs[name]
     except KeyError:
         raise NotFound from None
+
+
+def read_submission(rules):
+    """Return the request as a Submission, its fields, and what is wrong with a body that is no lead."""
+    received_at, body, query = datetime.now(UTC), read_body(), read_query()
+    content_type, problem = request.headers.get("Content-Type", ""), None
+    try:
+        fields = payload.decode(body, content_type, query, rules.names)
+        same = content(fields)
+    except payload.UnsupportedPayload:
+        raise
+    except payload.PayloadError as error:
+        fields, same, problem = {}, body.hex(), str(error)
+    if rules.forgets:  # what is checked and then forgotten stands in no stored body either
+        body = b"" if problem else payload.encode(rules.without_forgotten(fields))
+        content_type, query = "application/json", b""
+    submission = models.Submission(
+        program=rules.name,
+        user=auth.current_user().name,
+        body=body,
+        content_type=content_type,
+        query=query,
+        received_at=received_at,
+        content=same,
+        idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
+    )
+    return submission, fields, problem
 
 
 def read_body():

@@ -175,7 +175,8 @@ class Program:
     @cached_property
     def emails(self):
         """The fields that may hold the answer's email, the likeliest first."""
-        return sorted((n for n, rule in self.spec.fields.items() if rule.type == "email"), key=lambda n: n != "email")
+        names = [name for name, rule in self.spec.fields.items() if rule.type == "email" and rule.store]
+        return sorted(names, key=lambda name: name != "email")
 
     @property
     def forgets(self):
@@ -310,7 +311,7 @@ def _sale_amount(program, lead_scope, verdict):
 def _identify(program, verdict):
     """Fill in who the lead is, for the answer and for the ledger."""
     spec, values = program.spec, verdict.values
-    verdict.partner = _submitted(verdict, spec.partner)
+    verdict.partner = _submitted(verdict, spec.partner) if spec.partner and spec.fields[spec.partner].store else ""
     verdict.test = values.get(spec.test_flag) is True
     if any(name in values for name in spec.customer):
         verdict.customer = [folded(values.get(name)) for name in spec.customer]

@@ -102,6 +102,13 @@ def test_a_note_never_echoes_what_was_submitted(partner):
         assert response.status_code in (200, 400)
 
 
+def test_no_column_holds_a_field_that_is_not_stored(make_app, tmp_path):
+    rules = "partner: code\nfields: {email: {type: email, store: false}, code: {store: false}}"
+    answer = Partner(make_app(rules)).lead(email="canary@example.com", code="canary")
+    assert (answer["valid"], answer["email"]) == ("true", "")
+    assert b"canary" not in b"".join(path.read_bytes() for path in tmp_path.glob("leads.db*"))
+
+
 FORGETFUL = """
 customer: [ssn]
 fields:
