@@ -15,10 +15,9 @@ from settings import Settings, SettingsError
 load_dotenv(".env")  # as `flask run` does; what is set in the environment wins
 
 wsgi_app = "app:app"
-numbers = {"PORT": os.environ.get("PORT") or "8000", "WEB_CONCURRENCY": os.environ.get("WEB_CONCURRENCY") or "0"}
-wrong = [f"{name} is not a whole number" for name, text in numbers.items() if not text.isdecimal()]
-bind = f"0.0.0.0:{8000 if wrong else numbers['PORT']}"
-workers = (0 if wrong else int(numbers["WEB_CONCURRENCY"])) or os.cpu_count() or 1
+port = os.environ.get("PORT") or "8000"
+bind = f"0.0.0.0:{port if port.isdecimal() else 8000}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 threads = 8
 limit_request_line = 8190  # the longest there is: leads may come in the query string
 # Two services of one user would fight for the one control socket.
@@ -46,9 +45,11 @@ def on_starting(_server):
     """Refuse to start, in the master: a worker that exits would be started again for ever."""
     try:
         settings = Settings.load()
-        problems = wrong + settings.refusals() + RuleBook(settings.rules).errors
+        problems = settings.refusals() + RuleBook(settings.rules).errors
     except SettingsError as error:
-        problems = [*wrong, str(error)]
+        problems = [str(error)]
+    if not port.isdecimal():
+        problems.append("PORT is not a whole number")
     if problems:
         print("Datapost does not start:", *problems, sep="\n  ", file=sys.stderr)
         sys.exit(1)

@@ -191,6 +191,8 @@ def connect(url, secret):
         lock_type="IMMEDIATE",
         check_same_thread=False,
     )
+    if database.obj:
+        database.close_idle()
     database.initialize(pool)
     _state.update(secret=secret.encode(), url=url, file=None)
 

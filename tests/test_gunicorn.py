@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
@@ -155,11 +156,12 @@ def test_every_lead_that_was_answered_valid_is_there_after_a_kill(service, round
     service.stop(signal.SIGKILL)
     service.start()
     assert service.post('{"email": "after@example.com"}')[2]["valid"] is True
-    stored = sqlite3.connect(service.database)
-    ids = [row[0] for row in stored.execute("select id from lead where valid")]
-    assert stored.execute("pragma integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(service.database)) as stored:
+        ids = [row[0] for row in stored.execute("select id from lead where valid")]
+        emails = stored.execute("select distinct email from lead where valid").fetchall()
+        assert stored.execute("pragma integrity_check").fetchone() == ("ok",)
     assert set(answered) <= set(ids)
-    assert len(stored.execute("select distinct email from lead where valid").fetchall()) == len(ids)
+    assert len(emails) == len(ids)
 
 
 def test_a_chunked_body_is_read_and_limited(service):
@@ -229,6 +231,7 @@ def test_a_graceful_stop_leaves_nothing_behind(service):
         ({"DATAPOST_SECRET": ""}, "DATAPOST_SECRET is not set"),
         ({"DYNO": "web.1"}, "DATABASE_URL names a SQLite file"),
         ({"DATAPOST_OPEN": "perhaps"}, "DATAPOST_OPEN is neither on nor off"),
+        ({"PORT": "http"}, "PORT is not a whole number"),
         ({"DATAPOST_RULES": "/nowhere"}, "/nowhere: there is no rule file here"),
     ],
 )

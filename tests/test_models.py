@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,7 +34,7 @@ def test_a_lead_is_stored_in_wal_with_full_synchronisation(path):
         assert models.database.pragma("journal_mode") == "wal"
         assert models.database.pragma("synchronous") == 2
     submit()
-    assert sqlite3.connect(path).execute("select count(*) from lead").fetchone() == (1,)
+    assert count(path) == (1, 0)
 
 
 def test_a_lead_comes_back_as_it_was_stored(path):
@@ -161,7 +162,8 @@ def failing(**options):
 
 
 def count(path):
-    return sqlite3.connect(path).execute("select (select count(*) from lead), (select count(*) from claim)").fetchone()
+    with closing(sqlite3.connect(path)) as reader:
+        return reader.execute("select (select count(*) from lead), (select count(*) from claim)").fetchone()
 
 
 def test_a_full_disk_stores_nothing_and_is_over_when_there_is_room(path):
@@ -180,10 +182,9 @@ def test_a_locked_database_stores_nothing_and_is_over_when_the_lock_is(path, mon
     submit("bob")
     monkeypatch.setattr(models, "LOCK_WAIT", 0.05)
     models.connect(f"sqlite:///{path}", "a key for tests")
-    locker = sqlite3.connect(path, isolation_level=None)
-    locker.execute("begin immediate")
-    assert "locked" in failing()
-    locker.execute("rollback")
+    with closing(sqlite3.connect(path, isolation_level=None)) as locker:
+        locker.execute("begin immediate")
+        assert "locked" in failing()
     assert submit("ann").valid
     assert count(path) == (2, 2)
 
