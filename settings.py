@@ -77,6 +77,8 @@ def _networks(name, text):
 
 
 def _database(name, text):
+    if re.match("postgres(ql)?://", text):
+        raise SettingsError(f"{name} names a PostgreSQL database, which is not supported yet: name a SQLite file")
     if not re.fullmatch(r"sqlite:///.+", text):
         raise SettingsError(f"{name} is not the address of a database: write sqlite:///datapost.db")
     return text

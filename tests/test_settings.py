@@ -61,6 +61,7 @@ def test_networks_are_ipv4_and_ipv6():
         ("DATAPOST_TRUSTED_PROXIES", "-1"),
         ("DATAPOST_ALLOWED_IPS", "192.0.2.0/33"),
         ("DATABASE_URL", "oracle://db"),
+        ("DATABASE_URL", "postgres://user@host/db"),
         ("DATABASE_URL", "sqlite:///"),
     ],
 )
