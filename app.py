@@ -147,7 +147,7 @@ def read_submission(rules):
     except payload.UnsupportedPayload:
         raise
     except payload.PayloadError as error:
-        fields, same, problem = {}, body.hex(), str(error)
+        fields, same, problem = {}, repr((body, content_type, query)), str(error)
     if rules.forgets:  # what is checked and then forgotten stands in no stored body either
         body = b"" if problem else payload.encode(rules.without_forgotten(fields))
         content_type, query = "application/json", b""
@@ -168,7 +168,14 @@ def read_body():
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         raise payload.UnsupportedPayload("The body is compressed: send it without a Content-Encoding")
-    body = request.get_data(parse_form_data=False)
+    if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        raise payload.UnsupportedPayload("The body is compressed: send it without a Transfer-Encoding but chunked")
+    try:
+        body = request.get_data(parse_form_data=False)
+    except HTTPException:
+        raise
+    except Exception:  # what servers raise for chunks that are none
+        raise ClientDisconnected from None
     # Werkzeug cuts a chunked body at its limit and a short one where the client hung up, both in
     # silence; half a lead must not be judged. Its limit is one byte above ours (see create_app).
     if len(body) > service().settings.max_body:
@@ -249,7 +256,7 @@ def _accepted_format():
 def _body_kind():
     try:
         body = request.get_data(parse_form_data=False)
-    except HTTPException:  # too large, or cut off
+    except Exception:  # too large, cut off, or no chunks
         body = b""
     try:
         return payload.kind(request.headers.get("Content-Type", ""), body)

@@ -83,7 +83,7 @@ def backtest(program, leads, since, show=0):
         if lead.test or LEFT_OUT & set(lead.reasons):
             continue
         fields = payload.decode(bytes(lead.body), lead.content_type, bytes(lead.query), program.names)
-        verdict = judge(program, fields, lead.received_at)
+        verdict = judge(program, fields, lead.received_at, stored_lead=True)
         claims.settle(verdict)
         if lead.received_at >= since:
             _compare(report, lead, verdict, show)

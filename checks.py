@@ -46,6 +46,8 @@ def _phone(field, _zone):
     country = _phone_country(field.country) if field.country else None
 
     def parse(text):
+        if not _PHONE.fullmatch(text):  # phonenumbers itself finds a number in any sentence
+            raise Refused
         try:
             number = phonenumbers.parse(text, country)
         except phonenumbers.NumberParseException:
@@ -55,6 +57,9 @@ def _phone(field, _zone):
         return Text(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
     return parse
+
+
+_PHONE = re.compile(r"(tel:|\+)?[\s0-9()+./–-]{3,40}((ext\.?|x|#)\s*[0-9]{1,8})?", re.IGNORECASE)
 
 
 def _phone_country(country):

@@ -23,7 +23,7 @@ from backtest import backtest, memory_of
 from conditions import nearest
 from export import WRITERS, show
 from judgement import judge, unreadable
-from rulefile import RuleFileError
+from rulefile import RuleFileError, read
 from ruleset import compile_text, load, rule_files
 from schema import json_schema
 
@@ -135,12 +135,14 @@ def explain_lead(lead_id, sensitive, output):
     """Explain the decision on the lead ID: step by step, judged again by the rules of that day and of today."""
     lead = _find(lead_id)
     with _reading():
+        shown = _presenter(sensitive)(lead)
         rule_text = models.RuleText.get_or_none(hash=lead.rules)
-    path = f"{lead.program}.yaml"
-    then = compile_text(lead.program, str(Path(_service().settings.rules) / path), rule_text.text, examples=False)
-    shown = _presenter(sensitive)(lead)
-    shown["reasons"] = lead.reasons
-    shown["rules_of_that_day"] = _again(lead, then)
+    path = str(Path(_service().settings.rules) / f"{lead.program}.yaml")
+    try:
+        then = compile_text(lead.program, path, rule_text.text if rule_text else "", examples=False)
+        shown["rules_of_that_day"] = _again(lead, then)
+    except RuleFileError as error:  # a list that it names is gone
+        shown["rules_of_that_day"] = {"rules": lead.rules, "error": "; ".join(error.errors)}
     if today := _service().rulebook.programs.get(lead.program):
         shown["rules_of_today"] = _again(lead, today)
     show(shown, output)
@@ -153,8 +155,10 @@ def _again(lead, rule_set):
     except payload.PayloadError as error:
         verdict, settled = unreadable(rule_set, str(error)), []
     else:
-        verdict = judge(rule_set, fields, lead.received_at)
-        settled = [code for code in lead.reasons if code in {claim.rule for claim in verdict.claims}]
+        verdict = judge(rule_set, fields, lead.received_at, stored_lead=True)
+        settled = [
+            code for code in lead.reasons if code in {claim.rule for claim in verdict.claims if not claim.observed}
+        ]
     codes = [*verdict.codes, *settled] or [code for code in lead.reasons if code == "retry.mismatch"]
     return {
         "rules": rule_set.hash,
@@ -184,7 +188,9 @@ def show_lead(lead_id, body, sensitive, output):
     if body:
         click.echo(bytes(lead.body), nl=False)
     else:
-        show(_presenter(sensitive)(lead), output)
+        with _reading():
+            shown = _presenter(sensitive)(lead)
+        show(shown, output)
 
 
 @leads.command("export")
@@ -201,12 +207,25 @@ def export_leads(program, since, output, sensitive):
 
 
 def _presenter(sensitive):
-    """Return the function from a lead to what is shown of it, sensitive fields masked unless asked for."""
-    hidden = {
-        name: {field for field, rule in program.fields.items() if rule.spec.sensitive and not sensitive}
-        for name, program in _service().rulebook.programs.items()
-    }
-    return lambda lead: lead.as_dict(hidden.get(lead.program, ()))
+    """Return the function from a lead to what is shown of it.
+
+    Unless asked for, what the rules of that day or of today call sensitive is masked; where
+    neither is known, everything is.
+    """
+    today, then = _service().rulebook.programs, {}
+
+    def hidden(lead):
+        if lead.rules not in then:
+            text = models.RuleText.get_or_none(hash=lead.rules)
+            then[lead.rules] = _sensitive_fields(read(text.text, lead.program)[0]) if text else lead.fields
+        now = _sensitive_fields(today[lead.program].spec) if lead.program in today else ()
+        return {*then[lead.rules], *now}
+
+    return lambda lead: lead.as_dict(() if sensitive else hidden(lead))
+
+
+def _sensitive_fields(spec):
+    return {name for name, field in spec.fields.items() if field.sensitive}
 
 
 @click.command("hash-password")
@@ -263,11 +282,14 @@ def _answer_to(program, lead):
     """Return the answer to `lead` from a store that is thrown away, and without a login."""
     settings = _service().settings
     _service().settings = replace(settings, open=True, allowed_ips=())
-    logging.getLogger("datapost").setLevel(logging.ERROR)
+    log = logging.getLogger("datapost")
+    level = log.level
+    log.setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         models.connect(f"sqlite:///{folder}/example.db", settings.secret)
         answer = current_app.test_client().post(f"/leads/{program}", data=lead)
         models.disconnect()
+    log.setLevel(level)
     return answer.get_data(as_text=True)
 
 

@@ -48,7 +48,7 @@ class _AbsentField(StrictUndefined):
 _environment = SandboxedEnvironment(undefined=_AbsentField)
 _environment.globals.clear()
 _environment.filters = {
-    name: _environment.filters[name] for name in ("abs", "length", "lower", "replace", "round", "trim", "upper")
+    name: _environment.filters[name] for name in ("abs", "length", "lower", "round", "trim", "upper")
 }
 _environment.tests.clear()
 _environment.filters |= {"_decimal": Decimal, "_text": Text}
@@ -66,17 +66,20 @@ def functions(now):
     today = now.date()
 
     def age(born):
-        born = _argument(born, date, "age takes a date field")
+        born = _day(_argument(born, date, "age takes a date field"), now)
         return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
     def days_since(day):
-        day = _argument(day, date, "days_since takes a date field")
-        return (today - (day.astimezone(now.tzinfo).date() if isinstance(day, datetime) else day)).days
+        return (today - _day(_argument(day, date, "days_since takes a date field"), now)).days
 
     def domain(email):
         return Text(_argument(email, str, "domain takes an email field").rpartition("@")[2])
 
     return {"age": age, "days_since": days_since, "domain": domain, "today": lambda: today, "now": lambda: now}
+
+
+def _day(value, now):
+    return value.astimezone(now.tzinfo).date() if isinstance(value, datetime) else value
 
 
 def _argument(value, expected, complaint):
@@ -117,11 +120,10 @@ def compile_condition(source, kinds, now):
         names = _check_names(expression, kinds)
         compared = _check_kinds(expression, kinds)
         expression = _as_values(expression)
-        run = _compile(expression)
+        run = _build(expression)
         parts = [run, *map(_compile, _every((nodes.Compare, nodes.Call, nodes.Filter, nodes.BinExpr), expression))]
     except TemplateError as error:
-        hint = "; write == to compare" if re.search("[^=<>!]=[^=]", source) else ""
-        raise ConditionError(f'"{source}" cannot be read as a condition: {error.message}{hint}') from None
+        raise ConditionError(f'"{source}" cannot be read as a condition: {_of_syntax(error.message, source)}') from None
     except ConditionError as error:
         raise ConditionError(f'"{source}": {error}') from None
     except (RecursionError, SyntaxError, MemoryError, ValueError):
@@ -147,6 +149,46 @@ def compile_condition(source, kinds, now):
     return holds
 
 
+def _build(expression):
+    """Return a function from a scope to the expression's truth.
+
+    `and` and `or` ask both sides if they must, so that their order does not matter: an absent
+    field is of no account where the other side decides alone.
+    """
+    match expression:
+        case nodes.And():
+            return all_of([_build(expression.left), _build(expression.right)])
+        case nodes.Or():
+            return any_of([_build(expression.left), _build(expression.right)])
+        case nodes.Not():
+            inner = _build(expression.node)
+            return lambda lead_scope: not inner(lead_scope)
+    return _compile(expression)
+
+
+def all_of(parts):
+    """Return the condition that all parts hold: false if one is false, else without answer if one is."""
+    return lambda lead_scope: not _decided(parts, lead_scope, False)
+
+
+def any_of(parts):
+    """Return the condition that any part holds: true if one is true, else without answer if one is."""
+    return lambda lead_scope: _decided(parts, lead_scope, True)
+
+
+def _decided(parts, lead_scope, by):
+    unanswered = None
+    for part in parts:
+        try:
+            if bool(part(lead_scope)) is by:
+                return True
+        except Unanswered as why:
+            unanswered = unanswered or why
+    if unanswered:
+        raise unanswered
+    return False
+
+
 def _compile(expression):
     """Return a function from a scope to the expression's value."""
     body = [nodes.Assign(nodes.Name("_result", "store"), expression, lineno=1)]
@@ -159,6 +201,28 @@ def _compile(expression):
         return lead_scope.vars["_result"]
 
     return evaluate
+
+
+def _of_syntax(message, source):
+    """Return Jinja2's message in plain words, with what is likely meant."""
+    if "end of template" in message:
+        message = "it ends too early: a bracket, a quote or the right side is missing"
+    if unknown := re.search(r"No (test|filter) named '(\w+)'", message):
+        known = _environment.tests if unknown[1] == "test" else _environment.filters
+        message = f'there is no "{unknown[2]}" here{nearest(unknown[2], known)}'
+    for pattern, advice in _SLIPS:
+        if re.search(pattern, source):
+            return f"{message}; {advice}"
+    return message
+
+
+_SLIPS = [
+    ("[“”‘’]", "use straight quotes"),
+    (r"\b(AND|OR|NOT|IN|IS)\b", "write and, or, not, in and is in small letters"),
+    ("[^=<>!]=[^=]", "write == to compare"),
+    (r"[0-9],[0-9]{3}\b", "write numbers without commas"),
+    ("&&|[|][|]", "write and, or"),
+]
 
 
 def _try(part, sample, source):
@@ -224,6 +288,9 @@ def _check_kinds(expression, kinds):
                 raise ConditionError(
                     f"{side.value!r} alone is always true: write field == 'a' or field == 'b', or field in ['a', 'b']"
                 )
+    for constant in _every(nodes.Const, expression):
+        if constant.value is None:
+            raise ConditionError("there is no none here: write is missing, or is present")
     for compare in _every(nodes.Compare, expression):
         left = compare.expr
         for operand in compare.ops:

@@ -1,6 +1,8 @@
 """gunicorn reads this by itself: `gunicorn` alone starts the service."""
 
 import os
+import socket
+import struct
 import sys
 from contextlib import suppress
 
@@ -8,6 +10,7 @@ from dotenv import load_dotenv
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
+import models
 from render import Answer, render
 from ruleset import RuleBook
 from settings import Settings, SettingsError
@@ -16,12 +19,14 @@ load_dotenv(".env")  # as `flask run` does; what is set in the environment wins
 
 wsgi_app = "app:app"
 port = os.environ.get("PORT") or "8000"
-bind = f"0.0.0.0:{port if port.isdecimal() else 8000}"
+port_is_sound = port.isdecimal() and 0 < int(port) < 65536
+bind = f"0.0.0.0:{port if port_is_sound else 8000}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 threads = 8
 limit_request_line = 8190  # the longest there is: leads may come in the query string
 # Two services of one user would fight for the one control socket.
 control_socket_disable = True
+SILENCE_ALLOWED = 10  # seconds within a request
 
 
 class Worker(ThreadWorker):
@@ -29,6 +34,11 @@ class Worker(ThreadWorker):
 
     gunicorn itself would answer with HTML, and log the request line and so perhaps a lead.
     """
+
+    def handle(self, conn):
+        # A client that stops sending gives its thread back after a while: there are few of them.
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SILENCE_ALLOWED, 0))
+        return super().handle(conn)
 
     def handle_error(self, req, client, addr, exc):
         self.log.warning("a request that is not valid HTTP is answered 400: %s", type(exc).__name__)
@@ -48,8 +58,9 @@ def on_starting(_server):
         problems = settings.refusals() + RuleBook(settings.rules).errors
     except SettingsError as error:
         problems = [str(error)]
-    if not port.isdecimal():
-        problems.append("PORT is not a whole number")
+    if not port_is_sound:
+        problems.append("PORT is not a number from 1 to 65535")
     if problems:
         print("Datapost does not start:", *problems, sep="\n  ", file=sys.stderr)
         sys.exit(1)
+    models.prepare(settings.database_url, settings.secret)

@@ -178,15 +178,20 @@ class Program:
         names = [name for name, rule in self.spec.fields.items() if rule.type == "email" and rule.store]
         return sorted(names, key=lambda name: name != "email")
 
-    @property
+    @cached_property
     def forgets(self):
-        """Whether it has fields that are checked and then forgotten."""
-        return any(not rule.spec.store for rule in self.fields.values())
+        """The fields that are checked and then forgotten."""
+        return {name for name, rule in self.fields.items() if not rule.spec.store}
+
+    def is_forgotten(self, name):
+        """Tell whether a submitted name is such a field, or stands below one (`ssn.@id`)."""
+        parts = name.split(".")
+        paths = (canonical(".".join(parts[:end])) for end in range(1, len(parts) + 1))
+        return any(self.names.get(path) in self.forgets for path in paths)
 
     def without_forgotten(self, submitted):
         """Return the submitted fields less those that are not to be stored."""
-        forgotten = {name for name, rule in self.fields.items() if not rule.spec.store}
-        return {name: texts for name, texts in submitted.items() if self.names.get(canonical(name)) not in forgotten}
+        return {name: texts for name, texts in submitted.items() if not self.is_forgotten(name)}
 
 
 def unreadable(program, sentence):
@@ -196,11 +201,14 @@ def unreadable(program, sentence):
     return verdict
 
 
-def judge(program, submitted, now):
-    """Judge a lead: `submitted` is `{name: [value, …]}`, `now` an aware datetime."""
+def judge(program, submitted, now, stored_lead=False):
+    """Judge a lead: `submitted` is `{name: [value, …]}`, `now` an aware datetime.
+
+    A stored lead lacks the fields that were forgotten: they passed then, and are passed over now.
+    """
     now = now.astimezone(program.spec.timezone)
     verdict = Verdict(program.name, program.hash, now=now)
-    _check_fields(program, submitted, verdict)
+    _check_fields(program, submitted, verdict, program.forgets if stored_lead else ())
     lead_scope = scope(verdict.values, now)
     _check_required(program, lead_scope, verdict)
     if verdict.valid:
@@ -214,16 +222,19 @@ def judge(program, submitted, now):
     return verdict
 
 
-def _check_fields(program, submitted, verdict):
+def _check_fields(program, submitted, verdict, passed_over):
     given, others = {}, {}
     for name, texts in submitted.items():
         spelling = name if name in program.names else canonical(name)
         if field := program.names.get(spelling):
             given.setdefault(field, {}).setdefault(spelling, []).extend(texts)
-        else:
+        elif not (program.forgets and program.is_forgotten(name)):
             texts = [clean(text) for text in texts]
             others[name] = texts[0] if len(texts) == 1 else texts
     for name, rule in program.fields.items():
+        if name in passed_over:
+            verdict.say(name, "forgotten")
+            continue
         spelled = given.get(name, {})
         # What came under the field's own name goes before what came under its aliases.
         texts = [text for spelling in rule.spellings for text in spelled.get(spelling, ()) if text]

@@ -24,6 +24,8 @@ def read_list(path, parse, type_name):
         raise ListError(f"the list {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ListError(f"the list {path} is not UTF-8 text: save the file as UTF-8") from None
+    if not lines:
+        raise ListError(f"the list {path} is empty: if that is meant, write a line such as # nobody yet")
     entries, unread = set(), []
     for number, line in enumerate(lines, 1):
         text = line.partition("#")[0].strip()

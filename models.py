@@ -35,7 +35,7 @@ LOGIN_WINDOW = timedelta(minutes=5)
 
 # A request waits this long for SQLite's write lock. With the wait of a first login before it, a
 # locked database is answered with 503 within 10 seconds.
-LOCK_WAIT = 4
+LOCK_WAIT = 3
 
 database = DatabaseProxy()
 _state = {"secret": b"", "url": "", "file": None}
@@ -194,29 +194,37 @@ def connect(url, secret):
     if database.obj:
         database.close_idle()
     database.initialize(pool)
-    _state.update(secret=secret.encode(), url=url, file=None)
+    _state.update(secret=secret.encode(), url=url, file=_state["file"] if url == _state["url"] else None)
 
 
 def _check_file():
-    """Refuse to write into a database whose file was taken away, and follow one that was replaced.
+    """Refuse to write into a database whose file was taken away or replaced while it was in use.
 
-    An open connection goes on writing into a deleted file: every lead after that would be lost.
+    An open connection goes on writing into a deleted file, and a new file beside the old one's WAL
+    is ruined by it: in both cases leads would be lost after they were answered valid.
     """
     if _state["file"] and _state["file"] == _file():
         return
+    if _state["file"]:
+        what = "was replaced" if _file() else "is gone"
+        raise StoreError(f"the database file {what}: stop the service, put the file right without its -wal, and start")
     if not _changing.acquire(timeout=LOCK_WAIT):
         raise StoreError("the database is locked")
     try:
-        if _state["file"] and not _file():
-            raise StoreError("the database file is gone: put it back, or start the service again to begin a new one")
-        if not _state["file"] or _state["file"] != _file():
-            if _state["file"]:
-                connect(_state["url"], _state["secret"].decode())
+        if not _state["file"]:
             with database.connection_context():
                 database.create_tables([RuleText, Lead, Claim, Total, KnownLogin, FailedLogin], safe=True)
             _state["file"] = _file()
     finally:
         _changing.release()
+
+
+def prepare(url, secret):
+    """Make the tables before the processes are forked, so that all of them know the same file."""
+    connect(url, secret)
+    with suppress(StoreError), store():
+        pass
+    disconnect()
 
 
 def _file():
@@ -311,7 +319,7 @@ def _first_of_repeated(submission, verdict, lead_id):
         keys.append(("request", submission.program, submission.user, submission.idempotency_key, verdict.test))
     if verdict.retry:
         keys.append(("retry", submission.program, *verdict.retry, verdict.test))
-    first, fingerprint = None, keyed_hash("content", submission.content) if keys else ""
+    first, mismatch, fingerprint = None, False, keyed_hash("content", submission.content) if keys else ""
     hashes = sorted(keyed_hash(*key) for key in keys)
     for key in hashes:
         if not _claim(key, lead_id, submission.received_at, RETRY_WINDOW, fingerprint):
@@ -319,7 +327,10 @@ def _first_of_repeated(submission, verdict, lead_id):
             if earlier.fingerprint == fingerprint:
                 first = Lead.get_or_none(id=earlier.lead) or first
             else:
-                verdict.mismatch()
+                mismatch = True
+    if mismatch and not first:
+        verdict.mismatch()
+        Claim.delete().where(Claim.key.in_(hashes) & (Claim.lead == lead_id)).execute()
     if first:  # a key that came for the first time means the same lead from now on
         Claim.update(lead=first.id).where(Claim.key.in_(hashes) & (Claim.lead == lead_id)).execute()
     return first

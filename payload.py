@@ -18,6 +18,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 
 MAX_LEVELS = 32
 MAX_FIELDS = 1000
+MAX_ELEMENTS = 10 * MAX_FIELDS  # of XML, those that only hold others among them
 MAX_NAME = 250  # characters, with all the parents' names: 1,000 fields repeat them
 
 # The characters outside XML 1.0, section 2.2 (production Char).
@@ -78,7 +79,7 @@ def decode(body, content_type="", query=b"", names=()):
     meaning = dict(names)
     reader = _READERS[kind(content_type, body)]
     options = parse_options_header(content_type)[1]
-    pairs = list(reader(body, options)) if body.strip() else []
+    pairs = list(reader(body, options)) if body.strip(codecs.BOM_UTF8 + b" \t\r\n") else []
     named = {meaning.get(canonical(name), canonical(name)) for name, _ in pairs}
     asked = _read_form(query, {}) if query else []
     pairs += [(n, v) for n, v in asked if meaning.get(canonical(n), canonical(n)) not in named]
@@ -136,7 +137,8 @@ def _read_xml(body, options):
         encoding = declared[1].decode() if declared else json.detect_encoding(body)
     text = _text(body, encoding).lstrip("\ufeff" + _BLANK)
     try:
-        document = xmltodict.parse(text, expat=_StrictExpat, postprocessor=_local_name)
+        _check_elements(text.encode())
+        document = xmltodict.parse(text, postprocessor=_local_name)
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
         raise PayloadError(f"The XML is not well-formed: {reason} in line {error.lineno}") from None
@@ -152,14 +154,25 @@ def _local_name(_path, name, value):
     return ("@" + local if name[0] == "@" != local[:1] else local), value
 
 
-class _StrictExpat:
-    """The parser that xmltodict uses, with every DOCTYPE refused (and so every entity)."""
+def _check_elements(text):
+    """Refuse a DOCTYPE (and so every entity), depth and numbers, before a tree is built of them."""
+    parser, levels, elements = expat.ParserCreate("utf-8"), 0, 0
 
-    @staticmethod
-    def ParserCreate(encoding, separator):
-        parser = expat.ParserCreate(encoding, separator)
-        parser.StartDoctypeDeclHandler = _refuse_doctype
-        return parser
+    def start(_name, _attributes):
+        nonlocal levels, elements
+        levels, elements = levels + 1, elements + 1
+        if levels > MAX_LEVELS:
+            raise _too_deep()
+        if elements > MAX_ELEMENTS:
+            raise PayloadError(f"The lead has too many fields: {MAX_FIELDS} are allowed")
+
+    def end(_name):
+        nonlocal levels
+        levels -= 1
+
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.Parse(text, True)
 
 
 def _refuse_doctype(*_):

@@ -77,8 +77,19 @@ def _regions(country):
     return {_folded(name): names[0] for names in zip(*columns, strict=True) for name in reversed(names) if name}
 
 
+# What people write where the data has the formal name.
+_USUAL_NAMES = {
+    "america": "US", "bolivia": "BO", "brunei": "BN", "cape verde": "CV", "czech republic": "CZ", "czechia": "CZ",
+    "england": "GB", "great britain": "GB", "holland": "NL", "iran": "IR", "ivory coast": "CI", "laos": "LA",
+    "macedonia": "MK", "moldova": "MD", "north korea": "KP", "russia": "RU", "scotland": "GB", "south korea": "KR",
+    "syria": "SY", "taiwan": "TW", "tanzania": "TZ", "the netherlands": "NL", "turkey": "TR", "turkiye": "TR",
+    "uae": "AE", "uk": "GB", "united states of america": "US", "usa": "US",
+    "venezuela": "VE", "vietnam": "VN", "wales": "GB",
+}  # fmt: skip
+
+
 @cache
 def _countries():
     facts = {code: entry for code, entry in load_validation_data("all").items() if len(code) == 2 and code != "ZZ"}
     names = {_folded(entry["name"]): code for code, entry in facts.items() if entry.get("name")}
-    return names | {_folded(code): code for code in facts}
+    return names | _USUAL_NAMES | {_folded(code): code for code in facts}

@@ -5,6 +5,7 @@ as `rules/solar.yaml:6: …`.
 """
 
 import re
+from contextlib import suppress
 
 import yaml
 from pydantic import ValidationError
@@ -78,7 +79,8 @@ def read(text, path):
     for problem in problems:
         source.complain(problem["loc"], f"{_where(document, problem['loc'])}{_what(problem)}")
     for problem in problems:
-        _leave_out(document, problem["loc"], source.broken)
+        with suppress(LookupError, AttributeError):  # another problem's part, already left out with it
+            _leave_out(document, problem["loc"], source.broken)
     try:
         return RuleFile.model_validate(document), source
     except ValidationError:

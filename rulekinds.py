@@ -81,28 +81,28 @@ def _unique(spec, compiler):
 
 def _limit(spec, compiler):
     reason = _reason(spec, f"The limit of leads per {spec.per} is reached")
-    return _quota(spec, compiler, reason, spec.limit, lambda _: 1)
+    return _quota("limit", spec, compiler, reason, spec.limit, lambda _: 1)
 
 
 def _budget(spec, compiler):
     reason = _reason(spec, f"The budget per {spec.per} is used up")
-    return _quota(spec, compiler, reason, int(spec.budget * 100), lambda verdict: int(verdict.sale_amount * 100))
+    return _quota("budget", spec, compiler, reason, int(spec.budget * 100), lambda lead: int(lead.sale_amount * 100))
 
 
 # The name of the period that a moment is in. An hour has its offset, since one comes twice in autumn.
 _PERIODS = {"hour": "%Y-%m-%dT%H%z", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 
 
-def _quota(spec, compiler, reason, limit, units):
+def _quota(kind, spec, compiler, reason, limit, units):
     """Make the check of a limit: leads without a field of `by` are a group of their own."""
-    if not spec.per:
+    if not spec.per and compiler.place not in compiler.source.broken:
         compiler.complain("id", "a limit or budget needs its period: write per: day, for example")
     by = spec.by or []
     compiler.check_fields("by", by)
 
     def check(_, verdict):
         group = (folded(verdict.values.get(name)) for name in by)
-        key = ("quota", compiler.program.name, spec.id, verdict.now.strftime(_PERIODS[spec.per]), *group)
+        key = (kind, compiler.program.name, spec.id, verdict.now.strftime(_PERIODS[spec.per]), *group)
         verdict.claims.append(Claim(spec.id, key, reason, limit=limit, units=units(verdict)))
 
     return check

@@ -17,7 +17,7 @@ from threading import Lock
 
 import suspicions
 from checks import LIMITS, TYPES, Refused, Unusable
-from conditions import ConditionError, compile_condition, nearest
+from conditions import ConditionError, all_of, any_of, compile_condition, nearest
 from judgement import Claims, FieldRule, Program, Rule, judge
 from lists import ListError, read_list
 from payload import canonical
@@ -91,8 +91,7 @@ class Compiler:
                 inner = self.condition(parts, *path, word)
                 return lambda lead_scope: not inner(lead_scope)
             inners = [self.condition(part, *path, word, index) for index, part in enumerate(parts)]
-            together = {"all": all, "any": any}[word]
-            return lambda lead_scope: together(inner(lead_scope) for inner in inners)
+            return all_of(inners) if word == "all" else any_of(inners)
         try:
             holds = compile_condition(written, self._kinds(), self.now)
         except ConditionError as error:
@@ -351,8 +350,10 @@ class RuleBook:
         before = programs[name].hash if name in programs else None
         try:
             programs[name] = load(path)
-        except RuleFileError as error:
-            errors[path] = error.errors
+        except Exception as error:
+            # A mistake of ours in reading one file must not keep the others from being read.
+            fault = [f"{path}:1: the file cannot be used: {type(error).__name__}"]
+            errors[path] = error.errors if isinstance(error, RuleFileError) else fault
             if before is None and (text := self._fallback(name)):
                 programs[name] = compile_text(name, path, text)
         else:

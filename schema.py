@@ -122,6 +122,12 @@ def _status(text):
     return int(text)
 
 
+def _count(text):
+    if not re.fullmatch("[0-9]{1,9}", str(text)):
+        raise ValueError("is not a number of leads: write it as 200")
+    return int(text)
+
+
 def _budget(text):
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", str(text)):
         raise ValueError("is not a sum: write it as 5000 or 5000.00, without a currency")
@@ -161,6 +167,8 @@ def _expectation(value):
 
 
 def _field_name(name):
+    if ":" in name:
+        raise ValueError("is not a field name: leave a space after the colon")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
         raise ValueError(
             "is not a field name: start with a letter, then letters, digits and _ (put other spellings under aliases:)"
@@ -193,6 +201,7 @@ OpeningHours = Annotated[
     Field(min_length=1),
     WithJsonSchema(_TEXTS),
 ]
+Lists = Annotated[dict[FieldName, str], Field(min_length=1)]
 RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
@@ -233,15 +242,15 @@ class RuleSpec(_Model):
     when: Condition | None = Field(None, description="The rule applies only to leads that fit this condition.")
     reject_if: Condition | None = Field(None, description="A lead that fits this condition is refused.")
     require: Condition | None = Field(None, description="A lead that does not fit this condition is refused.")
-    listed: dict[FieldName, str] | None = Field(None, description="A lead whose field is in this file is refused.")
-    not_listed: dict[FieldName, str] | None = Field(None, description="A lead whose field is not in it is refused.")
+    listed: Lists | None = Field(None, description="A lead whose field is in this file is refused.")
+    not_listed: Lists | None = Field(None, description="A lead whose field is not in it is refused.")
     open: OpeningHours | None = Field(None, description="A lead outside these hours is refused.")
     unique: Annotated[list[list[FieldName]], BeforeValidator(_unique), WithJsonSchema(_UNIQUE)] | None = Field(
         None, description="The fields that no two valid leads have in common; any_of: each of them alone."
     )
     within: Duration | None = Field(None, description="How long a valid lead blocks others like it.")
     across: Literal["program", "all"] | None = Field(None, description="all: leads of the other programs count too.")
-    limit: Annotated[int, Field(ge=0)] | None = Field(None, description="How many valid leads are taken.")
+    limit: Annotated[int, BeforeValidator(_count)] | None = Field(None, description="How many valid leads are taken.")
     budget: Annotated[Decimal, BeforeValidator(_budget), WithJsonSchema(_SCALAR)] | None = Field(
         None, description="How much the sale amounts may come to."
     )

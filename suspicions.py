@@ -1,5 +1,7 @@
 """What is legal in a rule file and probably not meant: these are warnings, not errors."""
 
+import re
+
 from conditions import scope
 from payload import canonical
 
@@ -34,8 +36,13 @@ def of_program(spec, source):
         first = notes.setdefault(rule.note, rule.id) if rule.note else rule.id
         if first != rule.id:
             source.warn(("rules", index, "note"), f'rule "{rule.id}": its note is that of the rule "{first}" too')
-        if rule.limit == 0 and rule.mode == "enforce" and not rule.when:
-            source.warn(("rules", index, "limit"), f'rule "{rule.id}": limit: 0 refuses every lead')
+        for key in ("limit", "budget"):
+            if getattr(rule, key) == 0 and rule.mode == "enforce" and not rule.when:
+                source.warn(("rules", index, key), f'rule "{rule.id}": {key}: 0 refuses every lead')
+        if rule.require and isinstance(rule.require, str):
+            present = re.fullmatch(r"(\w+) is present", rule.require)
+            if present and spec.fields[present[1]].required is True:
+                source.warn(("rules", index), f'rule "{rule.id}": {present[1]} is required: the rule refuses nobody')
     for index, entry in enumerate(spec.sale_amount[:-1]):
         if not entry.when:
             source.warn(("sale_amount", index), "sale_amount: the amounts after this one are never reached")

@@ -5,7 +5,8 @@ program's time zone when the rule file is loaded, and returns the function from 
 """
 
 import re
-from datetime import date, datetime
+import unicodedata
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 
@@ -34,6 +35,24 @@ class Text(str):
 
     def __hash__(self):
         return hash(self.casefold())
+
+    def __lt__(self, other):
+        return self.casefold() < other.casefold()
+
+    def __le__(self, other):
+        return self.casefold() <= other.casefold()
+
+    def __gt__(self, other):
+        return self.casefold() > other.casefold()
+
+    def __ge__(self, other):
+        return self.casefold() >= other.casefold()
+
+    def startswith(self, start):
+        return self.casefold().startswith(start.casefold())
+
+    def endswith(self, end):
+        return self.casefold().endswith(end.casefold())
 
     def __contains__(self, part):
         if not isinstance(part, str):
@@ -66,27 +85,36 @@ def stored(value):
 
 
 def folded(value):
-    """Return the text by which a value is compared with others: without regard to case."""
-    return "" if value is None else str(stored(value)).casefold()
+    """Return the text by which a value is compared with others: 5 is 5.00, Zoë is zoë in any encoding."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return unicodedata.normalize("NFC", str(stored(value))).casefold()
 
 
 # As long as a number can be in any database: 38 digits and an exponent of two digits.
 integer = matching(r"[+-]?[0-9]{1,18}(\.0+)?", lambda text: int(text.partition(".")[0]))
 number = matching(r"[+-]?([0-9]{1,38}(\.[0-9]{0,38})?|\.[0-9]{1,38})([eE][+-]?[0-9]{1,2})?", Decimal)
 
-_CURRENCY = re.compile(r"^([+-]?)\s*(?:[$€£¥₹₽₩]|[A-Z]{3}(?![A-Z]))?\s*|\s*(?:[$€£¥₹₽₩]|[A-Z]{3})$")
+_CURRENCY = r"(?:[$€£¥₹₽₩]|[A-Z]{3})"
+_SUM = re.compile(rf"([+-]?)\s*({_CURRENCY}?)\s*([0-9.].*?)\s*({_CURRENCY}?)")
 _SPACES = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")
 _PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?|\.[0-9]{1,20}")
-_COMMAS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]{1,2})?")  # 1,234.50 and 1,234
-_POINTS = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}|[0-9]{1,3}(\.[0-9]{3}){2,}")  # 1.234,50
+_COMMAS = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]{1,2})?")  # 1,234.50 and 1,234
+_POINTS = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]{1,2}|[1-9][0-9]{0,2}(\.[0-9]{3}){2,}")  # 1.234,50
 _DECIMAL_COMMA = re.compile(r"[0-9]{1,20},[0-9]{1,2}")  # 1234,50
 _AMBIGUOUS = re.compile(r"[0-9]{1,3}\.[0-9]{3}")  # 1.234 is a thousand or one, by country
 
 
 def money(*_):
     def parse(text):
-        sign = "-" if text.startswith("-") else ""
-        amount = _SPACES.sub("", _CURRENCY.sub("", text))
+        found = _SUM.fullmatch(text)
+        if not found or (found[2] and found[4]):
+            raise Refused
+        sign, amount = found[1], _SPACES.sub("", found[3])
         if _COMMAS.fullmatch(amount):
             amount = amount.replace(",", "")
         elif _POINTS.fullmatch(amount) or _DECIMAL_COMMA.fullmatch(amount):

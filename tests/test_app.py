@@ -122,6 +122,7 @@ rules: [{id: known, unique: [ssn]}]
     ("body", "content_type"),
     [
         ("<l><email>a@example.com</email><SSN>536-90-4399</SSN><other>kept</other></l>", XML),
+        ("<l><email>a@example.com</email><SSN id='536-90-4399'>536904399</SSN><other>kept</other></l>", XML),
         ('{"email": "a@example.com", "social": "536904399", "other": "kept"}', JSON),
         ("email=a@example.com&s-s-n=536-90-4399&other=kept", FORM),
         ('{"ssn": "536-90-4399"', JSON),
@@ -355,6 +356,13 @@ def test_the_same_key_with_other_content_is_invalid(partner):
     assert partner.lead(email="bob@example.com")["valid"] == "true"
 
 
+def test_a_refused_repetition_takes_no_other_key(make_app):
+    partner = Partner(make_app("retry_key: [click_id]\nfields: {email: {type: email}, click_id: {}}"))
+    partner.lead(email="ann@example.com", click_id="C1", headers=KEY)
+    assert partner.lead(email="bob@example.com", click_id="C2", headers=KEY)["valid"] == "false"
+    assert partner.lead(email="bob@example.com", click_id="C2")["valid"] == "true"
+
+
 def test_the_fields_of_the_retry_key_tell_a_repeated_request_too(make_app):
     rules = "retry_key: [click_id]\nfields: {email: {type: email}, click_id: {}}\nrules: [{id: dup, unique: [email]}]"
     partner = Partner(make_app(rules))
@@ -418,12 +426,11 @@ def test_health_is_503_when_the_store_cannot_be_reached(make_app, tmp_path):
 
 
 def test_logs_hold_decisions_and_never_a_person_or_a_password(make_app, monkeypatch):
-    entries = []
+    partner, entries = Partner(make_app()), []
     handler = logging.Handler()
     handler.emit = lambda entry: entries.append(handler.format(entry))
     logging.getLogger("datapost").addHandler(handler)
     try:
-        partner = Partner(make_app())
         partner.lead(email="canary@example.com", first_name="canary")
         partner.lead(email="canary@example.com")
         partner.post(b'{"canary"', JSON)

@@ -71,7 +71,14 @@ def test_a_phone_is_stored_in_e164(text, country, value):
 
 @pytest.mark.parametrize(
     ("text", "country"),
-    [("555-2671", "US"), ("(415) 555-2671", None), ("123", "US"), ("+1 999 999 9999", "US"), ("call me", "US")],
+    [
+        ("555-2671", "US"),
+        ("(415) 555-2671", None),
+        ("123", "US"),
+        ("+1 999 999 9999", "US"),
+        ("call me", "US"),
+        ("call me 4155552671", "US"),
+    ],
 )
 def test_what_is_no_phone_of_its_country_is_invalid(text, country):
     assert refused("phone", text, country=country) == "invalid"
@@ -131,7 +138,22 @@ def test_money_is_exact_with_separators_and_a_currency(text, value):
 
 @pytest.mark.parametrize(
     "text",
-    ["1.234", "1,23,456", "12,34.5", "1.2.3", "$", "ten", "1-2", "1e5", "$$5", "5 5", "1,234,56", "1" + ",000" * 9],
+    [
+        "1.234",
+        "1,23,456",
+        "12,34.5",
+        "1.2.3",
+        "$",
+        "ten",
+        "1-2",
+        "1e5",
+        "$$5",
+        "5 5",
+        "1,234,56",
+        "0,500",
+        "USD 5 EUR",
+        "1" + ",000" * 9,
+    ],
 )
 def test_money_that_could_mean_two_amounts_or_none_is_invalid(text):
     assert refused("money", text) == "invalid"
@@ -195,7 +217,18 @@ def test_a_region_of_another_country_is_invalid(text, country):
     assert refused("region", text, country=country) == "invalid"
 
 
-@pytest.mark.parametrize(("text", "value"), [("NO", "NO"), ("no", "NO"), ("Norway", "NO"), ("united states", "US")])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("NO", "NO"),
+        ("no", "NO"),
+        ("Norway", "NO"),
+        ("united states", "US"),
+        ("USA", "US"),
+        ("Russia", "RU"),
+        ("Czech Republic", "CZ"),
+    ],
+)
 def test_a_country_is_known_by_two_letters_and_its_name(text, value):
     assert check("country", text) == value
 

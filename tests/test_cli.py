@@ -307,6 +307,29 @@ def test_explain_says_whether_the_rules_of_today_decide_otherwise(shop, tmp_path
     assert "  differs               true\n" in output
 
 
+def test_explain_and_backtest_pass_over_what_was_forgotten(make_app, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rules = "fields: {ssn: {type: id, standard: us.ssn, required: true, store: false}}\nsale_amount: 5"
+    partner = Partner(make_app(rules))
+    lead_id = partner.lead(ssn="536-90-4399")["uniqueid"]
+    (tmp_path / "default.yaml").write_text(rules)
+    runner = partner.app.test_cli_runner(catch_exceptions=False)
+    shown = json.loads(runner.invoke(args=["leads", "explain", lead_id, "--format", "json"]).output)
+    assert shown["rules_of_that_day"]["differs"] is False
+    report = json.loads(runner.invoke(args=["rules", "backtest", "default.yaml", "--format", "json"]).output)
+    assert (report["judged"], report["now_refused"]["count"]) == (1, 0)
+
+
+def test_sensitive_fields_stay_masked_when_their_rule_file_is_gone(make_app, tmp_path):
+    Partner(make_app("fields: {email: {sensitive: true}}")).lead(email="canary")
+    (tmp_path / "rules" / "default.yaml").write_text("fields: {email: {}}")
+    runner = make_app({}).test_cli_runner()
+    assert "canary" not in runner.invoke(args=["leads", "export"]).output
+    (tmp_path / "rules" / "default.yaml").unlink()
+    runner = make_app({}).test_cli_runner()
+    assert "canary" not in runner.invoke(args=["leads", "export"]).output
+
+
 def test_sensitive_fields_are_masked_unless_asked_for(make_app):
     partner = Partner(make_app("fields: {email: {type: email, sensitive: true}, a: {}}"))
     lead_id = partner.lead(email="canary@example.com", a="seen")["uniqueid"]

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -74,6 +75,37 @@ def test_present_and_missing_need_nothing():
     assert holds("loan is missing or loan > 5")
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("irpid == '77' or loan is missing", True),
+        ("loan is missing or irpid == '77'", True),
+        ("irpid == '77' and loan is present", False),
+        ("loan is present and irpid == '77'", False),
+        ("not (irpid == '77' and loan is present)", True),
+    ],
+)
+def test_the_order_of_and_and_or_does_not_matter_where_a_field_is_absent(source, expected):
+    assert holds(source) is expected
+
+
+@pytest.mark.parametrize("source", ["irpid == '77' or loan is present", "loan is missing and irpid == '77'"])
+def test_and_and_or_have_no_answer_where_the_absent_field_decides(source):
+    with pytest.raises(Unanswered, match="irpid is absent"):
+        holds(source)
+
+
+def test_texts_are_compared_without_regard_to_case_in_every_way():
+    for source in ["irpid.startswith('X')", "irpid.endswith('Z')", "irpid < 'ZZ'", "irpid >= 'XYZ'"]:
+        assert holds(source, irpid=Text("xyz"))
+
+
+def test_an_age_is_counted_in_the_time_zone_of_the_program():
+    new_york = datetime(2026, 6, 1, 8, tzinfo=ZoneInfo("America/New_York"))
+    older = compile_condition("age(at) >= 18", {"at": "datetime"}, new_york)
+    assert older(scope({"at": datetime(2008, 6, 2, 1, tzinfo=UTC)}, new_york))
+
+
 def test_a_division_by_zero_has_no_answer():
     with pytest.raises(Unanswered, match="divides by zero"):
         holds("5 / loan > 1", loan=Decimal(0))
@@ -100,15 +132,19 @@ def test_a_division_by_zero_has_no_answer():
         ("born == today", "today is a function: write today()"),
         ("irpid == ''", "an empty field is missing: write irpid is missing"),
         ("irpid == 'a' or 'b'", "'b' alone is always true"),
-        ("irpid is none", "No test named 'none'"),
-        ("irpid|dictsort", "No filter named 'dictsort'"),
+        ("irpid is none", 'there is no "none" here'),
+        ("irpid|dictsort", 'there is no "dictsort" here'),
         ("age() < 18", "age is not given what it takes"),
         ("loan > " + "9" * 5000, "is too long"),
         (" or ".join(["irpid == 'x'"] * 300), "is too long: use in ['a', 'b']"),
         ("loan >", "cannot be read as a condition"),
-        ("loan > 5 AND consent", 'goes on after its end, at "AND"'),
+        ("loan > 5 AND consent", "write and, or, not, in and is in small letters"),
+        ("loan > 700,000", "write numbers without commas"),
+        ("irpid == None", "there is no none here: write is missing, or is present"),
+        ("irpid == “a”", "use straight quotes"),
+        ("age(born < 18", "it ends too early: a bracket, a quote or the right side is missing"),
         ("", "cannot be read as a condition"),
-        ("email is presnt", "No test named 'presnt'"),
+        ("email is presnt", 'there is no "presnt" here. Did you mean "present"?'),
         ("email.nothing", "takes a part of a value that is not there"),
         ("email.__class__", "takes a part of a value that is not there"),
         ("range(10)", "there is no field"),

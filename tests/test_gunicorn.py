@@ -192,6 +192,25 @@ def test_half_a_body_is_never_judged(service, rest):
     assert service.post('{"email": "ann@example.com"}')[2]["valid"] is True
 
 
+@pytest.mark.parametrize("chunk", [b"ZZ\r\n{}\r\n", b"-2\r\n{}\r\n", b"2\r\n{}xx\r\n", b"9" * 5000 + b"\r\n"])
+def test_chunks_that_are_none_are_a_400(service, chunk):
+    service.start()
+    with socket.create_connection(("127.0.0.1", service.port)) as connection:
+        head = f"POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: {LOGIN['Authorization']}\r\n".encode()
+        connection.sendall(head + b"Accept: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"<valid>false</valid>" in answer
+
+
+def test_a_database_that_is_deleted_is_never_begun_anew_by_a_running_service(service):
+    service.start()
+    service.database.unlink()
+    assert {service.post('{"email": "ann@example.com"}')[0] for _ in range(8)} == {503}
+    assert not service.database.exists()
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -231,7 +250,7 @@ def test_a_graceful_stop_leaves_nothing_behind(service):
         ({"DATAPOST_SECRET": ""}, "DATAPOST_SECRET is not set"),
         ({"DYNO": "web.1"}, "DATABASE_URL names a SQLite file"),
         ({"DATAPOST_OPEN": "perhaps"}, "DATAPOST_OPEN is neither on nor off"),
-        ({"PORT": "http"}, "PORT is not a whole number"),
+        ({"PORT": "http"}, "PORT is not a number from 1 to 65535"),
         ({"DATAPOST_RULES": "/nowhere"}, "/nowhere: there is no rule file here"),
     ],
 )

@@ -120,6 +120,7 @@ def test_xml_drops_the_root_and_keeps_attributes_and_repeats(body, fields):
         ('{"lead": {}}', {}),
         ("", {}),
         (" \n", {}),
+        ("\ufeff", {}),
     ],
 )
 def test_json_drops_a_single_wrapping_object_and_keeps_numbers_as_written(body, fields):
@@ -234,7 +235,8 @@ def test_a_part_of_a_multipart_body_may_have_a_charset_of_its_own():
         (b"<!DOCTYPE a><a/>", XML, "DOCTYPE"),
         (b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', XML, "DOCTYPE"),
         (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', XML, "DOCTYPE"),
-        (b"<a>" * 50_000, XML, "not well-formed"),
+        (b"<a>" * 50_000, XML, "nested too deeply"),
+        (b"<l>" + b"<a/>" * 20_000 + b"</l>", XML, "too many fields"),
         (b"<a>" * 50_000 + b"</a>" * 50_000, XML, "nested too deeply"),
         (b"<?xml version='1.0' encoding='no-such'?><a/>", XML, "encoding that is not known"),
         (b"<?xml version='1.0' encoding='utf-7'?><a/>", XML, "encoding that is not known"),

@@ -75,6 +75,15 @@ def test_a_list_is_normalised_as_its_field_is(tmp_path):
     assert "phones.txt:3: this line is not a valid phone" in program.program.warnings[0]
 
 
+@pytest.mark.parametrize("word", ["listed", "not_listed"])
+def test_a_list_that_is_empty_or_not_named_is_an_error(tmp_path, word):
+    (tmp_path / "blocked.txt").write_text("")
+    with pytest.raises(ValueError, match="is empty: if that is meant, write a line such as # nobody yet"):
+        Program(f"  - {{id: r, {word}: {{email: blocked.txt}}}}", tmp_path)
+    with pytest.raises(ValueError, match=f'"{word}:" is empty'):
+        Program(f"  - {{id: r, {word}: {{}}}}", tmp_path)
+
+
 def test_not_listed_refuses_what_is_not_in_the_list(tmp_path):
     (tmp_path / "states.txt").write_text("ca\nNY\n")
     program = Program("  - {id: r, not_listed: {state: states.txt}}", tmp_path)
@@ -161,6 +170,25 @@ def test_unique_any_of_takes_each_field_alone():
     assert program.post(email="bob@example.com", phone="415-555-2671") == ["r"]
     assert program.post(email="bob@example.com", phone="415-555-2672") == []
     assert program.post(phone="415-555-2672") == ["r"]
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other"),
+    [
+        ("worth", "5", "$5.0000"),
+        ("state", "Zo\u00eb", "ZOE\u0308"),
+        ("number", "5", "5.00"),
+        ("at", "2026-01-01T12:00:00Z", "2026-01-01T13:00+01:00"),
+    ],
+)
+def test_unique_compares_values_and_not_spellings(field, one, other):
+    fields = FIELDS.replace("  state:", "  number: {type: number}\n  at: {type: datetime}\n  state:")
+    made = compile_program("test", "test.yaml", fields + f"  - {{id: r, unique: {field}}}", "hash", NOON)
+    claims = Claims()
+    verdicts = [judge(made, {field: [text]}, NOON) for text in (one, other)]
+    for verdict in verdicts:
+        claims.settle(verdict)
+    assert [verdict.codes for verdict in verdicts] == [[], ["r"]]
 
 
 def test_unique_within_a_time_ends_with_it():
@@ -251,7 +279,7 @@ def test_a_test_lead_uses_up_no_limit():
     "rule", ["limit: 5", "budget: 5", "limit: -1, per: day", "limit: 5, per: year", "budget: $5, per: day"]
 )
 def test_a_limit_that_cannot_be_used_is_an_error(rule):
-    with pytest.raises(ValueError, match=r"per: day|limit|is not a sum|per"):
+    with pytest.raises(ValueError, match=r"per: day|is not a sum|is not a number of leads|is not one of hour, day"):
         Program(f"  - {{id: r, {rule}}}")
 
 

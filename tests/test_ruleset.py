@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
+import ruleset
 from judgement import judge
 from rulefile import RuleFileError
 from ruleset import RuleBook, compile_program, load
@@ -145,6 +146,9 @@ ALIAS_BOMB = "".join(
         ("title: x", '1: "fields:" is missing'),
         ("fields: {}", '1: "fields:" is empty'),
         ("fields: x", '1: "fields:" needs names with values'),
+        ("fields:\n  a:{type: text}", '2: field "a:{type": .* leave a space after the colon'),
+        ("fields: {a b: {type: foo}, c: {typ: x}}", '1: field "c": "typ" is not a known key'),
+        ("fields: {1x: 5}", '1: field "1x": .* is not a field name'),
         ("title: x\nfields:\n\t- a", "3: this is not YAML: .*; indent with spaces, not with a tab"),
         ("title: a: b", '1: this is not YAML: .*; put a text that holds ": " in quotes'),
         ("fields: {a: {one_of: [a}}", "1: this is not YAML: .*quotes"),
@@ -271,6 +275,17 @@ def test_a_new_file_is_a_new_program_and_one_that_is_gone_takes_no_more_leads(bo
     book.SETTLED_AFTER = 0
     book.refresh()
     assert set(book.programs) == {"solar"}
+
+
+def test_a_mistake_of_ours_in_one_file_does_not_keep_others_from_being_read(book, monkeypatch):
+    load_file = ruleset.load
+    monkeypatch.setattr(ruleset, "load", lambda path: load_file(path) if "solar" in path else 1 / 0)
+    (book.folder / "loans.yaml").write_text("fields: {a: {}}")
+    save(book, "title: two\nfields: {a: {}}")
+    book.SETTLED_AFTER = 0
+    book.refresh()
+    assert book.programs["solar"].spec.title == "two"
+    assert book.errors == [f"{book.folder}/loans.yaml:1: the file cannot be used: ZeroDivisionError"]
 
 
 def test_a_changed_list_is_read_again(book):
