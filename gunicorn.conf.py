@@ -22,11 +22,11 @@ port = os.environ.get("PORT") or "8000"
 port_is_sound = port.isdecimal() and 0 < int(port) < 65536
 bind = f"0.0.0.0:{port if port_is_sound else 8000}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
-threads = 8
+threads = 16
 limit_request_line = 8190  # the longest there is: leads may come in the query string
 # Two services of one user would fight for the one control socket.
 control_socket_disable = True
-SILENCE_ALLOWED = 10  # seconds within a request
+SILENCE_ALLOWED = 5  # seconds within a request
 
 
 class Worker(ThreadWorker):
