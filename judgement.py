@@ -208,9 +208,10 @@ def judge(program, submitted, now, stored_lead=False):
     """
     now = now.astimezone(program.spec.timezone)
     verdict = Verdict(program.name, program.hash, now=now)
-    _check_fields(program, submitted, verdict, program.forgets if stored_lead else ())
+    passed_over = program.forgets if stored_lead else ()
+    _check_fields(program, submitted, verdict, passed_over)
     lead_scope = scope(verdict.values, now)
-    _check_required(program, lead_scope, verdict)
+    _check_required(program, lead_scope, verdict, passed_over)
     if verdict.valid:
         amount = verdict.sale_amount = _sale_amount(program, lead_scope, verdict)
         for rule in program.rules:
@@ -271,10 +272,11 @@ def _check_field(rule, texts, verdict):
         verdict.say(rule.name, "passed")
 
 
-def _check_required(program, lead_scope, verdict):
+def _check_required(program, lead_scope, verdict, passed_over):
     """Refuse the lead for fields that a condition requires and that it does not have."""
     for name, rule in program.fields.items():
-        if callable(rule.required) and name not in verdict.values and not verdict.fields.get(name):
+        missing = name not in verdict.values and not verdict.fields.get(name) and name not in passed_over
+        if callable(rule.required) and missing:
             try:
                 if rule.required(lead_scope):
                     verdict.refuse(rule.reason("required"), name)

@@ -309,9 +309,10 @@ def test_explain_says_whether_the_rules_of_today_decide_otherwise(shop, tmp_path
 
 def test_explain_and_backtest_pass_over_what_was_forgotten(make_app, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rules = "fields: {ssn: {type: id, standard: us.ssn, required: true, store: false}}\nsale_amount: 5"
+    rules = "fields:\n  ssn: {type: id, standard: us.ssn, required: true, store: false}\n"
+    rules += "  pin: {required: pin is missing, store: false}\nsale_amount: 5"
     partner = Partner(make_app(rules))
-    lead_id = partner.lead(ssn="536-90-4399")["uniqueid"]
+    lead_id = partner.lead(ssn="536-90-4399", pin="1234")["uniqueid"]
     (tmp_path / "default.yaml").write_text(rules)
     runner = partner.app.test_cli_runner(catch_exceptions=False)
     shown = json.loads(runner.invoke(args=["leads", "explain", lead_id, "--format", "json"]).output)
