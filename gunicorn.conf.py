@@ -6,7 +6,6 @@ import struct
 import sys
 from contextlib import suppress
 
-from dotenv import load_dotenv
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -14,8 +13,6 @@ import models
 from render import Answer, render
 from ruleset import RuleBook
 from settings import Settings, SettingsError
-
-load_dotenv(".env")  # as `flask run` does; what is set in the environment wins
 
 wsgi_app = "app:app"
 port = os.environ.get("PORT") or "8000"
