@@ -39,7 +39,7 @@ LOCK_WAIT = 3
 
 database = DatabaseProxy()
 _state = {"secret": b"", "url": "", "file": None}
-_changing = Lock()
+_changing, _writing = Lock(), Lock()
 
 
 class StoreError(Exception):
@@ -255,6 +255,22 @@ def store():
         raise StoreError(f"{type(first).__name__}: {first}") from None
 
 
+@contextmanager
+def transaction():
+    """Hold a write transaction: one at a time in a process.
+
+    SQLite lets those who wait for its lock sleep and try again, in no order: with 16 threads some
+    never get it. Threads that queue here leave one of each process to wait there.
+    """
+    if not _writing.acquire(timeout=LOCK_WAIT):
+        raise StoreError("the database is busy")
+    try:
+        with store(), database.atomic():
+            yield
+    finally:
+        _writing.release()
+
+
 def _first_failure(error):
     """Return the failure that came first: where SQLite rolls back by itself, the rollback fails too."""
     first = cause = error
@@ -277,7 +293,7 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
     A repeated request stores nothing and returns the first Lead, with `replayed` true.
     """
     lead_id = str(ULID.from_datetime(submission.received_at))
-    with store(), database.atomic():
+    with transaction():
         first = _first_of_repeated(submission, verdict, lead_id)
         if first:
             first.replayed = True
@@ -409,12 +425,12 @@ def login_is_known(digest):
 
 
 def remember_login(digest):
-    with store():
+    with transaction():
         KnownLogin.insert(digest=digest).on_conflict_ignore().execute()
 
 
 def record_failed_login(address, now):
-    with store(), database.atomic():
+    with transaction():
         FailedLogin.delete().where(FailedLogin.at <= now - LOGIN_WINDOW).execute()
         FailedLogin.create(address=address, at=now)
 
