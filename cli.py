@@ -7,7 +7,7 @@ import secrets
 import shlex
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,8 +33,6 @@ leads = AppGroup("leads", help="Look at the stored leads.")
 as_json = click.option(
     "--format", "output", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs"
 )
-
-
 sensitive_too = click.option("--sensitive", is_flag=True, help="show the values of sensitive fields too")
 
 
@@ -216,8 +214,10 @@ def _presenter(sensitive):
 
     def hidden(lead):
         if lead.rules not in then:
-            text = models.RuleText.get_or_none(hash=lead.rules)
-            then[lead.rules] = _sensitive_fields(read(text.text, lead.program)[0]) if text else lead.fields
+            then[lead.rules] = set(lead.fields)
+            if text := models.RuleText.get_or_none(hash=lead.rules):
+                with suppress(RuleFileError):  # a text of an earlier version
+                    then[lead.rules] = _sensitive_fields(read(text.text, lead.program)[0])
         now = _sensitive_fields(today[lead.program].spec) if lead.program in today else ()
         return {*then[lead.rules], *now}
 

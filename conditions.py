@@ -121,7 +121,7 @@ def compile_condition(source, kinds, now):
         compared = _check_kinds(expression, kinds)
         expression = _as_values(expression)
         run = _build(expression)
-        parts = [run, *map(_compile, _every((nodes.Compare, nodes.Call, nodes.Filter, nodes.BinExpr), expression))]
+        parts = [run, *map(_compile, _parts(expression))]
     except TemplateError as error:
         raise ConditionError(f'"{source}" cannot be read as a condition: {_of_syntax(error.message, source)}') from None
     except ConditionError as error:
@@ -189,6 +189,12 @@ def _decided(parts, lead_scope, by):
     return False
 
 
+def _parts(expression):
+    """Return what of an expression can go wrong by itself; our own constants cannot."""
+    found = _every((nodes.Compare, nodes.Call, nodes.Filter, nodes.BinExpr), expression)
+    return [part for part in found if not (isinstance(part, nodes.Filter) and part.name.startswith("_"))]
+
+
 def _compile(expression):
     """Return a function from a scope to the expression's value."""
     body = [nodes.Assign(nodes.Name("_result", "store"), expression, lineno=1)]
@@ -210,8 +216,9 @@ def _of_syntax(message, source):
     if unknown := re.search(r"No (test|filter) named '(\w+)'", message):
         known = _environment.tests if unknown[1] == "test" else _environment.filters
         message = f'there is no "{unknown[2]}" here{nearest(unknown[2], known)}'
+    bare = re.sub("'[^']*'", "''", source)  # 'IN' and 'OR' are states
     for pattern, advice in _SLIPS:
-        if re.search(pattern, source):
+        if re.search(pattern, bare):
             return f"{message}; {advice}"
     return message
 

@@ -38,7 +38,7 @@ LOGIN_WINDOW = timedelta(minutes=5)
 LOCK_WAIT = 3
 
 database = DatabaseProxy()
-_state = {"secret": b"", "url": "", "file": None}
+_state = {"secret": b"", "url": "", "file": None, "rules": set()}
 _changing, _writing = Lock(), Lock()
 
 
@@ -194,7 +194,8 @@ def connect(url, secret):
     if database.obj:
         database.close_idle()
     database.initialize(pool)
-    _state.update(secret=secret.encode(), url=url, file=_state["file"] if url == _state["url"] else None)
+    same = url == _state["url"]
+    _state.update(secret=secret.encode(), url=url, file=_state["file"] if same else None, rules=set())
 
 
 def _check_file():
@@ -299,9 +300,10 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
             first.replayed = True
             return first
         _settle(verdict, lead_id, submission.received_at)
-        rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
-        rules.on_conflict_ignore().execute()
-        return Lead.create(
+        if verdict.rules not in _state["rules"]:
+            rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
+            rules.on_conflict_ignore().execute()
+        lead = Lead.create(
             force_insert=True,
             id=lead_id,
             program=submission.program,
@@ -323,6 +325,8 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
             query=submission.query,
             body=submission.body,
         )
+    _state["rules"].add(verdict.rules)  # committed, so that no other lead needs to bring it along
+    return lead
 
 
 def _first_of_repeated(submission, verdict, lead_id):

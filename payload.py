@@ -69,14 +69,14 @@ class UnsupportedPayload(PayloadError):
     status_hint = 415
 
 
-def decode(body, content_type="", query=b"", names=()):
+def decode(body, content_type="", query=b"", names=None):
     """Return the fields of `body` (bytes) and of `query` (bytes) as `{name: [value, …]}`.
 
     Names that differ only in case, `_`, `-` and spaces are one name, spelled as it came first.
     A field of the body hides the same field of the query; `names` says which names mean one field,
     as `{canonical name: field}`. Raises PayloadError.
     """
-    meaning = dict(names)
+    meaning = names or {}
     reader = _READERS[kind(content_type, body)]
     options = parse_options_header(content_type)[1]
     pairs = list(reader(body, options)) if body.strip(codecs.BOM_UTF8 + b" \t\r\n") else []

@@ -355,7 +355,8 @@ class RuleBook:
             fault = [f"{path}:1: the file cannot be used: {type(error).__name__}"]
             errors[path] = error.errors if isinstance(error, RuleFileError) else fault
             if before is None and (text := self._fallback(name)):
-                programs[name] = compile_text(name, path, text)
+                with suppress(RuleFileError):  # a list that it names is gone
+                    programs[name] = compile_text(name, path, text, examples=False)
         else:
             if before not in (None, programs[name].hash):
                 log.info("%s is used in its new form, %s", path, programs[name].hash[:12])

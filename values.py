@@ -111,7 +111,7 @@ _AMBIGUOUS = re.compile(r"[0-9]{1,3}\.[0-9]{3}")  # 1.234 is a thousand or one, 
 
 def money(*_):
     def parse(text):
-        found = _SUM.fullmatch(text)
+        found = _SUM.fullmatch(text) if len(text) <= 60 else None
         if not found or (found[2] and found[4]):
             raise Refused
         sign, amount = found[1], _SPACES.sub("", found[3])

@@ -139,6 +139,7 @@ def test_a_division_by_zero_has_no_answer():
         (" or ".join(["irpid == 'x'"] * 300), "is too long: use in ['a', 'b']"),
         ("loan >", "cannot be read as a condition"),
         ("loan > 5 AND consent", "write and, or, not, in and is in small letters"),
+        ("irpid = 'IN'", "write == to compare"),
         ("loan > 700,000", "write numbers without commas"),
         ("irpid == None", "there is no none here: write is missing, or is present"),
         ("irpid == “a”", "use straight quotes"),

@@ -79,6 +79,16 @@ class Service:
         finally:
             connection.close()
 
+    def send(self, head):
+        """Send bytes as they are, say no more, and return all that comes back."""
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            connection.sendall(head)
+            connection.shutdown(socket.SHUT_WR)
+            return connection.makefile("rb").read()
+
+
+HEAD = f"POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: {LOGIN['Authorization']}\r\n".encode()
+
 
 @pytest.fixture
 def service(tmp_path):
@@ -183,11 +193,7 @@ def test_a_chunked_body_is_read_and_limited(service):
 )
 def test_half_a_body_is_never_judged(service, rest):
     service.start()
-    with socket.create_connection(("127.0.0.1", service.port)) as connection:
-        head = f"POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: {LOGIN['Authorization']}\r\n".encode()
-        connection.sendall(head + b"Content-Type: application/x-www-form-urlencoded\r\n" + rest)
-        connection.shutdown(socket.SHUT_WR)
-        answer = connection.makefile("rb").read()
+    answer = service.send(HEAD + b"Content-Type: application/x-www-form-urlencoded\r\n" + rest)
     assert b"true" not in answer
     assert service.post('{"email": "ann@example.com"}')[2]["valid"] is True
 
@@ -195,11 +201,7 @@ def test_half_a_body_is_never_judged(service, rest):
 @pytest.mark.parametrize("chunk", [b"ZZ\r\n{}\r\n", b"-2\r\n{}\r\n", b"2\r\n{}xx\r\n", b"9" * 5000 + b"\r\n"])
 def test_chunks_that_are_none_are_a_400(service, chunk):
     service.start()
-    with socket.create_connection(("127.0.0.1", service.port)) as connection:
-        head = f"POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: {LOGIN['Authorization']}\r\n".encode()
-        connection.sendall(head + b"Accept: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk)
-        connection.shutdown(socket.SHUT_WR)
-        answer = connection.makefile("rb").read()
+    answer = service.send(HEAD + b"Accept: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"<valid>false</valid>" in answer
 
@@ -223,9 +225,7 @@ def test_a_database_that_is_deleted_is_never_begun_anew_by_a_running_service(ser
 )
 def test_what_is_no_http_is_answered_and_not_logged(service, head):
     service.start()
-    with socket.create_connection(("127.0.0.1", service.port)) as connection:
-        connection.sendall(head)
-        answer = connection.makefile("rb").read()
+    answer = service.send(head)
     assert answer.startswith((b"HTTP/1.1 400 Bad Request\r\n", b"HTTP/1.1 401 UNAUTHORIZED\r\n"))
     assert b"<dataPostResponse>\n<valid>false</valid>" in answer
     assert b"canary" not in answer

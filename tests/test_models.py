@@ -45,6 +45,15 @@ def test_a_lead_comes_back_as_it_was_stored(path):
     assert (bytes(lead.body), lead.user, lead.amount) == (b"\x00\xff", "impäct", "")
 
 
+def test_a_rule_text_is_stored_once_even_if_its_first_lead_was_not_stored(path):
+    with pytest.raises(models.peewee.IntegrityError):
+        submit(user=None)
+    submit()
+    submit()
+    with models.store():
+        assert [text.hash for text in models.RuleText.select()] == ["h" * 64]
+
+
 def test_ids_sort_by_time(path):
     ids = [submit(at=NOW + timedelta(milliseconds=n)).id for n in range(20)]
     assert ids == sorted(ids)

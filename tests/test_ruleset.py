@@ -312,6 +312,14 @@ def test_a_process_that_starts_while_a_file_is_broken_takes_the_rules_of_the_las
     assert started.errors
 
 
+def test_rules_of_the_last_lead_that_do_not_load_any_more_do_not_stop_a_process(book):
+    save(book, "fields: {}")
+    lost = "fields: {a: {}}\nrules: [{id: r, listed: {a: gone.txt}}]"
+    started = RuleBook(book.folder, {"solar": lost}.get)
+    assert started.programs == {}
+    assert started.errors == [f'{book.folder}/solar.yaml:1: "fields:" is empty']
+
+
 # --- What is legal and probably not meant ---
 
 
