@@ -20,11 +20,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import models
 import payload
+import store
 from judgement import content, judge, unreadable
 from login import Login
 from render import MIMETYPES, Answer, render
 from ruleset import RuleBook
 from settings import Settings, SettingsError, User, version
+from store import SchemaError, StoreError
 
 RETRY_AFTER = "5"  # seconds, with a 500 or 503
 
@@ -78,10 +80,9 @@ def receive_lead(program="default"):
 @site.get("/health")
 def health():
     try:
-        with models.store():
-            models.Lead.select(models.Lead.id).limit(1).execute()
+        store.ping()
         reachable = True
-    except models.StoreError as error:
+    except StoreError as error:
         log.error("health: the store cannot be reached: %s", error)
         reachable = False
     book = service().rulebook
@@ -276,7 +277,7 @@ def answer_unsupported(error):
     return answer_error(error.status_hint, str(error))
 
 
-@site.app_errorhandler(models.StoreError)
+@site.app_errorhandler(StoreError)
 def answer_store_error(error):
     log.error("the lead was not stored and is answered 503: %s", error)
     return answer_error(503, headers={"Retry-After": RETRY_AFTER})
@@ -326,6 +327,11 @@ def _check_start(app):
     command = context.info_name if context else ""
     if command == "run" and errors:
         raise click.ClickException("\n".join(["the rules are broken:", *errors]))
+    if command == "run":
+        try:
+            store.prepare()
+        except SchemaError as error:
+            raise click.ClickException(str(error)) from None
     serving = command in ("", "run")
     for error in errors if serving else []:
         log.error("%s", error)

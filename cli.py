@@ -19,6 +19,7 @@ from werkzeug.security import generate_password_hash
 
 import models
 import payload
+import store
 from backtest import backtest, memory_of
 from conditions import nearest
 from export import WRITERS, show
@@ -26,6 +27,9 @@ from judgement import judge, unreadable
 from rulefile import RuleFileError, read
 from ruleset import compile_text, load, rule_files
 from schema import json_schema
+from settings import Settings, SettingsError
+from store import StoreError
+from transfer import TransferError, copy
 
 rules = AppGroup("rules", help="Check the rule files, and try leads on them.")
 leads = AppGroup("leads", help="Look at the stored leads.")
@@ -288,9 +292,55 @@ def _answer_to(program, lead):
     with tempfile.TemporaryDirectory() as folder:
         models.connect(f"sqlite:///{folder}/example.db", settings.secret)
         answer = current_app.test_client().post(f"/leads/{program}", data=lead)
-        models.disconnect()
+        store.disconnect()
     log.setLevel(level)
     return answer.get_data(as_text=True)
+
+
+@click.command("migrate")
+@with_appcontext
+def migrate():
+    """Bring the tables of the database up to date; with PostgreSQL, each deploy does so before it starts."""
+    try:
+        applied = store.migrate()
+    except StoreError as error:
+        raise click.ClickException(f"the tables were not changed: {error}") from None
+    for name in applied:
+        click.echo(f"applied {name}")
+    if not applied:
+        click.echo("the tables are up to date")
+
+
+@click.command("copy-to")
+@click.argument("url")
+@with_appcontext
+def copy_to(url):
+    """Copy all leads from the SQLite file of DATABASE_URL to the PostgreSQL database at URL.
+
+    The service may run meanwhile. What it takes after the copy began is brought by a second one,
+    made when it is stopped.
+    """
+    source = _service().settings.database_url
+    try:
+        target = Settings.load({"DATABASE_URL": url}).database_url
+    except SettingsError:
+        target = ""
+    if not source.startswith("sqlite:") or not target.startswith("postgresql:"):
+        raise click.ClickException(
+            "copy-to copies the SQLite file that DATABASE_URL names to PostgreSQL: "
+            "write flask copy-to postgresql://user:password@host:5432/name"
+        )
+
+    def progress(total):
+        return click.progressbar(length=total, label="Copying", file=sys.stderr, hidden=not sys.stderr.isatty())
+
+    try:
+        store.prepare()
+        tables = copy(source.removeprefix("sqlite:///"), target, progress)
+    except (TransferError, StoreError) as error:
+        raise click.ClickException(str(error)) from None
+    for name, rows, checksum in tables:
+        click.echo(f"{name:12}{rows:10} rows, the same here and there (SHA-256 {checksum[:16]})")
 
 
 def _service():
@@ -310,9 +360,9 @@ def _program(name):
 def _reading():
     """Hold the store open; a store that cannot be read is a plain error."""
     try:
-        with models.store():
+        with store.read():
             yield
-    except models.StoreError as error:
+    except StoreError as error:
         raise click.ClickException(f"the store cannot be read: {error}") from None
 
 
@@ -332,4 +382,4 @@ def _since(text):
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-commands = (rules, leads, hash_password, example)
+commands = (rules, leads, hash_password, example, migrate, copy_to)

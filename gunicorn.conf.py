@@ -9,10 +9,11 @@ from contextlib import suppress
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
-import models
+import store
 from render import Answer, render
 from ruleset import RuleBook
 from settings import Settings, SettingsError
+from store import SchemaError
 
 wsgi_app = "app:app"
 port = os.environ.get("PORT") or "8000"
@@ -53,11 +54,14 @@ def on_starting(_server):
     try:
         settings = Settings.load()
         problems = settings.refusals() + RuleBook(settings.rules).errors
-    except SettingsError as error:
+        if not port_is_sound:
+            problems.append("PORT is not a number from 1 to 65535")
+        if not problems:
+            store.connect(settings.database_url)
+            store.prepare()
+            store.disconnect()
+    except (SettingsError, SchemaError) as error:
         problems = [str(error)]
-    if not port_is_sound:
-        problems.append("PORT is not a number from 1 to 65535")
     if problems:
         print("Datapost does not start:", *problems, sep="\n  ", file=sys.stderr)
         sys.exit(1)
-    models.prepare(settings.database_url, settings.secret)

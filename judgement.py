@@ -38,8 +38,9 @@ class Claim:
     """A place that a valid lead needs and the store gives out.
 
     Without a `limit`, only one lead may hold the place `key`, for the time `within` (None: for
-    ever). With a `limit`, the leads at `key` may use up that many units together. `reason` is why
-    a lead that does not get the place is refused; one that is only observed is not refused.
+    ever). With a `limit`, the leads at `key` may use up that many units together; `until`
+    then the period is over. `reason` is why a lead that does not get the place is refused; one that is only
+    observed is not refused.
     """
 
     rule: str
@@ -48,6 +49,7 @@ class Claim:
     within: timedelta | None = None
     limit: int | None = None
     units: int = 1
+    until: datetime | None = None
     observed: bool = False
 
 
@@ -91,6 +93,10 @@ class Verdict:
             return VALID_NOTE
         text = clean("; ".join(dict.fromkeys(reason.note for reason in self.reasons)))
         return text if len(text) <= NOTE_LENGTH else text[: NOTE_LENGTH - 1] + "…"
+
+    def copy(self):
+        """Return a verdict that can be settled while this one stays as it is."""
+        return replace(self, reasons=[*self.reasons], claims=[*self.claims], trace=[*self.trace])
 
     def refuse(self, reason, check):
         """Add a reason, and say in the trace which check gave it."""

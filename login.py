@@ -10,6 +10,7 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.security import check_password_hash, generate_password_hash
 
 import models
+from store import StoreError
 
 FAILURES_ALLOWED = 20
 
@@ -30,7 +31,10 @@ class Login:
         self._persistent = bool(settings.secret)
 
     def check(self, name, password, address):
-        """Return the User, or None. Raises TooManyRequests for guesses from a blocked address."""
+        """Return the User, or None.
+
+        Raises TooManyRequests for guesses from a blocked address, and StoreError.
+        """
         digests = [
             (user, models.keyed_hash("login", user.name, user.password, password))
             for user in self._users.get(name, ())
@@ -51,7 +55,7 @@ class Login:
         return None
 
     def _is_known(self, digest):
-        return self._persistent and _ignore_store_errors(models.login_is_known, digest)
+        return self._persistent and models.login_is_known(digest)
 
     def _remember(self, user, digest):
         self._remembered[user] = digest
@@ -60,7 +64,7 @@ class Login:
 
     def _refuse_if_blocked(self, address):
         now = datetime.now(UTC)
-        failures = _ignore_store_errors(models.failed_logins, address, now) or []
+        failures = models.failed_logins(address, now)
         if len(failures) >= FAILURES_ALLOWED:
             free_again = failures[-FAILURES_ALLOWED] + models.LOGIN_WINDOW
             raise TooManyRequests(retry_after=max(1, math.ceil((free_again - now).total_seconds())))
@@ -89,8 +93,8 @@ def _dummy_hash():
 
 
 def _ignore_store_errors(action, *arguments):
-    # A login must not fail for the store's sake: the lead itself will be answered 503.
+    # Whether the store can be written is told by the answer to the lead.
     try:
         return action(*arguments)
-    except models.StoreError:
+    except StoreError:
         return None

@@ -7,58 +7,55 @@ only the store can decide: claims (is this address new?) and repeated requests.
 import hashlib
 import hmac
 import json
-import os
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache, partial
 from math import inf
-from threading import Lock
 
-import peewee
 from peewee import (
     BigIntegerField,
     BlobField,
     BooleanField,
     CharField,
-    DatabaseProxy,
     DecimalField,
     IntegerField,
     Model,
     TextField,
+    TimestampField,
 )
-from playhouse.pool import PooledSqliteDatabase
 from ulid import ULID
+
+import store
+from store import StoreError, database
 
 RETRY_WINDOW = timedelta(hours=24)
 LOGIN_WINDOW = timedelta(minutes=5)
+ADDRESS_LENGTH = 64  # of a proxy's making it may be any text
+CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
 
-# A request waits this long for SQLite's write lock. With the wait of a first login before it, a
-# locked database is answered with 503 within 10 seconds.
-LOCK_WAIT = 3
-
-database = DatabaseProxy()
-_state = {"secret": b"", "url": "", "file": None, "rules": set()}
-_changing, _writing = Lock(), Lock()
+_state = {"secret": b"", "rules": set()}
 
 
-class StoreError(Exception):
-    """The store cannot be read or written now; nothing was stored. Trying again may help."""
+class JSONField(TextField):
+    """JSON as text, which comes back from every database as it was: PostgreSQL's JSONB sorts keys."""
+
+    def db_value(self, value):
+        return json.dumps(value, ensure_ascii=False)
+
+    def python_value(self, value):
+        return json.loads(value)
 
 
-class JSONField(peewee.JSONField):
-    def __init__(self, **options):
-        super().__init__(dumps=lambda value: json.dumps(value, ensure_ascii=False), **options)
-
-
-class Time(peewee.TimestampField):
+class Time(TimestampField):
     """Milliseconds since 1970 in the table, an aware datetime in Python."""
 
     def __init__(self, **options):
         super().__init__(resolution=1000, utc=True, **options)
 
     def python_value(self, value):
-        return super().python_value(value).replace(tzinfo=UTC)
+        return value if value is None else super().python_value(value).replace(tzinfo=UTC)
 
 
 class Table(Model):
@@ -70,7 +67,7 @@ class RuleText(Table):
     """The text of every rule file that has judged a lead, once."""
 
     hash = CharField(64, primary_key=True)
-    program = CharField()
+    program = TextField()
     text = TextField()
 
 
@@ -78,10 +75,10 @@ class Lead(Table):
     """A submission and its decision. `id` is the `uniqueid` of a valid answer."""
 
     id = CharField(26, primary_key=True)
-    program = CharField(index=True)
+    program = TextField()
     received_at = Time()
-    user = CharField()
-    partner = CharField()
+    user = TextField()
+    partner = TextField()
     status = IntegerField()
     valid = BooleanField()
     test = BooleanField()
@@ -96,6 +93,9 @@ class Lead(Table):
     content_type = TextField()
     query = BlobField()
     body = BlobField()
+
+    class Meta:
+        indexes = ((("program", "id"), False),)
 
     replayed = False
 
@@ -124,16 +124,14 @@ class Claim(Table):
     """A place that only one lead may hold: a unique value, or the key of a repeated request.
 
     `key` is a keyed hash, so that nobody's address stands here. `fingerprint` tells a repeated
-    request from another one under the same key.
+    request from another one under the same key. After `expires_at` the row is cleared away.
     """
 
     key = CharField(64, primary_key=True)
     lead = CharField(26)
     claimed_at = Time()
+    expires_at = Time(null=True, default=None, index=True)
     fingerprint = CharField(64, default="")
-
-    class Meta:
-        without_rowid = True
 
 
 class Total(Table):
@@ -141,9 +139,7 @@ class Total(Table):
 
     key = CharField(64, primary_key=True)
     used = BigIntegerField()
-
-    class Meta:
-        without_rowid = True
+    expires_at = Time(null=True, default=None, index=True)
 
 
 class KnownLogin(Table):
@@ -153,11 +149,14 @@ class KnownLogin(Table):
 
 
 class FailedLogin(Table):
-    address = CharField()
-    at = Time()
+    address = TextField()
+    at = Time(index=True)
 
     class Meta:
         indexes = ((("address", "at"), False),)
+
+
+TABLES = (RuleText, Lead, Claim, Total, KnownLogin, FailedLogin)
 
 
 @dataclass(frozen=True)
@@ -175,115 +174,17 @@ class Submission:
 
 
 def connect(url, secret):
-    """Use the database at `url` (`sqlite:///file`), made on first use; `secret` keys the hashes."""
-    pragmas = {
-        "busy_timeout": int(LOCK_WAIT * 1000),
-        "journal_mode": "wal",
-        "synchronous": "full",  # in WAL, the mode in which a commit survives the loss of power
-    }
-    # IMMEDIATE: a transaction takes the write lock before it reads, so that what it has read
-    # stays true until it has written. Connections are pooled since opening one costs more than
-    # storing a lead.
-    pool = PooledSqliteDatabase(
-        url.removeprefix("sqlite:///"),
-        max_connections=None,
-        pragmas=pragmas,
-        lock_type="IMMEDIATE",
-        check_same_thread=False,
-    )
-    if database.obj:
-        database.close_idle()
-    database.initialize(pool)
-    same = url == _state["url"]
-    _state.update(secret=secret.encode(), url=url, file=_state["file"] if same else None, rules=set())
-
-
-def _check_file():
-    """Refuse to write into a database whose file was taken away or replaced while it was in use.
-
-    An open connection goes on writing into a deleted file, and a new file beside the old one's WAL
-    is ruined by it: in both cases leads would be lost after they were answered valid.
-    """
-    if _state["file"] and _state["file"] == _file():
-        return
-    if _state["file"]:
-        what = "was replaced" if _file() else "is gone"
-        raise StoreError(f"the database file {what}: stop the service, put the file right without its -wal, and start")
-    if not _changing.acquire(timeout=LOCK_WAIT):
-        raise StoreError("the database is locked")
-    try:
-        if not _state["file"]:
-            with database.connection_context():
-                database.create_tables([RuleText, Lead, Claim, Total, KnownLogin, FailedLogin], safe=True)
-            _state["file"] = _file()
-    finally:
-        _changing.release()
-
-
-def prepare(url, secret):
-    """Make the tables before the processes are forked, so that all of them know the same file."""
-    connect(url, secret)
-    with suppress(StoreError), store():
-        pass
-    disconnect()
-
-
-def _file():
-    """Return what tells the database's file from another one of the same name, or None."""
-    try:
-        stat = os.stat(_state["url"].removeprefix("sqlite:///"))
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
-
-
-def disconnect():
-    """Close all connections."""
-    database.close_all()
-
-
-@contextmanager
-def store():
-    """Hold a connection to the database; turn its failures into StoreError."""
-    try:
-        _check_file()
-        with database.connection_context():
-            yield
-    except (peewee.IntegrityError, peewee.DataError, peewee.ProgrammingError):
-        raise  # our mistake, not the store's
-    except (peewee.DatabaseError, peewee.InterfaceError) as error:
-        first = _first_failure(error)
-        raise StoreError(f"{type(first).__name__}: {first}") from None
-
-
-@contextmanager
-def transaction():
-    """Hold a write transaction: one at a time in a process.
-
-    SQLite lets those who wait for its lock sleep and try again, in no order: with 16 threads some
-    never get it. Threads that queue here leave one of each process to wait there.
-    """
-    if not _writing.acquire(timeout=LOCK_WAIT):
-        raise StoreError("the database is busy")
-    try:
-        with store(), database.atomic():
-            yield
-    finally:
-        _writing.release()
-
-
-def _first_failure(error):
-    """Return the failure that came first: where SQLite rolls back by itself, the rollback fails too."""
-    first = cause = error
-    while cause := cause.__context__:
-        if isinstance(cause, peewee.DatabaseError):
-            first = cause
-    return first
+    """Use the database at `url`; `secret` keys the hashes."""
+    _state.update(secret=secret.encode(), rules=set())
+    store.connect(url, chore=clear_expired)
 
 
 def keyed_hash(*parts):
     """Return the HMAC-SHA256 of `parts` under DATAPOST_SECRET, as 64 hexadecimal digits."""
     return hmac.new(_state["secret"], json.dumps(parts).encode(), hashlib.sha256).hexdigest()
+
+
+# --- Recording a lead ---
 
 
 def record(submission, verdict, invalid_status=200, rule_text=""):
@@ -294,39 +195,86 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
     A repeated request stores nothing and returns the first Lead, with `replayed` true.
     """
     lead_id = str(ULID.from_datetime(submission.received_at))
-    with transaction():
-        first = _first_of_repeated(submission, verdict, lead_id)
-        if first:
-            first.replayed = True
-            return first
-        _settle(verdict, lead_id, submission.received_at)
-        if verdict.rules not in _state["rules"]:
-            rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
-            rules.on_conflict_ignore().execute()
-        lead = Lead.create(
-            force_insert=True,
-            id=lead_id,
-            program=submission.program,
-            received_at=submission.received_at,
-            user=submission.user,
-            partner=verdict.partner,
-            status=200 if verdict.valid else invalid_status,
-            valid=verdict.valid,
-            test=verdict.test,
-            reasons=verdict.codes,
-            note=verdict.note,
-            sale_amount=verdict.sale_amount if verdict.valid else None,
-            customerid=keyed_hash("customer", verdict.customer) if verdict.customer else "",
-            email=verdict.email,
-            fields=verdict.fields,
-            rules=verdict.rules,
-            trace=verdict.trace,
-            content_type=submission.content_type,
-            query=submission.query,
-            body=submission.body,
-        )
+    lead = store.transact(partial(_record, lead_id, submission, verdict, invalid_status, rule_text))
     _state["rules"].add(verdict.rules)  # committed, so that no other lead needs to bring it along
     return lead
+
+
+def _record(lead_id, submission, verdict, invalid_status, rule_text):
+    verdict = verdict.copy()
+    if first := _first_of_repeated(submission, verdict, lead_id):
+        first.replayed = True
+        return first
+    _settle(verdict, lead_id, submission.received_at)
+    if verdict.rules not in _state["rules"]:
+        rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
+        rules.on_conflict_ignore().execute()
+    lead = Lead(
+        id=lead_id,
+        program=submission.program,
+        received_at=submission.received_at,
+        user=submission.user,
+        partner=verdict.partner,
+        status=200 if verdict.valid else invalid_status,
+        valid=verdict.valid,
+        test=verdict.test,
+        reasons=verdict.codes,
+        note=verdict.note,
+        sale_amount=verdict.sale_amount if verdict.valid else None,
+        customerid=keyed_hash("customer", verdict.customer) if verdict.customer else "",
+        email=verdict.email,
+        fields=verdict.fields,
+        rules=verdict.rules,
+        trace=verdict.trace,
+        content_type=submission.content_type,
+        query=submission.query,
+        body=submission.body,
+    )
+    _execute(_insert_lead(), [field.db_value(lead.__data__[field.name]) for field in Lead._meta.sorted_fields])
+    return lead
+
+
+# The statements of every lead are written out here: peewee takes longer to make the text of one
+# than SQLite takes to carry it out.
+
+
+def _execute(sql, values):
+    """Return how many rows the statement wrote."""
+    return database.execute_sql(sql.replace("?", database.param), values).rowcount
+
+
+@cache
+def _insert_lead():
+    columns = [f'"{field.column_name}"' for field in Lead._meta.sorted_fields]
+    return f"INSERT INTO lead ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+
+
+# Each takes a place or nothing in one statement, so that of two at once never both get it.
+# A place that the lead has already, by another rule, stays taken for the longer time.
+TAKE_PLACE = """
+    INSERT INTO claim (key, lead, claimed_at, expires_at, fingerprint) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET
+        lead = excluded.lead, claimed_at = excluded.claimed_at, fingerprint = excluded.fingerprint,
+        expires_at = CASE WHEN claim.lead = excluded.lead THEN claim.expires_at ELSE excluded.expires_at END
+    WHERE claim.claimed_at <= ? OR claim.lead = excluded.lead
+"""
+USE_UP = """
+    INSERT INTO total (key, used, expires_at) VALUES (?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET used = total.used + excluded.used
+    WHERE total.used + excluded.used <= ?
+"""
+
+
+def _take_place(key, lead_id, now, within, fingerprint=""):
+    now = Claim.claimed_at.db_value(now)
+    span = within and int(within.total_seconds() * 1000)
+    expires_at, run_out = (now + span, now - span) if within else (None, -1)
+    return _execute(TAKE_PLACE, [key, lead_id, now, expires_at, fingerprint, run_out]) == 1
+
+
+def _use_up(key, claim):
+    values = [key, claim.units, Total.expires_at.db_value(claim.until), claim.limit]
+    return claim.units <= claim.limit and _execute(USE_UP, values) == 1
 
 
 def _first_of_repeated(submission, verdict, lead_id):
@@ -339,20 +287,23 @@ def _first_of_repeated(submission, verdict, lead_id):
         keys.append(("request", submission.program, submission.user, submission.idempotency_key, verdict.test))
     if verdict.retry:
         keys.append(("retry", submission.program, *verdict.retry, verdict.test))
-    first, mismatch, fingerprint = None, False, keyed_hash("content", submission.content) if keys else ""
+    if not keys:
+        return None
+    first, mismatch, fingerprint = None, False, keyed_hash("content", submission.content)
     hashes = sorted(keyed_hash(*key) for key in keys)
     for key in hashes:
-        if not _claim(key, lead_id, submission.received_at, RETRY_WINDOW, fingerprint):
+        if not _take_place(key, lead_id, submission.received_at, RETRY_WINDOW, fingerprint):
             earlier = Claim.get_by_id(key)
             if earlier.fingerprint == fingerprint:
                 first = Lead.get_or_none(id=earlier.lead) or first
             else:
                 mismatch = True
-    if mismatch and not first:
-        verdict.mismatch()
-        Claim.delete().where(Claim.key.in_(hashes) & (Claim.lead == lead_id)).execute()
+    ours = Claim.key.in_(hashes) & (Claim.lead == lead_id)
     if first:  # a key that came for the first time means the same lead from now on
-        Claim.update(lead=first.id).where(Claim.key.in_(hashes) & (Claim.lead == lead_id)).execute()
+        Claim.update(lead=first.id).where(ours).execute()
+    elif mismatch:
+        verdict.mismatch()
+        Claim.delete().where(ours).execute()
     return first
 
 
@@ -360,52 +311,52 @@ def _settle(verdict, lead_id, now):
     """Take the places that a valid lead needs, all of them or none.
 
     A test lead asks for them and takes none. Places are asked for in the order of their keys, so
-    that two leads that need the same ones never wait for each other.
+    that two leads that need the same ones never wait for each other. Of two rules about one place,
+    the longer one is asked first: it must not see what the other took.
     """
-    if not verdict.claims:
+    claims = verdict.claims
+    keys = [keyed_hash(*claim.key) for claim in claims]
+    spans = [-claim.within.total_seconds() if claim.within else -inf for claim in claims]
+    order = sorted(range(len(claims)), key=lambda n: (keys[n], spans[n]))
+
+    def take_all():
+        return {n for n in order if not _take(keys[n], claims[n], lead_id, now)}
+
+    if not claims:
         return
-    # Of two rules about one place, the longer one is asked first: it must not see what the other took.
-    order = [
-        (keyed_hash(*c.key), -c.within.total_seconds() if c.within else -inf, n) for n, c in enumerate(verdict.claims)
-    ]
-    claims = [(key, position) for key, _, position in sorted(order)]
-    with database.savepoint() as savepoint:
-        refused = {position for key, position in claims if not _take(key, verdict.claims[position], lead_id, now)}
-        if verdict.test or not all(verdict.claims[position].observed for position in refused):
-            savepoint.rollback()
+    if len(claims) == 1 and not verdict.test:
+        refused = take_all()
+    else:
+        database.execute_sql("SAVEPOINT places")
+        refused = take_all()
+        if verdict.test or not all(claims[n].observed for n in refused):
+            database.execute_sql("ROLLBACK TO SAVEPOINT places")
+        database.execute_sql("RELEASE SAVEPOINT places")
     verdict.settle(refused)
 
 
 def _take(key, claim, lead_id, now):
-    if claim.limit is None:
-        return _claim(key, lead_id, now, claim.within)
-    return claim.units <= claim.limit and _use_up(key, claim.units, claim.limit)
+    return _use_up(key, claim) if claim.limit is not None else _take_place(key, lead_id, now, claim.within)
 
 
-def _use_up(key, units, limit):
-    """Use up some of a limit unless too little is left: one statement, as for a claim."""
-    statement = Total.insert(key=key, used=units).on_conflict(
-        conflict_target=[Total.key],
-        update={Total.used: Total.used + units},
-        where=Total.used + units <= limit,
-    )
-    return statement.as_rowcount().execute() == 1
+def clear_expired(now=None):
+    """Clear away some places and totals that have run out; tell whether there may be more."""
+    now = now or datetime.now(UTC)
+    cleared = 0
+    for table in (Claim, Total):
+        expired = table.select(table.key).where(table.expires_at <= now).limit(CLEARED_AT_ONCE)
+        if database.for_update:  # PostgreSQL: pass over what a lead is about to take
+            expired = expired.for_update("FOR UPDATE SKIP LOCKED")
+        cleared += table.delete().where(table.key.in_(expired)).execute()
+    return cleared >= CLEARED_AT_ONCE
 
 
-def _claim(key, lead_id, now, within, fingerprint=""):
-    """Take a place unless somebody holds it: one statement, so that two at once never both win."""
-    run_out = now - within if within else datetime.fromtimestamp(0, UTC)
-    statement = Claim.insert(key=key, lead=lead_id, claimed_at=now, fingerprint=fingerprint).on_conflict(
-        conflict_target=[Claim.key],
-        preserve=[Claim.lead, Claim.claimed_at, Claim.fingerprint],
-        where=(Claim.claimed_at <= run_out) | (Claim.lead == lead_id),
-    )
-    return statement.as_rowcount().execute() == 1
+# --- Reading ---
 
 
 def last_rule_text(program):
     """Return the text of the rules that judged the program's last lead, or None."""
-    with suppress(StoreError), store():
+    with suppress(StoreError), store.read():
         query = RuleText.select(RuleText.text).join(Lead, on=(Lead.rules == RuleText.hash))
         return query.where(Lead.program == program).order_by(Lead.id.desc()).limit(1).scalar()
 
@@ -415,8 +366,8 @@ def leads(program=None, since=None):
     query = Lead.select().order_by(Lead.id)
     if program:
         query = query.where(Lead.program == program)
-    if since:
-        query = query.where(Lead.received_at >= since)
+    if since:  # ids begin with their time
+        query = query.where(Lead.id >= str(ULID.from_datetime(since))[:10])
     return query
 
 
@@ -424,23 +375,23 @@ def leads(program=None, since=None):
 
 
 def login_is_known(digest):
-    with store():
-        return KnownLogin.get_or_none(digest=digest) is not None
+    return store.transact(lambda: KnownLogin.get_or_none(digest=digest) is not None)
 
 
 def remember_login(digest):
-    with transaction():
-        KnownLogin.insert(digest=digest).on_conflict_ignore().execute()
+    store.transact(KnownLogin.insert(digest=digest).on_conflict_ignore().execute)
 
 
 def record_failed_login(address, now):
-    with transaction():
+    def write():
         FailedLogin.delete().where(FailedLogin.at <= now - LOGIN_WINDOW).execute()
-        FailedLogin.create(address=address, at=now)
+        FailedLogin.create(address=address[:ADDRESS_LENGTH], at=now)
+
+    store.transact(write)
 
 
 def failed_logins(address, now):
     """Return when the failed logins from `address` within the last five minutes were, oldest first."""
-    recent = (FailedLogin.address == address) & (FailedLogin.at > now - LOGIN_WINDOW)
-    with store():
-        return [row.at for row in FailedLogin.select(FailedLogin.at).where(recent).order_by(FailedLogin.at)]
+    recent = (FailedLogin.address == address[:ADDRESS_LENGTH]) & (FailedLogin.at > now - LOGIN_WINDOW)
+    query = FailedLogin.select(FailedLogin.at).where(recent).order_by(FailedLogin.at)
+    return store.transact(lambda: [row.at for row in query])

@@ -5,6 +5,8 @@ and returns `check(lead_scope, verdict)`, which refuses the lead, hands over a c
 the rule is passed. What must be checked when the file is loaded is complained of at once.
 """
 
+from datetime import timedelta
+
 from judgement import Claim, Reason
 from values import folded
 
@@ -89,8 +91,14 @@ def _budget(spec, compiler):
     return _quota("budget", spec, compiler, reason, int(spec.budget * 100), lambda lead: int(lead.sale_amount * 100))
 
 
-# The name of the period that a moment is in. An hour has its offset, since one comes twice in autumn.
-_PERIODS = {"hour": "%Y-%m-%dT%H%z", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
+# The name of the period that a moment is in, and how long it lasts at most. An hour has its offset,
+# since one comes twice in autumn.
+_PERIODS = {
+    "hour": ("%Y-%m-%dT%H%z", timedelta(hours=1)),
+    "day": ("%Y-%m-%d", timedelta(hours=25)),
+    "week": ("%G-W%V", timedelta(days=8)),
+    "month": ("%Y-%m", timedelta(days=32)),
+}
 
 
 def _quota(kind, spec, compiler, reason, limit, units):
@@ -102,8 +110,10 @@ def _quota(kind, spec, compiler, reason, limit, units):
 
     def check(_, verdict):
         group = (folded(verdict.values.get(name)) for name in by)
-        key = (kind, compiler.program.name, spec.id, verdict.now.strftime(_PERIODS[spec.per]), *group)
-        verdict.claims.append(Claim(spec.id, key, reason, limit=limit, units=units(verdict)))
+        period, longest = _PERIODS[spec.per]
+        key = (kind, compiler.program.name, spec.id, verdict.now.strftime(period), *group)
+        until = verdict.now + longest
+        verdict.claims.append(Claim(spec.id, key, reason, limit=limit, units=units(verdict), until=until))
 
     return check
 

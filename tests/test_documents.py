@@ -158,8 +158,8 @@ def test_requirements_are_pinned_to_exact_versions():
             assert not line or line.startswith(("#", "-r ")) or re.fullmatch(r"[\w.-]+==[\w.]+", line), line
 
 
-def test_the_procfile_starts_gunicorn_with_its_configuration():
-    assert (ROOT / "Procfile").read_text() == "web: gunicorn\n"
+def test_the_procfile_migrates_and_starts_gunicorn_with_its_configuration():
+    assert (ROOT / "Procfile").read_text() == "release: flask migrate\nweb: gunicorn\n"
     assert (ROOT / "gunicorn.conf.py").exists()
 
 

@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import peewee
 import pytest
 
 import models
+import store
 from judgement import Claim, Reason, Verdict
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
@@ -15,10 +17,20 @@ DUPLICATE = Reason("duplicate", "Already submitted")
 
 
 @pytest.fixture
+def ledger(database_url):
+    """A ledger in each of the two databases."""
+    models.connect(database_url, "a key for tests")
+    store.migrate()
+    yield database_url
+    store.disconnect()
+
+
+@pytest.fixture
 def path(tmp_path):
+    """The file of a ledger in SQLite."""
     models.connect(f"sqlite:///{tmp_path}/leads.db", "a key for tests")
     yield tmp_path / "leads.db"
-    models.disconnect()
+    store.disconnect()
 
 
 def submit(*keys, at=NOW, within=timedelta(days=90), test=False, **submission):
@@ -30,36 +42,36 @@ def submit(*keys, at=NOW, within=timedelta(days=90), test=False, **submission):
 
 
 def test_a_lead_is_stored_in_wal_with_full_synchronisation(path):
-    with models.store():
-        assert models.database.pragma("journal_mode") == "wal"
-        assert models.database.pragma("synchronous") == 2
+    with store.read():
+        assert store.database.pragma("journal_mode") == "wal"
+        assert store.database.pragma("synchronous") == 2
     submit()
     assert count(path) == (1, 0)
 
 
-def test_a_lead_comes_back_as_it_was_stored(path):
+def test_a_lead_comes_back_as_it_was_stored(ledger):
     stored = submit(body=b"\x00\xff", user="impäct")
-    with models.store():
+    with store.read():
         lead = models.Lead.get_by_id(stored.id)
     assert lead.received_at == NOW
     assert (bytes(lead.body), lead.user, lead.amount) == (b"\x00\xff", "impäct", "")
 
 
-def test_a_rule_text_is_stored_once_even_if_its_first_lead_was_not_stored(path):
-    with pytest.raises(models.peewee.IntegrityError):
+def test_a_rule_text_is_stored_once_even_if_its_first_lead_was_not_stored(ledger):
+    with pytest.raises(peewee.IntegrityError):
         submit(user=None)
     submit()
     submit()
-    with models.store():
+    with store.read():
         assert [text.hash for text in models.RuleText.select()] == ["h" * 64]
 
 
-def test_ids_sort_by_time(path):
+def test_ids_sort_by_time(ledger):
     ids = [submit(at=NOW + timedelta(milliseconds=n)).id for n in range(20)]
     assert ids == sorted(ids)
 
 
-def test_only_the_first_gets_a_place(path):
+def test_only_the_first_gets_a_place(ledger):
     assert submit("ann").valid
     second = submit("ann")
     assert not second.valid
@@ -67,29 +79,29 @@ def test_only_the_first_gets_a_place(path):
     assert {"check": "duplicate", "result": "refused: duplicate"} in second.trace
 
 
-def test_a_place_is_free_again_when_its_time_has_run_out_and_not_before(path):
+def test_a_place_is_free_again_when_its_time_has_run_out_and_not_before(ledger):
     assert submit("ann").valid
     assert not submit("ann", at=NOW + timedelta(days=90) - timedelta(milliseconds=1)).valid
     assert submit("ann", at=NOW + timedelta(days=90)).valid
     assert not submit("ann", at=NOW + timedelta(days=91)).valid
 
 
-def test_without_a_time_a_place_is_taken_for_ever(path):
+def test_without_a_time_a_place_is_taken_for_ever(ledger):
     assert submit("ann", within=None).valid
     assert not submit("ann", within=None, at=NOW + timedelta(days=10_000)).valid
 
 
-def test_a_lead_takes_all_its_places_or_none(path):
+def test_a_lead_takes_all_its_places_or_none(ledger):
     assert submit("ann").valid
     assert not submit("phone", "ann").valid
     assert submit("phone").valid
 
 
-def test_a_lead_may_claim_one_place_by_two_rules(path):
+def test_a_lead_may_claim_one_place_by_two_rules(ledger):
     assert submit("ann", "ann").valid
 
 
-def test_of_two_rules_about_one_place_the_longer_one_holds(path):
+def test_of_two_rules_about_one_place_the_longer_one_holds(ledger):
     def submit_under(rules, at):
         verdict = Verdict("default", "h" * 64)
         verdict.claims = [Claim(rule, ("ann",), Reason(rule, rule), timedelta(days=n)) for rule, n in rules]
@@ -102,7 +114,7 @@ def test_of_two_rules_about_one_place_the_longer_one_holds(path):
     assert submit_under(rules, NOW + timedelta(days=90)) == []
 
 
-def test_a_test_lead_asks_for_places_and_takes_none(path):
+def test_a_test_lead_asks_for_places_and_takes_none(ledger):
     assert submit("ann", test=True).valid
     assert submit("ann").valid
     assert not submit("ann", test=True).valid
@@ -114,34 +126,34 @@ def test_claims_hold_no_personal_data(path):
     assert b"canary" not in files
 
 
-def test_two_at_once_never_both_win(path):
+def test_two_at_once_never_both_win(ledger):
     with ThreadPoolExecutor(8) as threads:
         leads = list(threads.map(lambda _: submit("ann"), range(24)))
     assert sum(lead.valid for lead in leads) == 1
     assert len({lead.id for lead in leads}) == 24
 
 
-def test_of_requests_with_one_key_at_once_one_is_judged_and_the_others_get_its_answer(path):
+def test_of_requests_with_one_key_at_once_one_is_judged_and_the_others_get_its_answer(ledger):
     with ThreadPoolExecutor(8) as threads:
         leads = list(threads.map(lambda _: submit("ann", idempotency_key="k", content="same"), range(16)))
     assert {lead.id for lead in leads if lead.valid} == {leads[0].id}
     assert sum(lead.replayed for lead in leads) == 15
 
 
-def submit_under_limit(units=1, limit=3, **options):
+def submit_under_limit(units=1, limit=3, until=None, **options):
     verdict = Verdict("default", "h" * 64, **options)
-    verdict.claims = [Claim("cap", ("cap",), Reason("cap", "Full"), limit=limit, units=units)]
+    verdict.claims = [Claim("cap", ("cap",), Reason("cap", "Full"), limit=limit, units=units, until=until)]
     given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
     return models.record(models.Submission(received_at=NOW, **given), verdict)
 
 
-def test_a_limit_is_exact_when_many_come_at_once(path):
+def test_a_limit_is_exact_when_many_come_at_once(ledger):
     with ThreadPoolExecutor(8) as threads:
         leads = list(threads.map(lambda _: submit_under_limit(limit=10), range(40)))
     assert sum(lead.valid for lead in leads) == 10
 
 
-def test_units_are_used_up_to_the_limit_and_not_beyond(path):
+def test_units_are_used_up_to_the_limit_and_not_beyond(ledger):
     assert submit_under_limit(units=2).valid
     assert not submit_under_limit(units=2).valid
     assert submit_under_limit(units=1).valid
@@ -149,13 +161,13 @@ def test_units_are_used_up_to_the_limit_and_not_beyond(path):
     assert not submit_under_limit(units=5, limit=4).valid
 
 
-def test_a_test_lead_asks_for_a_limit_and_uses_up_none(path):
+def test_a_test_lead_asks_for_a_limit_and_uses_up_none(ledger):
     assert submit_under_limit(limit=1, test=True).valid
     assert submit_under_limit(limit=1).valid
     assert not submit_under_limit(limit=1, test=True).valid
 
 
-def test_a_retry_key_is_forgotten_after_24_hours(path):
+def test_a_retry_key_is_forgotten_after_24_hours(ledger):
     first = submit(idempotency_key="k")
     assert submit(idempotency_key="k", at=NOW + timedelta(hours=23, minutes=59)).replayed
     assert submit(idempotency_key="k", at=NOW + timedelta(hours=24)).id != first.id
@@ -165,7 +177,7 @@ def test_a_retry_key_is_forgotten_after_24_hours(path):
 
 
 def failing(**options):
-    with pytest.raises(models.StoreError) as caught:
+    with pytest.raises(store.StoreError) as caught:
         submit("ann", **options)
     return str(caught.value)
 
@@ -177,20 +189,20 @@ def count(path):
 
 def test_a_full_disk_stores_nothing_and_is_over_when_there_is_room(path):
     submit("bob")
-    with models.store():
-        pages = models.database.execute_sql("pragma page_count").fetchone()[0]
-        models.database.execute_sql(f"pragma max_page_count = {pages}")
+    with store.read():
+        pages = store.database.execute_sql("pragma page_count").fetchone()[0]
+        store.database.execute_sql(f"pragma max_page_count = {pages}")
     assert "full" in failing(body=b"x" * 100_000)
     assert count(path) == (1, 1)
-    with models.store():
-        models.database.execute_sql("pragma max_page_count = 1000000")
+    with store.read():
+        store.database.execute_sql("pragma max_page_count = 1000000")
     assert submit("ann").valid
 
 
 def test_a_locked_database_stores_nothing_and_is_over_when_the_lock_is(path, monkeypatch):
+    monkeypatch.setattr(store, "LOCK_WAIT", 0.05)
+    models.connect(f"sqlite:///{path.parent}/./leads.db", "a key for tests")
     submit("bob")
-    monkeypatch.setattr(models, "LOCK_WAIT", 0.05)
-    models.connect(f"sqlite:///{path}", "a key for tests")
     with closing(sqlite3.connect(path, isolation_level=None)) as locker:
         locker.execute("begin immediate")
         assert "locked" in failing()
@@ -225,6 +237,52 @@ def test_a_database_that_is_replaced_while_it_is_used_gets_no_more_leads(path):
 
 
 def test_a_mistake_of_ours_is_no_store_error(path):
-    with pytest.raises(models.peewee.IntegrityError):
+    with pytest.raises(peewee.IntegrityError):
         submit(user=None)
     assert count(path) == (0, 0)
+
+
+# --- What has run out ---
+
+
+def kept():
+    with store.read():
+        return models.Claim.select().count(), models.Total.select().count()
+
+
+def test_places_and_keys_that_have_run_out_are_cleared_and_no_others(ledger):
+    submit("ann", idempotency_key="k")
+    submit("bob", within=None)
+    assert kept() == (3, 0)
+    for after, left in [(timedelta(hours=24), 2), (timedelta(days=90), 1), (timedelta(days=9000), 1)]:
+        assert not store.transact(lambda: models.clear_expired(NOW + after - timedelta(milliseconds=1)))  # noqa: B023
+        assert kept()[0] > left or after.days == 9000
+        store.transact(lambda: models.clear_expired(NOW + after))  # noqa: B023
+        assert kept() == (left, 0)
+    assert not submit("bob", within=None, at=NOW + timedelta(days=9001)).valid
+
+
+def test_a_place_that_two_rules_take_is_kept_for_the_longer_one(ledger):
+    verdict = Verdict("default", "h" * 64)
+    verdict.claims = [Claim(f"for-{n}", ("ann",), DUPLICATE, timedelta(days=n)) for n in (7, 90)]
+    given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
+    assert models.record(models.Submission(received_at=NOW, **given), verdict).valid
+    store.transact(lambda: models.clear_expired(NOW + timedelta(days=89)))
+    assert not submit("ann", at=NOW + timedelta(days=89)).valid
+
+
+def test_totals_of_a_period_that_is_over_are_cleared(ledger):
+    submit_under_limit(until=NOW + timedelta(days=1))
+    store.transact(lambda: models.clear_expired(NOW))
+    assert kept() == (0, 1)
+    store.transact(lambda: models.clear_expired(NOW + timedelta(days=1)))
+    assert kept() == (0, 0)
+
+
+def test_little_is_cleared_at_once_and_the_rest_later(ledger, monkeypatch):
+    monkeypatch.setattr(models, "CLEARED_AT_ONCE", 2)
+    for number in range(5):
+        submit(number)
+    late = NOW + timedelta(days=90)
+    assert [store.transact(lambda: models.clear_expired(late)) for _ in range(3)] == [True, True, False]
+    assert kept() == (0, 0)

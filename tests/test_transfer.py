@@ -1,0 +1,180 @@
+"""A ledger that is copied from SQLite to PostgreSQL: all of it, at any time, and compared."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from test_gunicorn import ROOT, Service, at_once
+
+import models
+import store
+import transfer
+
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture
+def service(tmp_path):
+    service = Service(tmp_path).start()
+    yield service
+    if service.process:
+        service.stop()
+
+
+def copy_to(service, url):
+    """Run `flask copy-to` and return its exit status and what it said."""
+    line = [sys.executable, "-m", "flask", "copy-to", url]
+    done = subprocess.run(line, cwd=ROOT, env=service.environ, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def post_some(service, name, number=20):
+    return at_once(number, lambda n: service.post(f'{{"email": "{name}{n}@example.com", "years": {17 + n % 3}}}'))
+
+
+def shape(text):
+    return re.sub(r" +[0-9]+ rows", " N rows", re.sub(r"[0-9a-f]{16}", "SUM", text))
+
+
+def ledger(url):
+    """Return all that a ledger holds, by table."""
+    models.connect(url, "a key for tests")
+    try:
+        with store.read():
+            tables = set(models.TABLES) - {models.FailedLogin}
+            rows = {table.__name__: [row.__data__ for row in table.select()] for table in tables}
+    finally:
+        store.disconnect()
+    for lead in rows["Lead"]:  # SQLite has no decimals
+        lead["sale_amount"] = lead["sale_amount"] and f"{lead['sale_amount']:.2f}"
+    return {name: sorted(map(repr, found)) for name, found in rows.items()}
+
+
+def test_a_copy_is_the_same_and_the_service_goes_on_with_it(service, postgresql_url):
+    post_some(service, "ann")
+    status, said = copy_to(service, postgresql_url)
+    assert status == 0
+    assert "lead                20 rows, the same here and there" in said
+    assert shape(said) == shape(
+        README.split("flask copy-to postgresql://user:password@host:5432/name\n")[1].split("```")[0]
+    )
+    assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
+    service.stop()
+    service.environ["DATABASE_URL"] = postgresql_url
+    service.start()
+    assert (
+        service.post('{"email": "ann1@example.com", "years": 18}')[2]["note"]
+        == "This email address was already submitted"
+    )
+    assert service.post('{"email": "new@example.com", "years": 18}')[2]["valid"] is True
+    assert service.post("{}", {"Authorization": "Basic eDp5"})[0] == 401  # which is recorded
+
+
+def test_a_second_copy_brings_what_came_since(service, postgresql_url):
+    post_some(service, "ann")
+    assert copy_to(service, postgresql_url)[0] == 0
+    post_some(service, "bob")
+    models.connect(service.environ["DATABASE_URL"], "a key for tests")
+    with store.read():
+        models.Claim.delete().where(models.Claim.key.in_(models.Claim.select(models.Claim.key).limit(3))).execute()
+        models.Total.insert(key="k", used=3).execute()
+    store.disconnect()
+    assert copy_to(service, postgresql_url)[0] == 0
+    assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
+
+
+def test_a_copy_that_was_interrupted_goes_on_where_it_was(service, postgresql_url, monkeypatch):
+    post_some(service, "ann")
+    path, written = str(service.database), []
+    monkeypatch.setattr(transfer, "CHUNK", 5)
+    write_chunk = transfer._write_chunk
+
+    def write_two(*arguments):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(write_chunk(*arguments))
+
+    monkeypatch.setattr(transfer, "_write_chunk", write_two)
+    with pytest.raises(KeyboardInterrupt):
+        transfer.copy(path, postgresql_url, progress)
+    with store.read():
+        assert models.Lead.select().count() == 10
+    store.disconnect()
+    monkeypatch.setattr(transfer, "_write_chunk", write_chunk)
+    transfer.copy(path, postgresql_url, progress)
+    store.disconnect()
+    assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
+
+
+class progress:
+    def __init__(self, length):
+        self.left = length
+
+    def __enter__(self):
+        return self
+
+    def update(self, rows):
+        self.left -= rows
+
+    def __exit__(self, *_):
+        assert self.left == 0 or _[0]
+
+
+def test_a_service_may_take_leads_during_a_copy(service, postgresql_url):
+    post_some(service, "ann")
+    with subprocess.Popen(
+        [sys.executable, "-m", "flask", "copy-to", postgresql_url],
+        cwd=ROOT,
+        env=service.environ,
+        stdout=subprocess.PIPE,
+    ) as copying:
+        turn = 0
+        while copying.poll() is None:
+            assert service.post(f'{{"email": "bob{turn}@example.com"}}')[2]["valid"] is True
+            turn += 1
+        assert copying.returncode == 0
+    assert copy_to(service, postgresql_url)[0] == 0
+    assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
+
+
+def test_leads_that_only_the_database_has_are_never_deleted(service, postgresql_url):
+    post_some(service, "ann", 3)
+    assert copy_to(service, postgresql_url)[0] == 0
+    other = Service(service.folder, DATABASE_URL=postgresql_url).start()
+    assert other.post('{"email": "new@example.com"}')[2]["valid"] is True
+    other.stop()
+    status, said = copy_to(service, postgresql_url)
+    assert status == 1
+    assert "nothing was copied: the database has 1 leads that the file does not have" in said
+
+
+def test_a_copy_that_differs_is_told(service, postgresql_url, monkeypatch):
+    post_some(service, "ann", 3)
+    monkeypatch.setattr(
+        transfer.Table, "rows", lambda self, cursor, rows=transfer.Table.rows: cheat(rows(self, cursor))
+    )
+    with pytest.raises(transfer.TransferError, match="and not the same"):
+        transfer.copy(str(service.database), postgresql_url, progress)
+    store.disconnect()
+
+
+cheated = iter(range(1, 1000))
+
+
+def cheat(rows):
+    return {key: (next(cheated), *row[1:]) for key, row in rows.items()}
+
+
+@pytest.mark.parametrize("url", ["sqlite:///other.db", "postgresql", "mysql://x/y", "postgresql://h/%zz"])
+def test_another_address_than_postgresql_is_refused_with_an_example(service, url):
+    status, said = copy_to(service, url)
+    assert status == 1
+    assert "write flask copy-to postgresql://user:password@host:5432/name" in said
+
+
+def test_a_database_that_cannot_be_reached_is_said_plainly(service):
+    status, said = copy_to(service, "postgresql://nobody@127.0.0.1:1/nothing")
+    assert status == 1
+    assert "Connection refused" in said
