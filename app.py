@@ -11,11 +11,14 @@ import time
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import click
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from flask_httpauth import HTTPBasicAuth
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import ClientDisconnected, Forbidden, HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.http import parse_accept_header
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import models
@@ -141,10 +144,11 @@ def find_program(name, user):
 def read_submission(rules):
     """Return the request as a Submission, its fields, and what is wrong with a body that is no lead."""
     received_at, body, query = datetime.now(UTC), read_body(), read_query()
-    content_type, problem = request.headers.get("Content-Type", ""), None
+    content_type, key = request.headers.get("Content-Type", ""), request.headers.get("Idempotency-Key", "").strip()
+    problem = None
     try:
         fields = payload.decode(body, content_type, query, rules.names)
-        same = content(fields)
+        same = content(fields) if key or rules.spec.retry_key else ""
     except payload.UnsupportedPayload:
         raise
     except payload.PayloadError as error:
@@ -160,7 +164,7 @@ def read_submission(rules):
         query=query,
         received_at=received_at,
         content=same,
-        idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
+        idempotency_key=key,
     )
     return submission, fields, problem
 
@@ -233,15 +237,16 @@ def choose_format(otherwise):
     asked = request.args.get("format", "").lower()
     if asked in MIMETYPES:
         return asked
-    if accepted := _accepted_format():
+    if accepted := _preferred_format(request.headers.get("Accept", "")):
         return accepted
     return "json" if _body_kind() == "json" else otherwise
 
 
-def _accepted_format():
+@lru_cache(256)  # a sender has one Accept header for all its leads
+def _preferred_format(header):
     """Return the format that Accept prefers, if it prefers one by its name and not by a wildcard."""
     given = {}
-    for accepted, quality in request.accept_mimetypes:
+    for accepted, quality in parse_accept_header(header, MIMEAccept):
         mimetype = accepted.partition(";")[0].strip().lower()
         given[mimetype] = max(quality, given.get(mimetype, 0))
     wildcard = max(given.get("*/*", 0), given.get("application/*", 0))

@@ -49,6 +49,22 @@ class Worker(ThreadWorker):
 worker_class = Worker
 
 
+def pre_fork(server, worker):
+    """Choose a core for a worker, if there are as many workers as cores.
+
+    Python runs one thread of a process at a time. Threads that hand over to each other on one core
+    do so at once; across cores each wakes the other first, which halved the leads a second.
+    """
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    free = cores - {other.core for other in server.WORKERS.values()}
+    worker.core = min(free) if free and len(cores) == server.num_workers else None
+
+
+def post_fork(_server, worker):
+    if worker.core is not None:
+        os.sched_setaffinity(0, {worker.core})
+
+
 def on_starting(_server):
     """Refuse to start, in the master: a worker that exits would be started again for ever."""
     try:

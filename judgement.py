@@ -6,6 +6,7 @@ What only the store can decide (is this address new?) is not decided here: it is
 
 import json
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -96,7 +97,9 @@ class Verdict:
 
     def copy(self):
         """Return a verdict that can be settled while this one stays as it is."""
-        return replace(self, reasons=[*self.reasons], claims=[*self.claims], trace=[*self.trace])
+        made = copy(self)
+        made.reasons, made.claims, made.trace = [*self.reasons], [*self.claims], [*self.trace]
+        return made
 
     def refuse(self, reason, check):
         """Add a reason, and say in the trace which check gave it."""

@@ -4,7 +4,6 @@
 only the store can decide: claims (is this address new?) and repeated requests.
 """
 
-import hashlib
 import hmac
 import json
 from contextlib import suppress
@@ -38,11 +37,14 @@ CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
 _state = {"secret": b"", "rules": set()}
 
 
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
 class JSONField(TextField):
     """JSON as text, which comes back from every database as it was: PostgreSQL's JSONB sorts keys."""
 
     def db_value(self, value):
-        return json.dumps(value, ensure_ascii=False)
+        return _to_json(value)
 
     def python_value(self, value):
         return json.loads(value)
@@ -181,7 +183,7 @@ def connect(url, secret):
 
 def keyed_hash(*parts):
     """Return the HMAC-SHA256 of `parts` under DATAPOST_SECRET, as 64 hexadecimal digits."""
-    return hmac.new(_state["secret"], json.dumps(parts).encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(_state["secret"], json.dumps(parts).encode(), "sha256").hex()
 
 
 # --- Recording a lead ---
@@ -315,20 +317,13 @@ def _settle(verdict, lead_id, now):
     the longer one is asked first: it must not see what the other took.
     """
     claims = verdict.claims
-    keys = [keyed_hash(*claim.key) for claim in claims]
     spans = [-claim.within.total_seconds() if claim.within else -inf for claim in claims]
-    order = sorted(range(len(claims)), key=lambda n: (keys[n], spans[n]))
-
-    def take_all():
-        return {n for n in order if not _take(keys[n], claims[n], lead_id, now)}
-
-    if not claims:
-        return
-    if len(claims) == 1 and not verdict.test:
-        refused = take_all()
-    else:
+    order = sorted((keyed_hash(*claim.key), spans[n], n) for n, claim in enumerate(claims))
+    several = len(claims) > 1 or verdict.test
+    if several:
         database.execute_sql("SAVEPOINT places")
-        refused = take_all()
+    refused = {n for key, _, n in order if not _take(key, claims[n], lead_id, now)}
+    if several:
         if verdict.test or not all(claims[n].observed for n in refused):
             database.execute_sql("ROLLBACK TO SAVEPOINT places")
         database.execute_sql("RELEASE SAVEPOINT places")

@@ -8,6 +8,7 @@ The same lead gives the same fields in every format.
 import codecs
 import json
 import re
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote_from_bytes
 from xml.parsers import expat
 
@@ -78,7 +79,7 @@ def decode(body, content_type="", query=b"", names=None):
     """
     meaning = names or {}
     reader = _READERS[kind(content_type, body)]
-    options = parse_options_header(content_type)[1]
+    options = _parsed(content_type)[1]
     pairs = list(reader(body, options)) if body.strip(codecs.BOM_UTF8 + b" \t\r\n") else []
     named = {meaning.get(canonical(name), canonical(name)) for name, _ in pairs}
     asked = _read_form(query, {}) if query else []
@@ -100,7 +101,7 @@ def encode(fields):
 
 def kind(content_type, body=b""):
     """Return `xml`, `json`, `form` or `multipart`: what the type says, or the first character."""
-    mimetype = parse_options_header(content_type)[0].strip().lower()
+    mimetype = _parsed(content_type)[0].strip().lower()
     suffix = mimetype.rpartition("+")[2] if "+" in mimetype else ""
     declared = _KINDS.get(mimetype, suffix if suffix in ("xml", "json") else None)
     if declared is None:
@@ -115,6 +116,10 @@ def kind(content_type, body=b""):
     return {b"<": "xml", b"{": "json"}.get(first) or declared or "form"
 
 
+_parsed = lru_cache(256)(parse_options_header)  # a sender has one content type for all its leads
+
+
+@lru_cache(4096)
 def canonical(name):
     """Return the form in which field names are compared: `E-Mail Address` is `emailaddress`."""
     return _SEPARATORS.sub("", name.casefold())

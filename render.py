@@ -2,6 +2,7 @@
 
 import json
 import logging
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,18 +47,24 @@ def _environment(folder):
 _ours = _environment(TEMPLATES)
 
 
+@cache
+def _template(environment, program, name):
+    # Looked up once: Jinja2 would look for the file again with every answer.
+    return environment.select_template([f"{program}/{name}", name] if program else [name])
+
+
 def render(answer, answer_format, program=""):
     """Return the document, as text, in `answer_format` (`xml` or `json`).
 
     `templates/<program>/response.xml` takes the place of `templates/response.xml` if there is
-    one. One that cannot be rendered is logged, and ours is used: the lead is already stored.
+    one when the program answers first. One that cannot be rendered is logged, and ours is used:
+    the lead is already stored.
     """
-    name = f"response.{answer_format}"
-    values = answer._asdict()
+    name, values = f"response.{answer_format}", answer._asdict()
     if program:
         try:
-            return _ours.select_template([f"{program}/{name}", name]).render(values)
+            return _template(_ours, program, name).render(values)
         except Exception as error:  # whatever a brand's template does; its text may quote the lead
             kind = type(error).__name__
             log.error("templates/%s/%s cannot be rendered and is passed over: %s", program, name, kind)
-    return _ours.get_template(name).render(values)
+    return _template(_ours, "", name).render(values)

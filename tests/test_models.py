@@ -97,6 +97,19 @@ def test_a_lead_takes_all_its_places_or_none(ledger):
     assert submit("phone").valid
 
 
+def test_a_place_that_was_taken_for_a_lead_that_is_refused_is_as_it_was_before(ledger):
+    def reasons(at, **days):
+        verdict = Verdict("default", "h" * 64)
+        for key, within in days.items():
+            verdict.claims.append(Claim(key, (key,), Reason(key, key), timedelta(days=within)))
+        given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
+        return models.record(models.Submission(received_at=NOW + timedelta(days=at), **given), verdict).reasons
+
+    assert reasons(0, ann=90, phone=90) == []
+    assert reasons(8, ann=7, phone=90) == ["phone"]
+    assert reasons(9, ann=90) == ["ann"]
+
+
 def test_a_lead_may_claim_one_place_by_two_rules(ledger):
     assert submit("ann", "ann").valid
 
