@@ -1,7 +1,7 @@
 # make run    start the service on this machine, with fresh credentials in .env
 # make test   run all tests
 # make lint   check the style; make format mends it
-# make bench  measure how long a judgement takes
+# make bench  measure the service against two peers; PARTS="growth --rounds 3" measures one part
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -19,8 +19,8 @@ lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: .venv/run
-	$(BIN)/python bench/judge.py
+bench: .venv/run bench/.venv/run
+	@bench/.venv/bin/python bench/run.py $(PARTS)
 
 format: .venv/test
 	$(BIN)/ruff check --fix .
@@ -34,6 +34,11 @@ format: .venv/test
 
 .venv/test: .venv/run requirements-dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+bench/.venv/run: bench/requirements.txt
+	@test -x bench/.venv/bin/pip || $(PYTHON) -m venv bench/.venv
+	@bench/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@
 
 # Made once, and never over one that is there.

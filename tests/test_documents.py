@@ -11,7 +11,7 @@ from conftest import Partner
 
 from checks import TYPES
 from conditions import FUNCTIONS
-from ruleset import RULES, compile_program
+from ruleset import RULES, compile_program, load
 from schema import FieldSpec, RuleFile, RuleSpec
 from settings import SETTINGS, version
 
@@ -95,7 +95,7 @@ def test_every_example_of_the_readme_answers_as_it_says(make_app, tmp_path, monk
         assert trimmed == same_ids(expected).rstrip(), line
 
 
-@pytest.mark.parametrize("document", ["README.md", "rules/README.md"])
+@pytest.mark.parametrize("document", ["README.md", "rules/README.md", "bench/README.md"])
 def test_links_lead_somewhere(document):
     path = ROOT / document
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
@@ -153,9 +153,25 @@ def test_the_changelog_has_lines_for_the_newest_version():
 
 
 def test_requirements_are_pinned_to_exact_versions():
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "bench/requirements.txt"):
         for line in (ROOT / name).read_text().splitlines():
             assert not line or line.startswith(("#", "-r ")) or re.fullmatch(r"[\w.-]+==[\w.]+", line), line
+
+
+def test_the_benchmark_measures_the_full_job():
+    program = load(ROOT / "bench" / "datapost" / "default.yaml")
+    types = [field.type for field in program.spec.fields.values()]
+    assert len(types) == 10 and {"email", "phone"} <= set(types)
+    rules = program.spec.rules
+    assert len(rules) == 4 and any(rule.unique for rule in rules) and any(rule.limit for rule in rules)
+    assert not program.warnings
+
+
+@pytest.mark.parametrize("package", ["Flask", "Werkzeug", "gunicorn", "pydantic", "email-validator"])
+def test_the_peers_of_the_benchmark_run_on_the_versions_of_the_service(package):
+    ours, theirs = ((ROOT / name).read_text() for name in ("requirements.txt", "bench/requirements.txt"))
+    pin = re.search(rf"^{package}==.+$", ours, re.MULTILINE)[0]
+    assert f"{pin}\n" in theirs
 
 
 def test_the_procfile_migrates_and_starts_gunicorn_with_its_configuration():
