@@ -13,7 +13,6 @@ import fcntl
 import logging
 import os
 import threading
-from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -65,6 +64,7 @@ class Sqlite:
             "busy_timeout": int(LOCK_WAIT * 1000),
             "journal_mode": "wal",
             "synchronous": "full",  # in WAL, the mode in which a commit survives the loss of power
+            "wal_autocheckpoint": 4000,  # pages, 16 MB: a place is one page, and rarely the same as the last
         }
         # IMMEDIATE: a transaction takes the write lock before it reads, so that what it has read
         # stays true until it has written.
@@ -294,16 +294,15 @@ def transact(work):
     Raises StoreError, and then nothing is stored. `work` may be called again if the transaction
     failed, so it must leave alone what it was given.
     """
-    future = _current.writers.submit(work)
-    try:
-        return future.result(START_WAIT)
-    except TimeoutError:
-        if future.cancel():
-            raise StoreError("it is busy") from None
-    try:
-        return future.result(FINISH_WAIT)
-    except TimeoutError:
-        raise StoreError("it does not answer") from None
+    job = _current.writers.submit(work)
+    if not job.wait(START_WAIT):
+        if job.claim():
+            raise StoreError("it is busy")
+        if not job.wait(FINISH_WAIT):
+            raise StoreError("it does not answer")
+    if job.error:
+        raise job.error
+    return job.result
 
 
 def ping():
@@ -312,16 +311,33 @@ def ping():
 
 
 class Job:
+    """Work on its way to the writers, and its outcome.
+
+    Bare locks tell of both, since who waits for a Future is woken twice: by it, and by its lock.
+    """
+
     def __init__(self, work):
-        self.work, self.future = work, Future()
+        self.work, self.result, self.error, self.begun = work, None, None, False
+        self._claim, self._outcome = threading.Lock(), threading.Lock()
+        self._outcome.acquire()
+
+    def claim(self):
+        """Tell whether this is the first to ask: a writer who begins, or a sender who gives up."""
+        return self._claim.acquire(blocking=False)
 
     def begin(self):
         """Tell whether somebody still waits for the outcome."""
-        return self.future.running() or (not self.future.cancelled() and self.future.set_running_or_notify_cancel())
+        self.begun = self.begun or self.claim()
+        return self.begun
 
-    def fail(self, error):
+    def wait(self, seconds):
+        """Wait for the outcome, and tell whether there is one."""
+        return self._outcome.acquire(timeout=seconds)
+
+    def finish(self, result=None, error=None):
         if self.begin():
-            self.future.set_exception(error)
+            self.result, self.error = result, error
+            self._outcome.release()
 
 
 class Writers:
@@ -341,7 +357,7 @@ class Writers:
                     thread = threading.Thread(target=self._run, args=[not self._threads], daemon=True)
                     thread.start()
                     self._threads.append(thread)
-        return job.future
+        return job
 
     def stop(self):
         for _ in self._threads:
@@ -367,7 +383,7 @@ class Writers:
     def _do_chore(self):
         job = Job(self._chore)
         self._write(job)
-        return not job.future.exception() and job.future.result()
+        return job.result
 
     def _write(self, job):
         jobs = [job]
@@ -379,7 +395,7 @@ class Writers:
                     self._commit(jobs)
         except Exception as error:
             for job in [*jobs, *self._waiting()]:
-                job.fail(error)
+                job.finish(error=error)
 
     def _waiting(self):
         """Take the work that waits, as much as one transaction may hold beside the first."""
@@ -406,7 +422,7 @@ class Writers:
                     self._commit([job])
             else:
                 for job in jobs:
-                    job.fail(error)
+                    job.finish(error=error)
         else:
             for job, result in zip(jobs, results, strict=True):
-                job.future.set_result(result)
+                job.finish(result)
