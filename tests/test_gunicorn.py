@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
@@ -275,6 +276,26 @@ def test_what_is_no_http_is_answered_and_not_logged(service, head):
     assert b"<dataPostResponse>\n<valid>false</valid>" in answer
     assert b"canary" not in answer
     assert "canary" not in service.stop()
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_as_many_processes_as_cores_have_a_core_each(service, more):
+    cores = os.sched_getaffinity(0)
+    service.environ["WEB_CONCURRENCY"] = str(len(cores) + more)
+    service.start()
+    expected = [cores] * (len(cores) + more) if more else [{core} for core in sorted(cores)]
+
+    def have_cores_as_expected():
+        for turn in range(300):  # while they are started
+            assert service.post(f'{{"email": "{uuid.uuid4().hex}@example.com"}}')[0] == 200, turn
+            found = [os.sched_getaffinity(worker) for worker in service.workers()]
+            if sorted(found, key=sorted) == expected:
+                return True
+        return False
+
+    assert have_cores_as_expected()
+    os.kill(service.workers()[0], signal.SIGKILL)
+    assert have_cores_as_expected()
 
 
 def test_a_graceful_stop_leaves_nothing_behind(service):
