@@ -1,19 +1,13 @@
 """gunicorn reads this by itself: `gunicorn` alone starts the service."""
 
 import os
-import socket
-import struct
 import sys
-from contextlib import suppress
-
-from gunicorn import util
-from gunicorn.workers.gthread import ThreadWorker
 
 import store
-from render import Answer, render
 from ruleset import RuleBook
 from settings import Settings, SettingsError
 from store import SchemaError
+from worker import Worker
 
 wsgi_app = "app:app"
 port = os.environ.get("PORT") or "8000"
@@ -24,28 +18,8 @@ threads = 16
 limit_request_line = 8190  # the longest there is: leads may come in the query string
 # Two services of one user would fight for the one control socket.
 control_socket_disable = True
-SILENCE_ALLOWED = 5  # seconds within a request
-
-
-class Worker(ThreadWorker):
-    """gunicorn's threaded worker, which answers what is no HTTP as everything is answered here.
-
-    gunicorn itself would answer with HTML, and log the request line and so perhaps a lead.
-    """
-
-    def handle(self, conn):
-        # A client that stops sending gives its thread back after a while: there are few of them.
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SILENCE_ALLOWED, 0))
-        return super().handle(conn)
-
-    def handle_error(self, req, client, addr, exc):
-        self.log.warning("a request that is not valid HTTP is answered 400: %s", type(exc).__name__)
-        document = render(Answer(False, note="The request is not valid HTTP, or its head is too long"), "xml")
-        head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/xml; charset=utf-8\r\n"
-        with suppress(OSError):
-            util.write_nonblock(client, f"{head}Content-Length: {len(document)}\r\n\r\n{document}".encode())
-
-
+# Slow clients take no thread, but a file each, of which a process mostly may have 1,024 (see worker.py).
+worker_connections = 500
 worker_class = Worker
 
 

@@ -1,0 +1,154 @@
+"""Slow, silent and late clients hold no thread, and each gets an answer."""
+
+import http.client
+import select
+import signal
+import socket
+from contextlib import ExitStack
+
+import pytest
+from conftest import read_answer
+from test_gunicorn import HEAD, ROOT, Service
+from werkzeug.wrappers import Response
+
+FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
+BODY = b"email=ann@example.com"
+POST = HEAD + FORM + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+
+
+def started(folder, *lines):
+    """Start one gunicorn process, with lines of Python before its configuration."""
+    config = f"exec(open({str(ROOT / 'gunicorn.conf.py')!r}).read())"
+    (folder / "conf.py").write_text("\n".join(["import worker", *lines, config]))
+    return Service(folder, WEB_CONCURRENCY="1", GUNICORN_CMD_ARGS=f"-c {folder}/conf.py").start()
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory):
+    """A service that waits for its clients, so that they would stop it if they held a thread."""
+    service = started(tmp_path_factory.mktemp("patient"), "worker.ARRIVAL = worker.FAREWELL = 3600")
+    yield service
+    service.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory):
+    service = started(tmp_path_factory.mktemp("hasty"), "worker.ARRIVAL = 0.3")
+    yield service
+    service.stop(signal.SIGKILL)
+
+
+def connect(service, data=b""):
+    connection = socket.create_connection(("127.0.0.1", service.port))
+    connection.sendall(data)
+    return connection
+
+
+def answer_on(connection):
+    """Read one answer, and return it as werkzeug holds it, as the tests of the app do."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return Response(response.read(), response.status, list(response.headers.items()))
+
+
+# --- Slow clients ---
+
+HALVES = {
+    "nothing": b"",
+    "half a head": b"POST /leads HTTP/1.1\r\nHo",
+    "half a body": POST[:-3],
+    "half a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nem",
+    "half a trailer": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+    "waiting for leave": HEAD + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_a_hundred_half_requests_keep_nobody_waiting(patient, half):
+    with ExitStack() as held:
+        connections = [held.enter_context(connect(patient, HALVES[half])) for _ in range(100)]
+        assert patient.post("{}")[0] == 200
+        if half == "half a body":
+            connections[50].sendall(POST[-3:])
+            assert read_answer(answer_on(connections[50]))["valid"] == "true"
+
+
+def test_more_half_requests_than_there_is_room_for_make_way(tmp_path):
+    service = started(tmp_path, "worker.ARRIVAL = 3600", "worker.ROOM = 0")  # for 32 connections
+    with ExitStack() as held:
+        held.callback(service.stop, signal.SIGKILL)
+        connections = [held.enter_context(connect(service, HALVES["half a body"])) for _ in range(100)]
+        assert service.post("{}")[0] == 200
+        assert answer_on(connections[0]).status_code == 400
+
+
+def test_clients_who_hang_up_late_keep_nobody_waiting(patient):
+    with ExitStack() as held:
+        for _ in range(60):
+            late = held.enter_context(connect(patient, POST.replace(b"Host: x", b"Connection: close")))
+            assert answer_on(late).status_code == 200
+        assert patient.post("{}")[0] == 200
+
+
+def test_clients_who_never_read_keep_nobody_waiting(tmp_path):
+    # A small buffer for sending, so that a few answers fill it.
+    buffer = f"sock.setsockopt({socket.SOL_SOCKET}, {socket.SO_SNDBUF}, 1)"
+    service = started(tmp_path, f"def when_ready(server): server.LISTENERS[0].{buffer}")
+    with ExitStack() as held:
+        held.callback(service.stop, signal.SIGKILL)
+        for _ in range(20):
+            deaf = held.enter_context(socket.socket())
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            deaf.connect(("127.0.0.1", service.port))
+            deaf.sendall(b"GET /leads HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+        assert {service.post("{}")[0] for _ in range(100)} == {200}
+
+
+# --- Late requests ---
+
+
+def drip(connection):
+    """Send a byte at a time until there is an answer."""
+    while not select.select([connection], [], [], 0.02)[0]:
+        connection.sendall(b"x")
+
+
+@pytest.mark.parametrize("how", ["silent", "dripping"])
+@pytest.mark.parametrize(
+    ("half", "format_asked", "note"),
+    [
+        (b"POST /leads HTTP/1.1\r\nX: ", "xml", "The request took too long to arrive: send it within 0.3 seconds"),
+        (HEAD + b"Content-Length: 99999\r\n\r\na=", "xml", "The body did not arrive whole: send the request again"),
+        (
+            HEAD.replace(b"/leads", b"/leads?format=json") + b"Transfer-Encoding: chunked\r\n\r\nFFFF\r\na=",
+            "json",
+            "The body did not arrive whole: send the request again",
+        ),
+    ],
+    ids=["head", "body", "chunks"],
+)
+def test_a_request_that_does_not_arrive_in_time_is_answered_400_and_not_stored(hasty, how, half, format_asked, note):
+    with connect(hasty, half) as connection:
+        if how == "dripping":
+            drip(connection)
+        response = answer_on(connection)
+        assert (response.status_code, response.mimetype) == (400, f"application/{format_asked}")
+        assert read_answer(response)["note"] == note
+        assert "Datapost-Lead" not in response.headers
+        assert response.headers["Connection"] == "close"
+        assert connection.recv(1) == b""
+
+
+def test_a_client_who_says_nothing_is_hung_up_on(hasty):
+    with connect(hasty) as connection:
+        assert connection.recv(1) == b""
+
+
+def test_leave_to_send_a_body_is_given_once_and_not_for_a_body_that_is_too_large(patient):
+    head = HEAD + FORM + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    with connect(patient, head % len(BODY)) as connection:
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(BODY)
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 200 OK\r\n")
+    with connect(patient, head % 10**9) as connection:
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 413 ")

@@ -1,0 +1,218 @@
+"""gunicorn's threaded worker, hardened: a request gets a thread when all of it has arrived.
+
+gunicorn itself gives a connection its thread at once, so that 16 clients who send slowly stop a
+process; and its main loop waits 2 s for each client who hangs up late, so that 16 of those make
+the master kill the process. Here both kinds wait in the poller, which has room for hundreds.
+"""
+
+import re
+import socket
+import struct
+import time
+from contextlib import suppress
+from ssl import SSLWantReadError
+
+from gunicorn import util
+from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.http.unreader import IterUnreader
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
+
+from render import Answer, render
+from settings import Settings
+
+ARRIVAL = 10  # seconds that a request may take to arrive, head and body together
+FAREWELL = 2  # seconds that a client may take to hang up after the last answer
+SENDING = 1  # seconds that an answer may wait for a client who does not read; mostly it never waits
+LONGEST_HEAD = 32 * 1024
+MAX_CHUNKS = 10_000
+ROOM = 128 * 1024 * 1024  # bytes of all requests that are on their way to one process
+
+_FRAMING = re.compile(rb"\r\n(?:Content-Length|(Transfer-Encoding)):[ \t]*([^\r\n]*)", re.IGNORECASE)
+_EXPECT = re.compile(rb"\r\nExpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r\n")
+
+
+class Late(Exception):
+    """The head of a request did not arrive in time."""
+
+
+class Arrival:
+    """One request while it comes in.
+
+    It only tells where the request ends; `end` is None if that is not to be known. What the bytes
+    mean is for gunicorn's parser to say, which gets them and nothing else, and so never waits.
+    """
+
+    def __init__(self, conn, max_body):
+        self.sock, self.max_body = conn.sock, max_body
+        self.received = bytearray(conn.parser.unreader.take_buffered())  # came with the one before
+        self.end = None
+        self._progress = self._read()
+
+    def pieces(self):
+        """Return the bytes for the parser: in pieces, since it copies the rest of one for each chunk."""
+        end = len(self.received) if self.end is None else self.end
+        return [bytes(self.received[start : min(start + 4096, end)]) for start in range(0, end, 4096)]
+
+    def is_over(self, deadline):
+        """Take what has come. Tell whether the request is whole, or will not or need not become so."""
+        self.sock.setblocking(False)
+        try:
+            for reply in self._progress:
+                if reply:
+                    self.sock.send(reply)
+                data = self.sock.recv(65536)
+                if not data:
+                    return True
+                self.received += data
+        except (BlockingIOError, SSLWantReadError):
+            if time.monotonic() < deadline:
+                return False
+            if self.received and b"\r\n\r\n" not in self.received:
+                raise Late from None
+        return True
+
+    def _read(self):
+        """Yield where more is needed (what to reply meanwhile, mostly nothing); end where it is not."""
+        while (end := self.received.find(b"\r\n\r\n", 0, LONGEST_HEAD)) < 0:
+            if len(self.received) >= LONGEST_HEAD:
+                raise LimitRequestHeaders("the head is too long")
+            if self.received.count(b"\n") != self.received.count(b"\r\n"):
+                return  # the parser refuses a bare line feed
+            yield b""
+        head, start = bytes(self.received[: end + 2]), end + 4
+        match _FRAMING.findall(head):
+            case []:
+                self.end = start
+            case [(chunked, length)]:
+                waits = len(self.received) == start and _EXPECT.search(head) and b" HTTP/1.1\r\n" in head
+                reply = b"HTTP/1.1 100 Continue\r\n\r\n" if waits else b""
+                for _ in self._read_chunks(start) if chunked else self._read_length(start, length):
+                    yield reply
+                    reply = b""
+            # The parser refuses two of them: each might mean another end.
+
+    def _read_length(self, start, length):
+        # The parser refuses what is no number, and the app what is too large.
+        if re.fullmatch(rb"[0-9]{1,18}[ \t]*", length) and int(length) <= self.max_body:
+            while len(self.received) < start + int(length):
+                yield
+            self.end = start + int(length)
+
+    def _read_chunks(self, at):
+        longest = at + self.max_body + LONGEST_HEAD  # with the sizes of the chunks, and a trailer
+        for _ in range(MAX_CHUNKS):
+            while not (line := _CHUNK.match(self.received, at)):
+                if len(self.received) > longest or self.received.find(b"\r\n", at) >= 0:
+                    return  # the parser refuses it
+                yield
+            size = int(line[1], 16)
+            if not size:
+                break
+            at = line.end() + size + 2
+            while len(self.received) < min(at, longest + 1):
+                yield
+            if at > longest:
+                return
+        else:
+            del self.received[at:]  # 256 KiB in chunks of one byte would cost 200 ms
+            return
+        while (end := self.received.find(b"\r\n\r\n", line.end() - 2)) < 0:
+            if len(self.received) > longest:
+                return
+            yield
+        self.end = end + 4
+
+
+class Worker(ThreadWorker):
+    """Answers what is no HTTP as everything is answered here.
+
+    gunicorn itself would answer with HTML, and log the request line and so perhaps a lead.
+    """
+
+    def init_process(self):
+        self.max_body = Settings.load().max_body
+        fit = ROOM // (self.max_body + LONGEST_HEAD)
+        self.worker_connections = min(self.worker_connections, max(fit, 2 * self.cfg.threads))
+        super().init_process()
+
+    def handle(self, conn):
+        """Judge a request that has arrived; put back into the poller one that has not."""
+        if getattr(conn, "answered", False):
+            return self._see_off(conn)
+        try:
+            conn.init()
+            if not getattr(conn, "arrival", None):
+                conn.arrival = Arrival(conn, self.max_body)
+                conn.deadline = time.monotonic() + ARRIVAL
+                conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SENDING, 0))
+            if not conn.arrival.is_over(conn.deadline):
+                return _DEFER
+        except (LimitRequestHeaders, Late) as error:
+            self.handle_error(None, conn.sock, conn.client, error)
+            return self._leave(conn)
+        except OSError:  # the client is gone
+            return False
+        arrival = conn.arrival
+        conn.parser.unreader = IterUnreader(arrival.pieces())
+        if not super().handle(conn):
+            return self._leave(conn)
+        conn.parser.unreader = IterUnreader(())
+        conn.parser.unreader.unread(arrival.received[arrival.end :])
+        conn.arrival = None
+        return True
+
+    def handle_request(self, req, conn):
+        if conn.arrival.end is None:
+            req.force_close()  # else the rest of this body would be read as the next request
+        req._expected_100_continue = False  # we have said so, or do not want the body
+        try:
+            return super().handle_request(req, conn)
+        except BlockingIOError:  # the client does not read its answers
+            return False
+
+    def _leave(self, conn):
+        """Hang up in two steps: a client who still sends would lose the answer else."""
+        conn.parser.unreader = IterUnreader(())
+        conn.answered, conn.deadline = True, time.monotonic() + FAREWELL
+        with suppress(OSError):
+            conn.sock.shutdown(socket.SHUT_WR)
+            return self._see_off(conn)
+        return False
+
+    def _see_off(self, conn):
+        conn.sock.setblocking(False)
+        try:
+            if not conn.sock.recv(65536):
+                return False
+        except (BlockingIOError, SSLWantReadError):
+            pass
+        except OSError:
+            return False
+        if time.monotonic() < conn.deadline:
+            return _DEFER
+        with suppress(OSError):
+            conn.sock.shutdown(socket.SHUT_RD)  # or gunicorn would wait for the client
+        return False
+
+    def murder_pending(self):
+        """Bring those whose time is up back to `handle`; gunicorn would hang up without an answer.
+
+        Where there is no room for more, it is up for those who have said nothing for the longest.
+        """
+        now = time.monotonic()
+        crowd = len(self.pending_conns) // 4 + 1 if self.nr_conns >= self.worker_connections else 0
+        for conn in [*self.pending_conns][:crowd]:
+            conn.deadline = now
+        for conn in [conn for conn in self.pending_conns if conn.deadline <= now]:
+            self.on_pending_socket_readable(conn, conn.sock)
+
+    def handle_error(self, req, client, addr, exc):
+        self.log.warning("a request that is not valid HTTP is answered 400: %s", type(exc).__name__)
+        note = "The request is not valid HTTP, or its head is too long"
+        if isinstance(exc, Late):
+            note = f"The request took too long to arrive: send it within {ARRIVAL} seconds"
+        document = render(Answer(False, note=note), "xml")
+        head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/xml; charset=utf-8\r\n"
+        with suppress(OSError):
+            util.write_nonblock(client, f"{head}Content-Length: {len(document)}\r\n\r\n{document}".encode())
