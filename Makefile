@@ -2,6 +2,7 @@
 # make test   run all tests
 # make lint   check the style; make format mends it
 # make bench  measure the service against two peers; PARTS="growth --rounds 3" measures one part
+# make fuzz, make attacks   send what no partner would, for ten minutes; print what attacks cost
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -18,6 +19,12 @@ test: .venv/test
 lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+fuzz: .venv/test
+	$(BIN)/pytest --hypothesis-profile=long tests/test_hostile.py tests/test_hostile_texts.py tests/test_framing.py
+
+attacks: .venv/test
+	$(BIN)/pytest -n 0 -s tests/test_attacks.py
 
 bench: .venv/run bench/.venv/run
 	@bench/.venv/bin/python bench/run.py $(PARTS)
@@ -48,4 +55,4 @@ bench/.venv/run: bench/requirements.txt
 	print("DATAPOST_USERS=impact:" + secrets.token_urlsafe(18)); \
 	print("DATAPOST_SECRET=" + secrets.token_hex(32))' > $@.new && mv $@.new $@
 
-.PHONY: run test lint format bench
+.PHONY: run test lint format bench fuzz attacks

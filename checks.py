@@ -18,7 +18,6 @@ import phonenumbers
 import re2
 from disposable_email_domains import blocklist as disposable_domains
 from pydantic import HttpUrl, TypeAdapter, ValidationError
-from stdnum.exceptions import ValidationError as InvalidNumber
 
 import places
 import values
@@ -106,7 +105,7 @@ def _id(field, _zone):
     def parse(text):
         try:
             return Text(validate(text))
-        except InvalidNumber:
+        except Exception:  # mostly InvalidNumber, but some modules raise a KeyError or ValueError of their own
             raise Refused from None
 
     return parse

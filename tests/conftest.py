@@ -8,12 +8,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from lxml import etree
 
 import models
 import store
 from app import create_app
 from settings import Settings, User
+
+# `--hypothesis-profile=long` is for a night, or for `make fuzz`.
+settings.register_profile("long", max_examples=15_000, deadline=None)
 
 RULES = """
 title: A test program

@@ -189,6 +189,8 @@ def test_a_lead_gets_the_same_fields_and_decision_in_every_format(partner, lead)
         ("?format=JSON", "application/xml", XML, "json"),
         ("?format=pdf", None, FORM, "xml"),
         ("?format=pdf", "application/json", FORM, "json"),
+        ("?a=1&format=json&b=2", None, FORM, "json"),
+        ("", "a/b," * 250 + "application/json", FORM, "xml"),
         ("", "application/json", FORM, "json"),
         ("", "application/xml", JSON, "xml"),
         ("", "text/xml", JSON, "xml"),

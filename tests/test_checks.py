@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks import LIMITS, TYPES
-from values import Refused, Text, Unusable
+from values import Refused, Text, Unusable, folded
 
 
 def check(type_name, text, **keys):
@@ -253,7 +253,8 @@ def test_a_moment_without_an_offset_is_meant_in_the_time_zone_of_the_program(tex
 @pytest.mark.parametrize(
     ("text", "formats"),
     [("2026-03-01", None), ("2026-02-30T12:00", None), ("2026-03-01T25:00", None), ("noon", None),
-     ("2026-03-01 12:30", ["MM/DD/YYYY HH:mm"]), ("20260301T1230", None)],
+     ("2026-03-01 12:30", ["MM/DD/YYYY HH:mm"]), ("20260301T1230", None),
+     ("0001-01-01T00:00:00+14:00", None), ("9999-12-31T23:59:59-14:00", None)],
 )  # fmt: skip
 def test_what_is_no_moment_is_invalid(text, formats):
     assert refused("datetime", text, formats=formats) == "invalid"
@@ -293,6 +294,13 @@ def test_what_is_no_address_and_no_uuid_is_invalid(type_name, text):
 def test_an_id_has_the_check_digits_of_its_standard(standard, text, value):
     assert check("id", text, standard=standard) == value
     assert refused("id", "000-00-0000", standard=standard) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("standard", "text"), [("cn.ric", "111111111111111110"), ("gt.nit", "\n1"), ("pt.cc", "٣1111")]
+)
+def test_a_text_that_a_standard_does_not_expect_is_invalid(standard, text):
+    assert refused("id", text, standard=standard) == "invalid"
 
 
 @pytest.mark.parametrize("standard", [None, "nothing", "us.nothing", "os.path", "exceptions", "../us"])
@@ -371,3 +379,8 @@ def test_texts_are_equal_without_regard_to_case():
         Text("Ann") == "ANN" and Text("Ann") in ["ann"] and "AN" in Text("ann") and hash(Text("A")) == hash(Text("a"))
     )
     assert Text("Ann") != "Bob" and Text("1") != 1
+
+
+def test_texts_are_compared_in_one_normal_form_up_to_the_length_where_that_is_dear():
+    assert folded(Text("Zoe\u0308")) == folded(Text("Zoë"))
+    assert folded("\u0301\u0316" * 65_000) == "\u0301\u0316" * 65_000

@@ -14,6 +14,7 @@ from conditions import FUNCTIONS
 from ruleset import RULES, compile_program, load
 from schema import FieldSpec, RuleFile, RuleSpec
 from settings import SETTINGS, version
+from worker import ARRIVAL, LONGEST_HEAD, MAX_CHUNKS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -93,6 +94,81 @@ def test_every_example_of_the_readme_answers_as_it_says(make_app, tmp_path, monk
             answer = partner.app.test_cli_runner().invoke(args=arguments).output.replace(f"{tmp_path}/", "")
         trimmed = "\n".join(text.rstrip() for text in same_ids(answer).splitlines())
         assert trimmed == same_ids(expected).rstrip(), line
+
+
+FORM, JSON, XML = "application/x-www-form-urlencoded", "application/json", "application/xml"
+MULTIPART = "multipart/form-data; boundary=x"
+STRICT = "fields: {a: {}, n: {type: integer}}"
+
+# The body and type of each row, and what becomes of it: a status, or the stored fields and reasons.
+CASES = {
+    "a DOCTYPE, and so any entity": [(b"<!DOCTYPE l [<!ENTITY e 'x'>]><l><a>&e;</a></l>", XML, 400)],
+    "XML, JSON or multipart that is not well-formed, or JSON that is not one object": [
+        (b"<a>", XML, 400),
+        (b'{"a": 1', JSON, 400),
+        (b"--x\r\n", MULTIPART, 400),
+        (b"[1]", JSON, 400),
+    ],
+    "more than 32 levels": [
+        (b"<a>" * 33 + b"</a>" * 33, XML, 400),
+        (b'{"a":' * 33 + b"1" + b"}" * 33, JSON, 400),
+        (b"<a>" * 32 + b"</a>" * 32, XML, 200),
+    ],
+    "more than 1,000 fields, or 10,000 elements of XML": [
+        (b"&".join([b"a=1"] * 1001), FORM, 400),
+        (b"<l>" + b"<a/>" * 1001 + b"</l>", XML, 400),
+        (b"<l>" + b"<a><b/></a>" * 5000 + b"</l>", XML, 400),
+        (b"&".join([b"a=1"] * 1000), FORM, 200),
+    ],
+    "a name of more than 250 characters": [(b"a" * 251 + b"=1", FORM, 400), (b"a" * 250 + b"=1", FORM, 200)],
+    "a number of more than 1,000 characters in JSON, NaN or Infinity": [
+        (b'{"b": %s}' % (b"9" * 1001), JSON, 400),
+        (b'{"b": %s}' % (b"9" * 1000), JSON, 200),
+        (b'{"b": NaN}', JSON, 400),
+        (b'{"b": -Infinity}', JSON, 400),
+    ],
+    "bytes that are no text in their encoding, or an encoding that the web does not use, such as UTF-7": [
+        (b"a=%C0%AF", FORM, 400),
+        (b"a=1", FORM + "; charset=utf-7", 400),
+    ],
+    "a control character in XML": [(b"<l><a>\x00</a></l>", XML, 400), (b"<l><a>&#1;</a></l>", XML, 400)],
+    "a control character, or half a surrogate pair, in a field that the rules name": [
+        (b"a=x%00", FORM, ({"a": "x\ufffd"}, ["a.invalid"])),
+        (b'{"a": "\\ud800"}', JSON, ({"a": "\ufffd"}, ["a.invalid"])),
+    ],
+    "the same in any other field, or in a name": [
+        (b"b=x%00", FORM, ({"b": "x\ufffd"}, [])),
+        (b'{"a\\ud800": 1}', JSON, ({"a\ufffd": "1"}, [])),
+    ],
+    "more than 2,100 characters in a field of any type but text": [
+        (b"n=" + b"1" * 2101, FORM, ({"n": "1" * 2101}, ["n.invalid"])),
+        (b"a=" + b"1" * 2101, FORM, ({"a": "1" * 2101}, [])),
+    ],
+    "a file, or a compressed body": [
+        (b"--x\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n1\r\n--x--\r\n", MULTIPART, 415)
+    ],
+    "a body that is too large": [(b"a=" + b"x" * 262_143, FORM, 413), (b"b=" + b"x" * 262_142, FORM, 200)],
+}
+
+
+@pytest.mark.parametrize("row", CASES)
+def test_what_comes_is_answered_as_the_readme_says(make_app, row):
+    partner = Partner(make_app(STRICT))
+    for body, content_type, expected in CASES[row]:
+        response = partner.post(body, content_type)
+        if isinstance(expected, int):
+            assert response.status_code == expected
+        else:
+            lead = partner.stored()[-1]
+            assert (response.status_code, lead.fields, lead.reasons) == (200, *expected)
+
+
+def test_every_row_of_what_comes_is_tried():
+    on_the_connection = 3  # the last rows: see test_worker.py and test_framing.py
+    assert rows(README, "| what comes | what happens |")[:-on_the_connection] == list(CASES)
+    assert f"chunks that are none, or more than {MAX_CHUNKS:,} |" in README
+    assert f"takes more than {ARRIVAL} seconds" in README
+    assert f"head is over {LONGEST_HEAD // 1024} KB" in README
 
 
 @pytest.mark.parametrize("document", ["README.md", "rules/README.md", "bench/README.md"])

@@ -1,5 +1,6 @@
 """Bytes to fields: the same lead in every format, and nothing else gets through."""
 
+import encodings
 import json
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
@@ -8,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payload import MAX_FIELDS, MAX_LEVELS, MAX_NAME, PayloadError, UnsupportedPayload, canonical, decode, kind
+from payload import (
+    MAX_FIELDS,
+    MAX_LEVELS,
+    MAX_NAME,
+    MAX_NUMBER,
+    PayloadError,
+    UnsupportedPayload,
+    canonical,
+    decode,
+    kind,
+)
 
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/json", "application/xml"
 
@@ -139,8 +150,10 @@ def test_values_are_trimmed_but_never_of_forbidden_characters():
     assert decode(b"a=%20%C2%A0x%09&b=%00x%1F", FORM) == {"a": ["x"], "b": ["\x00x\x1f"]}
 
 
-def test_forbidden_characters_in_a_name_become_replacement_characters():
-    assert list(decode(b"a%00b=1", FORM)) == ["a\ufffdb"]
+@pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1f", "\ud800", "\uffff"])
+def test_forbidden_characters_in_a_name_become_replacement_characters(character):
+    body = json.dumps({f"e{character}mail": 1, "email": 2}).encode()
+    assert decode(body, JSON) == {"e\ufffdmail": ["1"], "email": ["2"]}
 
 
 # --- Which format a body is in ---
@@ -199,6 +212,7 @@ def test_other_types_are_unsupported(content_type):
         ("a=é".encode("utf-16-le"), FORM + "; charset=utf-16-le"),
         (b"a=%E9", FORM + "; charset=iso-8859-1"),
         (b"a=\xe9", FORM + "; charset=windows-1252"),
+        (b"a=\xe9", FORM + "; charset=ISO_8859-1:1987"),
     ],
 )
 def test_charsets_are_honoured(body, content_type):
@@ -304,6 +318,19 @@ def test_a_name_of_250_characters_is_read_and_of_251_is_not(body, length):
     else:
         with pytest.raises(PayloadError, match="name is too long"):
             decode(text.encode(), content_type)
+
+
+@pytest.mark.parametrize("number", ["9" * MAX_NUMBER, "-0." + "9" * (MAX_NUMBER - 3), "1e" + "9" * (MAX_NUMBER - 2)])
+def test_a_number_of_1000_characters_is_read_and_of_1001_is_not(number):
+    assert decode(f'{{"a": {number}}}'.encode(), JSON) == {"a": [number]}
+    with pytest.raises(PayloadError, match="number of the JSON is too long"):
+        decode(f'{{"a": {number}9}}'.encode(), JSON)
+
+
+def test_an_encoding_that_is_not_known_leaves_nothing_in_memory():
+    with pytest.raises(PayloadError, match="encoding that is not known"):
+        decode(b"a=1", FORM + "; charset=never-heard-of-it")
+    assert "never_heard_of_it" not in encodings._cache
 
 
 @pytest.mark.parametrize("count", [MAX_FIELDS, MAX_FIELDS + 1])

@@ -1,0 +1,131 @@
+"""No text makes a field's type fail, and no pattern in the code takes long for any."""
+
+import ast
+import re
+import time
+import warnings
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+
+import pytest
+import stdnum
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from checks import TYPES
+from judgement import LONGEST_VALUE, judge
+from ruleset import compile_program
+
+ROOT = Path(__file__).parent.parent
+
+# --- Types ---
+
+FIELDS = {name: f"{{type: {name}}}" for name in TYPES if name not in ("id", "choice", "region", "postal_code")}
+FIELDS |= {"us_phone": "{type: phone, country: US}", "chosen": "{type: choice, one_of: [a]}"}
+FIELDS |= {
+    "odd_day": "{type: date, formats: [M/D/YYYY, D.M.YYYY]}",
+    "work": "{type: email, free: reject, role: reject}",
+}
+FIELDS |= {f"zip_{name}": f"{{type: postal_code, country: {name}}}" for name in ("US", "GB", "JP", "BR", "CA", "NL")}
+FIELDS |= {f"region_{name}": f"{{type: region, country: {name}}}" for name in ("US", "JP")}
+
+
+def standards():
+    """Return every kind of number with check digits that python-stdnum knows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        modules = [found for found in walk_packages(stdnum.__path__, "stdnum.") if not found.ispkg]
+        names = [found.name for found in modules if hasattr(import_module(found.name), "validate")]
+    return [name for name in (name.removeprefix("stdnum.") for name in names) if re.fullmatch("[a-z_.]{2,30}", name)]
+
+
+@pytest.fixture(scope="module")
+def everything():
+    """A program with a field of every type, compared in every way there is."""
+    fields = dict(FIELDS)
+    for standard in standards():
+        if len(max(standard.split("."), key=len)) <= 12:
+            fields[standard.replace(".", "_")] = f"{{type: id, standard: {standard}}}"
+    lines = [f"  {name}: {kind}" for name, kind in fields.items()]
+    rules = [f"  - {{id: new-{number}, unique: [{name}]}}" for number, name in enumerate(fields)]
+    rules.append("  - {id: old, reject_if: age(datetime) < 18 or days_since(date) > 3 or datetime > now()}")
+    head = ["timezone: Asia/Tokyo", f"customer: [{', '.join(fields)}]", "retry_key: [text]"]
+    text = "\n".join([*head, "fields:", *lines, "rules:", *rules])
+    return compile_program("all", "all.yaml", text, "", datetime.now(UTC))
+
+
+SEEDS = [*"109aAX-./:@+$%(éßİ٣²①１ \n\t\x00\x1f\ud800\u200d", "\u0301\u0316", "xn--", "a@b.", "http://", "[", "::"]
+SEEDS += ["0001-01-01T00:00", "9999-12-31T23:59:59-14:00", "+14:00", "2026-02-29", "12/31/", "GB", "US", "1,234.5", "€"]
+SEEDS += ["111111111", "111111111111111110", "tel:", "ext", "true", "e9"]
+pieces = st.sampled_from(SEEDS) | st.text(max_size=3) | st.integers(0, 10**30).map(str)
+values = st.lists(pieces, max_size=6).map("".join)
+
+
+@given(values)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_judged_by_every_type(everything, value):
+    judge(everything, {name: [value] for name in everything.fields}, datetime.now(UTC))
+
+
+# --- Patterns ---
+
+METHODS = {"match", "fullmatch", "search", "sub", "split", "findall"}
+
+# The texts are as long as they can be there; what editors write is shorter than what partners send.
+LENGTHS = dict.fromkeys(["conditions", "lists", "rulefile", "schema", "settings", "suspicions", "cli"], 300)
+LENGTHS |= {"payload": 20_000, "worker": 32_768, "payload._XML_ENCODING.match": 256, "values._SUM.fullmatch": 60}
+
+
+def patterns_of(path):
+    """Return the regular expressions in a module, less those that are made of what a function is given."""
+    text, names = path.read_text(encoding="utf-8"), vars(import_module(path.stem))
+    for name, value in names.items():
+        if isinstance(value, re.Pattern):
+            for method in sorted({*re.findall(rf"\b{name}\.(\w+)\(", text)} & METHODS):
+                yield f"{path.stem}.{name}.{method}", value, method
+    for node in ast.walk(ast.parse(text)):
+        method = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) and node.args else ""
+        if method == "matching" or (method in METHODS and ast.unparse(node.func) == f"re.{method}"):
+            with suppress(NameError):
+                source = eval(compile(ast.Expression(node.args[0]), path.name, "eval"), dict(names))
+                yield f"{path.stem}:{node.lineno}", re.compile(source), method.replace("matching", "fullmatch")
+
+
+PATTERNS = {
+    name: (pattern, method, LENGTHS.get(name, LENGTHS.get(path.stem, LONGEST_VALUE)))
+    for path in sorted(ROOT.glob("*.py"))
+    if path.stem.isidentifier()
+    for name, pattern, method in patterns_of(path)
+}
+
+
+def milliseconds(action):
+    """Return the processor time of an action: the least of three, since others on the machine only add to it."""
+    times = []
+    while len(times) < 3 and (not times or times[-1] > 10):
+        before = time.process_time()
+        action()
+        times.append((time.process_time() - before) * 1000)
+    return min(times)
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_no_pattern_takes_long_for_any_text(name):
+    pattern, method, length = PATTERNS[name]
+    source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    letters = sorted({*source, *"a1 .-@,/(\n\té"})
+    for unit in [*letters, *(one + other for one in letters for other in "a1 .-")]:
+        for end in ("", "!", "\n"):
+            text = "1" + unit * (length // len(unit)) + end
+            hostile = [text if isinstance(pattern.pattern, str) else text.encode()]
+            hostile = ["", *hostile] if method == "sub" else hostile
+            assert milliseconds(partial(getattr(pattern, method), *hostile)) < 50
+
+
+def test_the_patterns_are_found():
+    assert {"payload.FORBIDDEN.sub", "checks._PHONE.fullmatch", "values._SUM.fullmatch"} <= PATTERNS.keys()
+    assert len(PATTERNS) > 40
