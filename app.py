@@ -83,7 +83,7 @@ def receive_lead(program="default"):
 @site.get("/health")
 def health():
     try:
-        store.ping()
+        models.check_writing()
         reachable = True
     except StoreError as error:
         log.error("health: the store cannot be reached: %s", error)
@@ -325,6 +325,7 @@ def create_app(settings=None):
     app.extensions["datapost"] = Service(settings, RuleBook(settings.rules, models.last_rule_text), Login(settings))
     app.register_blueprint(site)
     app.before_request(_start_clock)
+    app.teardown_request(lambda _error: store.set_deadline(None))
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies)
     _add_commands(app)
@@ -334,6 +335,7 @@ def create_app(settings=None):
 
 def _start_clock():
     g.started = time.perf_counter()
+    store.set_deadline(store.ANSWER_WAIT)
 
 
 def _check_start(app):

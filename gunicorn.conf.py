@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 import store
 from ruleset import RuleBook
@@ -36,7 +37,8 @@ def pre_fork(server, worker):
 
 def post_fork(_server, worker):
     if worker.core is not None:
-        os.sched_setaffinity(0, {worker.core})
+        with suppress(OSError):  # where it is forbidden
+            os.sched_setaffinity(0, {worker.core})
 
 
 def on_starting(_server):

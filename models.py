@@ -6,6 +6,7 @@ only the store can decide: claims (is this address new?) and repeated requests.
 
 import hmac
 import json
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,13 +28,14 @@ from peewee import (
 from ulid import ULID
 
 import store
-from store import StoreError, database
+from store import StoreError, Unsure, database
 
 RETRY_WINDOW = timedelta(hours=24)
 LOGIN_WINDOW = timedelta(minutes=5)
 ADDRESS_LENGTH = 64  # of a proxy's making it may be any text
 CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
 
+log = logging.getLogger("datapost")
 _state = {"secret": b"", "rules": set()}
 
 
@@ -197,7 +199,11 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
     A repeated request stores nothing and returns the first Lead, with `replayed` true.
     """
     lead_id = str(ULID.from_datetime(submission.received_at))
-    lead = store.transact(partial(_record, lead_id, submission, verdict, invalid_status, rule_text))
+    try:
+        lead = store.transact(partial(_record, lead_id, submission, verdict, invalid_status, rule_text))
+    except Unsure:
+        log.error("lead %s is answered 503, but may be stored: look for it, and tell the partner", lead_id)
+        raise
     _state["rules"].add(verdict.rules)  # committed, so that no other lead needs to bring it along
     return lead
 
@@ -347,6 +353,11 @@ def clear_expired(now=None):
 
 
 # --- Reading ---
+
+
+def check_writing():
+    """Raise StoreError if leads cannot be stored now."""
+    store.transact(FailedLogin.delete().where(FailedLogin.at < 0).execute)
 
 
 def last_rule_text(program):

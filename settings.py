@@ -91,6 +91,8 @@ def _database(name, text):
             f"{name} is not the address of a database: write sqlite:///datapost.db or "
             "postgresql://user:password@host:5432/name"
         )
+    if re.match(r"sqlite:///(:memory:|file:)", text):
+        raise SettingsError(f"{name} names no file that lasts: write sqlite:///datapost.db")
     return text
 
 

@@ -16,7 +16,7 @@ import threading
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from time import monotonic
+from time import monotonic, sleep
 from types import SimpleNamespace
 
 import peewee
@@ -28,11 +28,14 @@ from psycopg.pq import TransactionStatus
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
-# In seconds. A request that waits for its login and then for its lead is answered within 10.
-START_WAIT = 4  # until work has begun, or it is given up
-FINISH_WAIT = 4  # then until it is done
+# In seconds.
+ANSWER_WAIT = 9  # for all that a request asks of the store
+WRITE_WAIT = 5  # until work is about to be committed, or it is given up
+STUCK_AFTER = 3  # work that takes longer tells that the database does not answer
+STUCK_WAIT = 1  # so that those who wait for a thread of the service are answered in time too
 LOCK_WAIT = 3  # for SQLite's lock, if a program that is not ours holds it
 SERVER_WAIT = 3  # for PostgreSQL to take a connection, and for its answer to a statement
+ATTEMPTS, BETWEEN_ATTEMPTS = 3, 0.05  # to get a connection, where nobody has one
 CHORE_PAUSE = 60
 
 database = peewee.DatabaseProxy()
@@ -49,6 +52,14 @@ class SchemaError(StoreError):
     """The tables are not those of this version."""
 
 
+class Unsure(StoreError):
+    """The database fell silent during a commit, so that nobody knows whether it was carried out."""
+
+
+class GivenUp(StoreError):
+    """The sender has been answered, so the work must not be committed any more."""
+
+
 # --- The engines ---
 
 
@@ -56,6 +67,7 @@ class Sqlite:
     """A SQLite file, which any number of processes of one machine may share."""
 
     writers, batch = 1, 100
+    tells_all = True
 
     def __init__(self, url):
         self.url, self.path = url, url.removeprefix("sqlite:///")
@@ -80,6 +92,9 @@ class Sqlite:
             yield
 
     alone = turn
+
+    def check_encoding(self):
+        pass  # always UTF-8
 
     def prepare(self):
         """Make the tables, or bring those of an earlier version up to date."""
@@ -112,6 +127,7 @@ class Postgres:
     # The smallest plans allow 20 connections: so there is room for two web processes, for the
     # commands and for a deploy.
     writers, batch = 4, 1
+    tells_all = False  # who loses the connection during a commit is not told whether it was carried out
     turn = staticmethod(nullcontext)
 
     def __init__(self, url):
@@ -131,8 +147,16 @@ class Postgres:
 
     def prepare(self):
         """Refuse tables of another version: a deploy migrates before it starts (`flask migrate`)."""
+        self.check_encoding()
         if pending():
-            raise SchemaError("the tables of this database are older than this version: run flask migrate")
+            raise SchemaError("the tables of this database are missing or older than this version: run flask migrate")
+
+    def check_encoding(self):
+        """Refuse a database that cannot hold every letter."""
+        with _connection():
+            (encoding,) = database.execute_sql("SHOW server_encoding").fetchone()
+        if encoding != "UTF8":
+            raise SchemaError(f"the database is in the encoding {encoding}: make one with the encoding UTF8")
 
     def check(self):
         pass
@@ -206,7 +230,7 @@ def prepare():
     except SchemaError:
         raise
     except StoreError as error:
-        log.warning("the database cannot be used yet: %s", error)
+        log.warning("the database cannot be used yet, and leads are answered 503: %s", error)
 
 
 _preparing = threading.Lock()
@@ -247,11 +271,11 @@ def _failures():
     """Turn the failures of the database into StoreError; those that are mistakes of ours stay."""
     try:
         yield
-    except (peewee.IntegrityError, peewee.DataError, peewee.ProgrammingError):
+    except (peewee.IntegrityError, peewee.DataError):
         raise
-    except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
+    except (peewee.DatabaseError, peewee.InterfaceError, psycopg.OperationalError, OSError) as error:
         first = _first_failure(error)
-        raise StoreError(f"{type(first).__name__}: {str(first).strip()}") from None
+        raise StoreError(f"{type(first).__name__}: {str(first).strip().splitlines()[0]}") from None
 
 
 def _first_failure(error):
@@ -281,33 +305,38 @@ def pending():
 
 def migrate():
     """Bring the tables up to date, and return the names of the migrations that were applied."""
-    with _failures(), _connection(), _current.engine.alone():
-        return _runner().up()
+    with _failures():
+        _current.engine.check_encoding()
+        with _connection(), _current.engine.alone():
+            return _runner().up()
 
 
 # --- Writing ---
 
 
+def set_deadline(seconds):
+    """Let this thread wait for the store so many seconds from now in all; None: for each piece of work anew."""
+    _thread.deadline = seconds and monotonic() + seconds
+
+
 def transact(work):
     """Call `work()` in a transaction, and return what it returns once that is on disk.
 
-    Raises StoreError, and then nothing is stored. `work` may be called again if the transaction
-    failed, so it must leave alone what it was given.
+    Raises StoreError, and then nothing is stored; or Unsure, if the database fell silent while it
+    was told to commit. `work` may be called again if the transaction failed, so it must leave
+    alone what it was given.
     """
+    patience = STUCK_WAIT if _current.writers.are_stuck() else WRITE_WAIT
+    deadline = getattr(_thread, "deadline", None) or monotonic() + ANSWER_WAIT
     job = _current.writers.submit(work)
-    if not job.wait(START_WAIT):
-        if job.claim():
-            raise StoreError("it is busy")
-        if not job.wait(FINISH_WAIT):
-            raise StoreError("it does not answer")
+    if not job.wait(min(patience, deadline - monotonic())):
+        if job.give_up():
+            raise StoreError("it does not answer, or has too much to do")
+        if not job.wait(deadline - monotonic()):
+            raise Unsure("it takes too long to commit")
     if job.error:
         raise job.error
     return job.result
-
-
-def ping():
-    """Raise StoreError if nothing can be written now."""
-    transact(lambda: database.execute_sql("SELECT 1"))
 
 
 class Job:
@@ -317,26 +346,29 @@ class Job:
     """
 
     def __init__(self, work):
-        self.work, self.result, self.error, self.begun = work, None, None, False
-        self._claim, self._outcome = threading.Lock(), threading.Lock()
+        self.work, self.result, self.error, self.given_up, self.sealed = work, None, None, False, False
+        self.attempts = 0
+        self._decision, self._outcome = threading.Lock(), threading.Lock()
         self._outcome.acquire()
 
-    def claim(self):
-        """Tell whether this is the first to ask: a writer who begins, or a sender who gives up."""
-        return self._claim.acquire(blocking=False)
+    def give_up(self):
+        """Tell whether the sender may: not once the work is about to be committed."""
+        self.given_up = self._decision.acquire(blocking=False)
+        return self.given_up
 
-    def begin(self):
-        """Tell whether somebody still waits for the outcome."""
-        self.begun = self.begun or self.claim()
-        return self.begun
+    def seal(self):
+        """Tell whether the sender still waits; from now on he cannot give up."""
+        self.sealed = self.sealed or self._decision.acquire(blocking=False)
+        return self.sealed
 
     def wait(self, seconds):
         """Wait for the outcome, and tell whether there is one."""
-        return self._outcome.acquire(timeout=seconds)
+        return self._outcome.acquire(timeout=max(0, seconds))
 
     def finish(self, result=None, error=None):
-        if self.begin():
-            self.result, self.error = result, error
+        """Hand over the outcome, the first that there is."""
+        if self.work:
+            self.work, self.result, self.error = None, result, error
             self._outcome.release()
 
 
@@ -346,18 +378,24 @@ class Writers:
     def __init__(self, engine, chore):
         self._engine, self._chore = engine, chore
         self._jobs, self._threads, self._starting = SimpleQueue(), [], threading.Lock()
+        self._busy_since, self._at_work = {}, set()  # threads, and those of them in a transaction
 
     def submit(self, work):
-        job = Job(work)
-        self._jobs.put(job)
-        if not self._threads:
+        if len(self._threads) < self._engine.writers:
             with self._starting:
                 while len(self._threads) < self._engine.writers:
                     # One of them looks after the chore.
                     thread = threading.Thread(target=self._run, args=[not self._threads], daemon=True)
                     thread.start()
                     self._threads.append(thread)
+        job = Job(work)
+        self._jobs.put(job)
         return job
+
+    def are_stuck(self):
+        """Tell whether all threads wait for the database, and have for long: more work would not be done."""
+        busy = list(self._busy_since.values())
+        return len(busy) == self._engine.writers and monotonic() - max(busy) > STUCK_AFTER
 
     def stop(self):
         for _ in self._threads:
@@ -386,7 +424,8 @@ class Writers:
         return job.result
 
     def _write(self, job):
-        jobs = [job]
+        jobs, me = [job], threading.get_ident()
+        self._busy_since[me] = monotonic()
         try:
             with _failures():
                 _check()
@@ -396,6 +435,8 @@ class Writers:
         except Exception as error:
             for job in [*jobs, *self._waiting()]:
                 job.finish(error=error)
+        finally:
+            del self._busy_since[me]
 
     def _waiting(self):
         """Take the work that waits, as much as one transaction may hold beside the first."""
@@ -414,15 +455,32 @@ class Writers:
         begun = False
         try:
             with _failures(), _connection(), database.atomic():
-                jobs, begun = [job for job in jobs if job.begin()], True
+                begun = True
+                self._at_work.add(threading.get_ident())
+                jobs = [job for job in jobs if not job.given_up]
                 results = [job.work() for job in jobs]
+                if not all(job.seal() for job in jobs):
+                    raise GivenUp
         except Exception as error:
-            if begun and len(jobs) > 1:
-                for job in jobs:
-                    self._commit([job])
-            else:
-                for job in jobs:
-                    job.finish(error=error)
+            self._fail(jobs, error, begun)
         else:
             for job, result in zip(jobs, results, strict=True):
                 job.finish(result)
+        finally:
+            self._at_work.discard(threading.get_ident())
+
+    def _fail(self, jobs, error, begun):
+        if begun and len(jobs) > 1:
+            for job in jobs:
+                self._commit([job])
+        elif not begun and (self._at_work or jobs[0].attempts < ATTEMPTS):
+            # There may be too few connections: who has one will do it.
+            for job in jobs:
+                job.attempts += 1
+                self._jobs.put(job)
+            sleep(BETWEEN_ATTEMPTS)
+        else:
+            if begun and jobs[0].sealed and not self._engine.tells_all:
+                error = Unsure(str(error))
+            for job in jobs:
+                job.finish(error=error)

@@ -2,7 +2,9 @@
 
 The file is read as it was at one moment. Chunk by chunk, its rows are compared with those over
 there, and what differs is written: so an interrupted copy goes on where it was, and a second one
-brings only what is new. At the end all rows of both are counted and summed up once more.
+brings only what is new. Nothing is ever deleted: what only the other database has are places that
+have run out, or leads, and with leads of its own it is refused. At the end the rows of both are
+counted and summed up once more.
 """
 
 import hashlib
@@ -15,7 +17,8 @@ from peewee import BlobField, BooleanField, DecimalField
 import store
 from models import Claim, KnownLogin, Lead, RuleText, Total
 
-CHUNK = 1000
+CHUNK = 1000  # rows, or fewer if they are long
+CHUNK_BYTES = 4_000_000
 CENT = Decimal("0.01")
 
 # What a value is in Python, from whichever of the two it was read.
@@ -46,9 +49,15 @@ class Table:
         )
 
     def rows(self, cursor):
-        """Return the rows of a cursor by their keys."""
-        rows = (tuple(normal(value) for normal, value in zip(self._normal, row, strict=True)) for row in cursor)
-        return {row[self._position]: row for row in rows}
+        """Return the rows of a cursor by their keys, up to CHUNK_BYTES."""
+        rows, size = {}, 0
+        for values in cursor:
+            row = tuple(normal(value) for normal, value in zip(self._normal, values, strict=True))
+            rows[row[self._position]] = row
+            size += sum(len(value) for value in row if isinstance(value, str | bytes))
+            if size > CHUNK_BYTES:
+                break
+        return rows
 
 
 # Failed logins are left: they are forgotten after five minutes.
@@ -71,27 +80,28 @@ def copy(path, url, progress):
         with progress(total) as bar:
             for table in TABLES:
                 _copy_table(table, source, bar)
+        _refuse_other_leads(source)
         return [_compare(table, source) for table in TABLES]
 
 
 def _refuse_other_leads(source):
-    """Refuse a database with leads that the file does not have: nobody's leads are deleted here."""
+    """Refuse a database with leads that the file does not have."""
     known = {lead_id for (lead_id,) in source.execute("SELECT id FROM lead")}
     others = sum(lead_id not in known for (lead_id,) in store.database.execute_sql("SELECT id FROM lead"))
     if others:
         raise TransferError(
-            f"nothing was copied: the database has {others} leads that the file does not have. "
-            "It is in use already, or they were erased from the file: name an empty database"
+            f"the database has {others} leads that the file does not have. It is in use already, or they were "
+            "erased from the file: name an empty database"
         )
 
 
 def _copy_table(table, source, bar):
+    (newest,) = source.execute("SELECT max(id) FROM lead").fetchone()
     after = ""
     while rows := _chunk(table, source, after):
-        _write_chunk(table, rows, after)
+        _write_chunk(table, rows, newest)
         after = max(rows)
         bar.update(len(rows))
-    store.database.execute_sql(f"DELETE FROM {table.name} WHERE {table.key} > %s", [after])
 
 
 def _chunk(table, source, after):
@@ -100,40 +110,45 @@ def _chunk(table, source, after):
     )
 
 
-def _write_chunk(table, rows, after):
-    """Make the rows with keys from `after` up to the last of `rows` the same over there."""
+def _write_chunk(table, rows, newest):
+    """Make these rows the same over there, unless a service has begun to store leads there."""
     with store.database.atomic():
-        between = f"WHERE {table.key} > %s AND {table.key} <= %s"
-        there = table.rows(store.database.execute_sql(f"{table.select} {between}", [after, max(rows)]))
-        gone = list(there.keys() - rows.keys())  # places that have run out since the last copy
-        store.database.execute_sql(f"DELETE FROM {table.name} WHERE {table.key} = ANY(%s)", [gone])
+        store.database.execute_sql("LOCK TABLE lead IN SHARE ROW EXCLUSIVE MODE")
+        if store.database.execute_sql("SELECT 1 FROM lead WHERE id > %s LIMIT 1", [newest or ""]).fetchone():
+            raise TransferError("a service stores leads in the database already: name an empty one, or stop it")
+        there = _there(table, rows)
         changed = [row for key, row in rows.items() if there.get(key) != row]
         store.database.cursor().executemany(table.upsert, changed)
 
 
+def _there(table, rows):
+    """Return the rows with the same keys over there, in the same order."""
+    found = table.rows(store.database.execute_sql(f"{table.select} WHERE {table.key} = ANY(%s)", [list(rows)]))
+    return {key: found[key] for key in rows if key in found}
+
+
 def _compare(table, source):
-    ours, theirs = (
-        _sum(table, lambda after: _chunk(table, source, after)),
-        _sum(table, lambda after: _there(table, after)),
-    )
-    if ours != theirs:
-        raise TransferError(
-            f"{table.name}: {ours[0]} rows in the file and {theirs[0]} in the database, and not the same"
-        )
-    return table.name, *ours
-
-
-def _there(table, after):
-    query = f"{table.select} WHERE {table.key} > %s ORDER BY {table.key} LIMIT {CHUNK}"
-    return table.rows(store.database.execute_sql(query, [after]))
-
-
-def _sum(table, chunk):
-    """Return how many rows there are, and a checksum over all of them."""
-    count, digest, after = 0, hashlib.sha256(), ""
-    while rows := chunk(after):
-        count += len(rows)
-        for row in rows.values():
-            digest.update(repr(row).encode())
+    """Return the table's name, how many rows there are, and a checksum over all of them."""
+    ours, theirs, after = Sum(), Sum(), ""
+    while rows := _chunk(table, source, after):
+        ours.add(rows)
+        theirs.add(_there(table, rows))
         after = max(rows)
-    return count, digest.hexdigest()
+    if ours.digest != theirs.digest:
+        raise TransferError(
+            f"{table.name}: {ours.count} rows in the file, {theirs.count} in the database, not the same"
+        )
+    return table.name, ours.count, ours.digest
+
+
+class Sum:
+    def __init__(self):
+        self.count, self._sum = 0, hashlib.sha256()
+
+    def add(self, rows):
+        self.count += len(rows)
+        self._sum.update(repr(list(rows.values())).encode())
+
+    @property
+    def digest(self):
+        return self._sum.hexdigest()

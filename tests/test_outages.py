@@ -107,6 +107,7 @@ def test_a_postgresql_that_only_reads_is_a_503(on_server, server):
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'datapost'")
         try:
             assert refused(on_server, "ann@example.com")
+            assert on_server.get("/health")["store"] == "unreachable"
         finally:
             admin.execute("SET default_transaction_read_only = off")
             admin.execute("ALTER DATABASE postgres RESET default_transaction_read_only")

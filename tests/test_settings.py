@@ -63,6 +63,7 @@ def test_networks_are_ipv4_and_ipv6():
         ("DATABASE_URL", "oracle://db"),
         ("DATABASE_URL", "postgres://user:canary@host/%zz"),
         ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(name, text):

@@ -2,12 +2,15 @@
 
 import re
 import sqlite3
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Event
 
+import peewee
+import psycopg
 import pytest
 
 import models
@@ -135,12 +138,66 @@ def test_work_that_waited_together_is_committed_together(sqlite_file, monkeypatc
 
 def test_work_that_was_given_up_is_never_written(sqlite_file, monkeypatch):
     store.transact(remember("first"))
-    monkeypatch.setattr(store, "START_WAIT", 0.01)
-    with busy_writer(), pytest.raises(store.StoreError, match="busy"):
+    monkeypatch.setattr(store, "WRITE_WAIT", 0.01)
+    with busy_writer(), pytest.raises(store.StoreError, match="too much to do"):
         store.transact(remember("late"))
     monkeypatch.undo()
     store.transact(remember("last"))
     assert remembered() == ["first", "last"]
+
+
+def test_work_is_not_committed_once_its_sender_gave_up(sqlite_file):
+    slow, go_on = Event(), Event()
+
+    def work():
+        remember("slow")()
+        slow.set()
+        go_on.wait()
+
+    job = store._current.writers.submit(work)
+    slow.wait()
+    assert job.give_up()
+    go_on.set()
+    store.transact(remember("next"))
+    assert remembered() == ["next"]
+    assert isinstance(job.error, store.GivenUp)
+
+
+def test_a_commit_that_takes_too_long_is_said_to_be_unsure(sqlite_file, monkeypatch):
+    store.transact(remember("first"))
+    commit, committing, go_on = store.database.commit, Event(), Event()
+
+    def commit_slowly():
+        committing.set()
+        go_on.wait()
+        commit()
+
+    monkeypatch.setattr(store.database.obj, "commit", commit_slowly)
+    job = store._current.writers.submit(remember("slow"))
+    committing.wait()
+    assert not job.give_up()
+    monkeypatch.setattr(store._current.writers, "submit", lambda _work: job)
+    monkeypatch.setattr(store, "WRITE_WAIT", 0)
+    monkeypatch.setattr(store, "ANSWER_WAIT", 0)
+    with pytest.raises(store.Unsure):
+        store.transact(remember("slow"))
+    go_on.set()
+
+
+def test_threads_that_get_no_connection_leave_the_work_to_those_that_have_one(postgresql_ledger, monkeypatch):
+    connect, connections = store.database._connect, []
+
+    def only_one():
+        if connections and not store.database.obj._connections:
+            raise peewee.OperationalError("too many connections")
+        connections.append(connect())
+        return connections[-1]
+
+    monkeypatch.setattr(store.database.obj, "_connect", only_one)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: store.transact(remember(str(n))), range(40)))
+    monkeypatch.undo()
+    assert len(remembered()) == 40
 
 
 def test_in_postgresql_work_is_written_side_by_side(postgresql_ledger):
@@ -160,7 +217,7 @@ def test_the_chore_is_done_in_quiet_moments_and_again_while_there_is_more(tmp_pa
         return more
 
     store.connect(f"sqlite:///{tmp_path}/leads.db", chore)
-    store.ping()
+    store.transact(lambda: None)
     done.wait()
     store.disconnect()
 
@@ -199,8 +256,9 @@ def test_a_lead_costs_these_statements_and_no_more(database, lead, cost):
 
 
 def test_every_query_on_the_way_of_a_lead_uses_an_index(database):
-    store.ping()
+    submit(0)
     with statements() as seen:
+        models.check_writing()
         submit(1)
         submit(1)
         submit(2, **RETRIES)
@@ -277,6 +335,25 @@ def test_tables_of_a_newer_version_are_refused(database, database_url):
     store._current.engine.prepared = False
     with pytest.raises(store.SchemaError, match="of a newer version \\(9999_x\\): update Datapost"):
         store.prepare()
+
+
+def test_a_database_that_cannot_hold_every_letter_is_refused(postgres):
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as admin:
+        name = f"latin_{uuid.uuid4().hex}"
+        admin.execute(f"CREATE DATABASE {name} ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+        models.connect(postgres.get_uri().replace("/postgres?", f"/{name}?"), "a key for tests")
+        for action in (store.migrate, store.prepare):
+            with pytest.raises(store.SchemaError, match="LATIN1: make one with the encoding UTF8"):
+                action()
+        store.disconnect()
+        admin.execute(f"DROP DATABASE {name}")
+
+
+def test_a_right_that_is_missing_is_the_fault_of_the_store(postgresql_ledger):
+    with store.read():
+        store.database.execute_sql("DROP TABLE lead")
+    with pytest.raises(store.StoreError, match='relation "lead" does not exist'):
+        submit(1)
 
 
 def test_of_two_that_migrate_at_once_one_does_the_work(postgresql_ledger):

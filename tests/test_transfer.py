@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from test_gunicorn import ROOT, Service, at_once
@@ -10,6 +11,7 @@ from test_gunicorn import ROOT, Service, at_once
 import models
 import store
 import transfer
+from judgement import Verdict
 
 README = (ROOT / "README.md").read_text()
 
@@ -78,7 +80,6 @@ def test_a_second_copy_brings_what_came_since(service, postgresql_url):
     post_some(service, "bob")
     models.connect(service.environ["DATABASE_URL"], "a key for tests")
     with store.read():
-        models.Claim.delete().where(models.Claim.key.in_(models.Claim.select(models.Claim.key).limit(3))).execute()
         models.Total.insert(key="k", used=3).execute()
     store.disconnect()
     assert copy_to(service, postgresql_url)[0] == 0
@@ -145,26 +146,44 @@ def test_leads_that_only_the_database_has_are_never_deleted(service, postgresql_
     other = Service(service.folder, DATABASE_URL=postgresql_url).start()
     assert other.post('{"email": "new@example.com"}')[2]["valid"] is True
     other.stop()
+    before = ledger(postgresql_url)["Lead"]
     status, said = copy_to(service, postgresql_url)
     assert status == 1
-    assert "nothing was copied: the database has 1 leads that the file does not have" in said
+    assert "the database has 1 leads that the file does not have" in said
+    assert ledger(postgresql_url)["Lead"] == before
+
+
+def test_a_copy_stops_when_a_service_begins_to_store_leads_over_there(service, postgresql_url, monkeypatch):
+    post_some(service, "ann")
+    write_chunk = transfer._write_chunk
+
+    def begin(*arguments):
+        write_chunk(*arguments)
+        verdict = Verdict("default", "h" * 64)
+        models.record(models.Submission("default", "", b"", "", b"", datetime.now(UTC)), verdict)
+
+    monkeypatch.setattr(transfer, "_write_chunk", begin)
+    with pytest.raises(transfer.TransferError, match="a service stores leads in the database already"):
+        transfer.copy(str(service.database), postgresql_url, progress)
+    with store.read():
+        assert models.Lead.select().count() == 1
+    store.disconnect()
+
+
+def test_long_leads_are_copied_in_small_chunks(service, postgresql_url, monkeypatch):
+    post_some(service, "ann")
+    monkeypatch.setattr(transfer, "CHUNK_BYTES", 1000)
+    assert ("lead", 20) in [row[:2] for row in transfer.copy(str(service.database), postgresql_url, progress)]
+    store.disconnect()
 
 
 def test_a_copy_that_differs_is_told(service, postgresql_url, monkeypatch):
     post_some(service, "ann", 3)
-    monkeypatch.setattr(
-        transfer.Table, "rows", lambda self, cursor, rows=transfer.Table.rows: cheat(rows(self, cursor))
-    )
-    with pytest.raises(transfer.TransferError, match="and not the same"):
+    there = transfer._there
+    monkeypatch.setattr(transfer, "_there", lambda table, rows: dict(list(there(table, rows).items())[1:]))
+    with pytest.raises(transfer.TransferError, match="lead: 3 rows in the file and 2 in the database, which are not"):
         transfer.copy(str(service.database), postgresql_url, progress)
     store.disconnect()
-
-
-cheated = iter(range(1, 1000))
-
-
-def cheat(rows):
-    return {key: (next(cheated), *row[1:]) for key, row in rows.items()}
 
 
 @pytest.mark.parametrize("url", ["sqlite:///other.db", "postgresql", "mysql://x/y", "postgresql://h/%zz"])
