@@ -4,12 +4,11 @@ A lead's way is told by `receive_lead`: authenticate, decode, judge, record, ans
 happens on it, the answer is a dataPostResponse.
 """
 
-import ipaddress
 import logging
 import re
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -19,9 +18,9 @@ from flask_httpauth import HTTPBasicAuth
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 import models
+import network
 import payload
 import store
 from judgement import content, judge, unreadable
@@ -40,7 +39,7 @@ NOTES = {
     404: "There is no such address: post leads to /leads or /leads/ and the name of a program",
     405: "This address does not take this method: leads are posted to /leads",
     413: "The body is too large",
-    429: "Too many failed logins from this address: wait, then post with the right password",
+    429: "Too many failed logins: wait, then post with the right password",
     500: "The lead could not be judged for a fault of ours and was not stored: please send it again later",
     503: "The lead could not be stored now: please send it again",
 }
@@ -57,6 +56,7 @@ class Service:
     settings: Settings
     rulebook: RuleBook
     login: Login
+    warnings: set = field(default_factory=set)  # those that were given and are not repeated
 
 
 def service():
@@ -110,7 +110,8 @@ def verify_password(name, password):
     scheme = request.headers.get("Authorization", "").partition(" ")[0]
     if not name or scheme.lower() != "basic":
         return None
-    return service().login.check(name, password, request.remote_addr or "")
+    warn_once(network.exposure(request, service().settings.trusted_proxies))
+    return service().login.check(name, password, client_address())
 
 
 @auth.error_handler
@@ -122,13 +123,20 @@ def refuse_login(_status):
 def refuse_other_networks():
     networks = service().settings.allowed_ips
     if networks and request.method == "POST":
-        try:
-            address = ipaddress.ip_address(request.remote_addr or "")
-        except ValueError:  # a proxy that says "unknown"
-            raise Forbidden from None
-        address = getattr(address, "ipv4_mapped", None) or address
-        if not any(address in network for network in networks):
+        address = client_address()
+        if address is None or not any(address in allowed for allowed in networks):
             raise Forbidden
+
+
+def client_address():
+    return network.read_address(request.remote_addr or "")
+
+
+def warn_once(sentence):
+    given = service().warnings
+    if sentence and sentence not in given:
+        given.add(sentence)
+        log.warning("%s", sentence)
 
 
 def find_program(name, user):
@@ -327,7 +335,7 @@ def create_app(settings=None):
     app.before_request(_start_clock)
     app.teardown_request(lambda _error: store.set_deadline(None))
     if settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies)
+        app.wsgi_app = network.TrustedProxies(app.wsgi_app, settings.trusted_proxies)
     _add_commands(app)
     _check_start(app)
     return app

@@ -24,10 +24,11 @@ from backtest import backtest, memory_of
 from conditions import nearest
 from export import WRITERS, show
 from judgement import judge, unreadable
+from login import normalized
 from rulefile import RuleFileError, read
 from ruleset import compile_text, load, rule_files
 from schema import json_schema
-from settings import Settings, SettingsError
+from settings import CONTROL_CHARACTERS, Settings, SettingsError
 from store import StoreError
 from transfer import TransferError, copy
 
@@ -241,7 +242,9 @@ def hash_password():
         password = sys.stdin.read().rstrip("\r\n")
     if not password:
         raise click.ClickException("the password is empty")
-    click.echo(generate_password_hash(password))
+    if CONTROL_CHARACTERS.search(password):
+        raise click.ClickException("the password holds a control character, which no login can carry")
+    click.echo(generate_password_hash(normalized(password)))
 
 
 @click.command("example")

@@ -17,6 +17,9 @@ bind = f"0.0.0.0:{port if port_is_sound else 8000}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 threads = 16
 limit_request_line = 8190  # the longest there is: leads may come in the query string
+# Who may say that a request came by https, and from where, is DATAPOST_TRUSTED_PROXIES alone. gunicorn
+# would believe programs of this machine too, and everybody where FORWARDED_ALLOW_IPS is * (on Heroku).
+secure_scheme_headers, forwarder_headers = {}, ""
 # Two services of one user would fight for the one control socket.
 control_socket_disable = True
 # Slow clients take no thread, but a file each, of which a process mostly may have 1,024 (see worker.py).

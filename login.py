@@ -2,17 +2,34 @@
 
 import hmac
 import math
-from dataclasses import replace
+import secrets
+import threading
+from collections import Counter
 from datetime import UTC, datetime
-from functools import cache
+from functools import reduce
+from operator import or_
+from unicodedata import normalize
 
 from werkzeug.exceptions import TooManyRequests
-from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.security import check_password_hash
 
 import models
+from network import origin
+from settings import CONTROL_CHARACTERS, User
 from store import StoreError
 
-FAILURES_ALLOWED = 20
+# Failed logins within five minutes (models.LOGIN_WINDOW). After 100 at one name, from whatever addresses, each
+# address has one guess at it instead of 20. It keeps the one because nobody may be locked out by
+# others who guess: the right password passes from every address that has sent no wrong one.
+FAILURES_OF_AN_ADDRESS = 20
+FAILURES_AT_A_NAME = models.FAILURES_COUNTED
+
+DEFAULT_METHOD = "scrypt:32768:8:1"  # of `flask hash-password`
+
+
+def normalized(text):
+    """Return a name or password in Unicode's form C, in which RFC 7617 has clients send them."""
+    return normalize("NFC", text)
 
 
 class Login:
@@ -20,76 +37,123 @@ class Login:
 
     A password hash costs 70 ms to check, so credentials that were right are remembered: in the
     process, one keyed digest for each entry of DATAPOST_USERS, and in the store, so that all
-    processes know them while an address is blocked.
+    processes know them while guesses are refused.
     """
 
     def __init__(self, settings):
-        self._users = {}
-        for user in _merged(settings.users):
-            self._users.setdefault(user.name, []).append(user)
+        self._users, self._strangers = _alike(_merged(settings.users))
         self._remembered = {}
         self._persistent = bool(settings.secret)
+        # Without a secret, as in development, what was typed as a name is hashed by a key that is lost.
+        self._key = "" if settings.secret else secrets.token_hex()
+        # A check takes 32 MB: sixteen at once would be half a gigabyte.
+        self._hashing = threading.Lock()
 
     def check(self, name, password, address):
         """Return the User, or None.
 
-        Raises TooManyRequests for guesses from a blocked address, and StoreError.
+        Raises TooManyRequests for guesses that are refused, and StoreError.
         """
-        digests = [
-            (user, models.keyed_hash("login", user.name, user.password, password))
-            for user in self._users.get(name, ())
-            if user.password
-        ]
-        for user, digest in digests:
-            if hmac.compare_digest(self._remembered.get(user, ""), digest) or self._is_known(digest):
+        name, password = normalized(name), normalized(password)
+        digests = {}
+        for user in self._entries(name, password):
+            digests[user] = models.keyed_hash("login", user.name, user.password, password)
+            if self._is_remembered(user, digests[user]):
+                return user
+        now = datetime.now(UTC)
+        guess = self._keyed("address", origin(address)), self._keyed("name", name), now
+        known, *failures = models.look_up_login(list(digests.values()) if self._persistent else [], *guess)
+        for user, digest in digests.items():
+            if digest in known:
                 self._remembered[user] = digest
                 return user
-        self._refuse_if_blocked(address)
-        for user, digest in digests:
-            if _matches(user, password):
+        _refuse_too_many(*failures, now, guesses=1)
+        for user, digest in digests.items():
+            if self._matches(user, password, digest):
                 self._remember(user, digest)
                 return user
-        if not any(user.hashed for user, _ in digests):
-            check_password_hash(_dummy_hash(), password)
-        _ignore_store_errors(models.record_failed_login, address, datetime.now(UTC))
+        # Guesses that are checked at the same time do not know of each other before this.
+        if failures := _ignore_store_errors(models.record_failed_login, *guess):
+            _refuse_too_many(*failures, now, guesses=0)
         return None
 
-    def _is_known(self, digest):
-        return self._persistent and models.login_is_known(digest)
+    def _entries(self, name, password):
+        """Return the entries to check, which cost the same whether there is such a name or not."""
+        if CONTROL_CHARACTERS.search(name + password):
+            return self._strangers
+        return self._users.get(name, self._strangers)
+
+    def _is_remembered(self, user, digest):
+        return hmac.compare_digest(self._remembered.get(user, ""), digest)
+
+    def _matches(self, user, password, digest):
+        if not user.hashed:
+            return hmac.compare_digest(user.password.encode(), password.encode())
+        with self._hashing:
+            # Of those who came with the same credentials at once, the others waited here for the first.
+            matches = self._is_remembered(user, digest) or check_password_hash(user.password, password)
+            if matches:
+                self._remembered[user] = digest
+        return matches
 
     def _remember(self, user, digest):
         self._remembered[user] = digest
         if self._persistent:
             _ignore_store_errors(models.remember_login, digest)
 
-    def _refuse_if_blocked(self, address):
-        now = datetime.now(UTC)
-        failures = models.failed_logins(address, now)
-        if len(failures) >= FAILURES_ALLOWED:
-            free_again = failures[-FAILURES_ALLOWED] + models.LOGIN_WINDOW
-            raise TooManyRequests(retry_after=max(1, math.ceil((free_again - now).total_seconds())))
+    def _keyed(self, *parts):
+        return models.keyed_hash("failed login", self._key, *parts)
+
+
+def _refuse_too_many(of_address, at_name, now, guesses):
+    """Raise TooManyRequests after too many failed logins, whose times are given from the last to the first.
+
+    While the name is under attack, an address has `guesses`.
+    """
+    allowed = guesses if len(at_name) >= FAILURES_AT_A_NAME else FAILURES_OF_AN_ADDRESS
+    if len(of_address) >= allowed:
+        free_again = (of_address[:allowed] or [now])[-1] + models.LOGIN_WINDOW
+        raise TooManyRequests(retry_after=max(1, math.ceil((free_again - now).total_seconds())))
 
 
 def _merged(users):
     """Return the users with the programs of entries that differ in nothing else put together."""
     merged = {}
     for user in users:
-        same = merged.get((user.name, user.password), user)
+        key = normalized(user.name), normalized(user.password)
+        same = merged.get(key, user)
         everywhere = None in (user.programs, same.programs)
-        merged[user.name, user.password] = replace(user, programs=None if everywhere else user.programs | same.programs)
+        merged[key] = User(*key, None if everywhere else user.programs | same.programs)
     return merged.values()
 
 
-def _matches(user, password):
-    if user.hashed:
-        return check_password_hash(user.password, password)
-    return hmac.compare_digest(user.password.encode(), password.encode())
+def _alike(users):
+    """Return the entries of each name, and those of a name that does not exist.
+
+    All are filled up with entries that match nothing, so that a failed login costs the same number
+    of hashes of each method, and tells nothing about the name.
+    """
+    named = {}
+    for user in users:
+        if user.password:
+            named.setdefault(user.name, []).append(user)
+    needed = reduce(or_, (Counter(map(_method, entries)) for entries in named.values()), Counter())
+    if not any(needed):
+        needed[DEFAULT_METHOD] = 1
+
+    def fill(entries):
+        return entries + [_stranger(method) for method in (needed - Counter(map(_method, entries))).elements()]
+
+    return {name: fill(entries) for name, entries in named.items()}, fill([])
 
 
-@cache
-def _dummy_hash():
-    # Checked where no hash was, so that a name that does not exist takes as long as one that does.
-    return generate_password_hash("")
+def _method(user):
+    return user.password.partition("$")[0] if user.hashed else ""
+
+
+def _stranger(method):
+    password = secrets.token_hex(32)
+    return User("", f"{method}$nobody${password}" if method else password)
 
 
 def _ignore_store_errors(action, *arguments):

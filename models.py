@@ -32,7 +32,7 @@ from store import StoreError, Unsure, database
 
 RETRY_WINDOW = timedelta(hours=24)
 LOGIN_WINDOW = timedelta(minutes=5)
-ADDRESS_LENGTH = 64  # of a proxy's making it may be any text
+FAILURES_COUNTED = 100  # the last failed logins of an address and at a name
 CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
 
 log = logging.getLogger("datapost")
@@ -153,11 +153,14 @@ class KnownLogin(Table):
 
 
 class FailedLogin(Table):
+    """`address` and `name` are keyed hashes: what was typed as a name may be a password."""
+
     address = TextField()
+    name = CharField(64, null=True)
     at = Time(index=True)
 
     class Meta:
-        indexes = ((("address", "at"), False),)
+        indexes = ((("address", "at"), False), (("name", "at"), False))
 
 
 TABLES = (RuleText, Lead, Claim, Total, KnownLogin, FailedLogin)
@@ -341,14 +344,16 @@ def _take(key, claim, lead_id, now):
 
 
 def clear_expired(now=None):
-    """Clear away some places and totals that have run out; tell whether there may be more."""
+    """Clear away some places, totals and failed logins that have run out; tell whether there may be more."""
     now = now or datetime.now(UTC)
     cleared = 0
-    for table in (Claim, Total):
-        expired = table.select(table.key).where(table.expires_at <= now).limit(CLEARED_AT_ONCE)
+    run_out = (Claim.expires_at <= now, Total.expires_at <= now, FailedLogin.at <= now - LOGIN_WINDOW)
+    for table, has_run_out in zip((Claim, Total, FailedLogin), run_out, strict=True):
+        key = table._meta.primary_key
+        expired = table.select(key).where(has_run_out).limit(CLEARED_AT_ONCE)
         if database.for_update:  # PostgreSQL: pass over what a lead is about to take
             expired = expired.for_update("FOR UPDATE SKIP LOCKED")
-        cleared += table.delete().where(table.key.in_(expired)).execute()
+        cleared += table.delete().where(key.in_(expired)).execute()
     return cleared >= CLEARED_AT_ONCE
 
 
@@ -380,24 +385,36 @@ def leads(program=None, since=None):
 # --- Logins ---
 
 
-def login_is_known(digest):
-    return store.transact(lambda: KnownLogin.get_or_none(digest=digest) is not None)
+def look_up_login(digests, address, name, now):
+    """Return which of the digests were right before, and the failed logins from `address` and at `name`.
+
+    Of those, the times of the last hundred within five minutes are returned, the last one first.
+    """
+
+    def look_up():
+        known = KnownLogin.select().where(KnownLogin.digest.in_(digests))
+        return {row.digest for row in known}, *_failed_logins(address, name, now)
+
+    return store.transact(look_up)
 
 
 def remember_login(digest):
     store.transact(KnownLogin.insert(digest=digest).on_conflict_ignore().execute)
 
 
-def record_failed_login(address, now):
+def record_failed_login(address, name, now):
+    """Record it, and return the failed logins before it, as `look_up_login` does."""
+
     def write():
-        FailedLogin.delete().where(FailedLogin.at <= now - LOGIN_WINDOW).execute()
-        FailedLogin.create(address=address[:ADDRESS_LENGTH], at=now)
+        before = _failed_logins(address, name, now)
+        FailedLogin.create(address=address, name=name, at=now)
+        return before
 
-    store.transact(write)
+    return store.transact(write)
 
 
-def failed_logins(address, now):
-    """Return when the failed logins from `address` within the last five minutes were, oldest first."""
-    recent = (FailedLogin.address == address[:ADDRESS_LENGTH]) & (FailedLogin.at > now - LOGIN_WINDOW)
-    query = FailedLogin.select(FailedLogin.at).where(recent).order_by(FailedLogin.at)
-    return store.transact(lambda: [row.at for row in query])
+def _failed_logins(address, name, now):
+    recent = FailedLogin.select(FailedLogin.at).where(FailedLogin.at > now - LOGIN_WINDOW)
+    recent = recent.order_by(FailedLogin.at.desc()).limit(FAILURES_COUNTED)
+    same = FailedLogin.address == address, FailedLogin.name == name
+    return [[row.at for row in recent.where(which)] for which in same]

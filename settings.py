@@ -34,6 +34,7 @@ class User:
         return bool(_HASH.fullmatch(self.password))
 
 
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")  # RFC 7617: names and passwords hold none
 _HASH = re.compile(r"(scrypt:\d+:\d+:\d+|pbkdf2:sha\d+:\d+)\$[^$]+\$[0-9a-f]+")
 
 
@@ -66,6 +67,8 @@ def _users(name, text):
         login, slash, programs = who.partition("/")
         if not colon or not login or (slash and not all(programs.split(","))):
             raise SettingsError(f"{name}: entry {number} is not name:password or name/program,program:password")
+        if CONTROL_CHARACTERS.search(entry):
+            raise SettingsError(f"{name}: entry {number} holds a control character, which no login can carry")
         users.append(User(login, password, frozenset(programs.split(",")) if slash else None))
         if re.match(r"(scrypt|pbkdf2):.*\$", password) and not users[-1].hashed:
             raise SettingsError(f"{name}: the password of entry {number} is a hash that is cut off or misspelt")
@@ -74,9 +77,17 @@ def _users(name, text):
 
 def _networks(name, text):
     try:
-        return tuple(ipaddress.ip_network(part, strict=False) for part in re.split(r"[\s,]+", text) if part)
+        return tuple(_network(part) for part in re.split(r"[\s,]+", text) if part)
     except ValueError:
         raise SettingsError(f"{name} holds something that is no network: write 192.0.2.0/24 2001:db8::/32") from None
+
+
+def _network(text):
+    network = ipaddress.ip_network(text, strict=False)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped and network.prefixlen >= 96:  # IPv4, as addresses are read too
+        return ipaddress.ip_network((mapped.packed, network.prefixlen - 96))
+    return network
 
 
 def _database(name, text):

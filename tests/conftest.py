@@ -4,6 +4,7 @@ import json
 import tempfile
 import uuid
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -77,6 +78,19 @@ class Partner:
         """Return the stored leads, oldest first."""
         with store.read():
             return list(models.leads())
+
+
+@contextmanager
+def statements():
+    """Collect the statements that are carried out, with their values."""
+    seen = []
+
+    def hook(event):
+        seen.append((event.sql, event.params))
+
+    store.database.query_hooks.append(hook)
+    yield seen
+    store.database.query_hooks.remove(hook)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from unicodedata import normalize
 
 import pytest
 from conftest import RULES, Partner
@@ -355,6 +356,12 @@ def test_hash_password_reads_standard_input(flask):
     hashed = flask("hash-password", input="päss:wörd\n").output.strip()
     assert check_password_hash(hashed, "päss:wörd")
     assert flask("hash-password", input="\n").output == "Error: the password is empty\n"
+    assert "a control character" in flask("hash-password", input="a\tb\n").output
+
+
+def test_a_password_is_hashed_in_the_form_that_logins_are_read_in(flask):
+    hashed = flask("hash-password", input=normalize("NFD", "päss:wörd")).output.strip()
+    assert check_password_hash(hashed, normalize("NFC", "päss:wörd"))
 
 
 def test_example_prints_a_curl_line_and_its_answer_and_stores_nothing(make_app, tmp_path):

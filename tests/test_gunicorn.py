@@ -20,6 +20,7 @@ from threading import Thread
 
 import pytest
 from conftest import RULES
+from werkzeug.security import generate_password_hash
 
 import models
 import store
@@ -305,6 +306,38 @@ def test_a_graceful_stop_leaves_nothing_behind(service):
     assert "Traceback" not in log
     assert "ann@" not in log
     assert re.search(r"lead \w{26} program=default user=impact valid=true", log)
+
+
+def test_of_guesses_at_once_20_are_answered_401_by_all_processes_together(service):
+    service.environ["DATAPOST_USERS"] += " other:" + generate_password_hash("x", "pbkdf2:sha256:1000")
+    service.start()
+    wrong = {"Authorization": "Basic " + base64.b64encode(b"impact:wrong").decode()}
+    answers = at_once(40, lambda _: service.post("{}", wrong))
+    assert sorted(status for status, _, _ in answers) == [401] * 20 + [429] * 20
+    assert all(0 < int(headers["Retry-After"]) <= 300 for status, headers, _ in answers if status == 429)
+
+
+def test_nobody_but_a_trusted_proxy_says_where_a_request_came_from(service):
+    # As platforms set it, and gunicorn then believes everybody.
+    service.environ |= {"FORWARDED_ALLOW_IPS": "*", "DATAPOST_ALLOWED_IPS": "9.9.9.0/24"}
+    service.environ["DATAPOST_TRUSTED_PROXIES"] = "1"
+    service.start()
+    for address in ["127.0.0.1", "9.9.9.9, 127.0.0.1", '"9.9.9.9, 127.0.0.1', "9.9.9.9:80, unknown"]:
+        assert service.post("{}", {"X-Forwarded-For": address, "X_Forwarded_For": "9.9.9.9"})[0] == 403
+    assert service.post("{}", {"X_Forwarded_For": "9.9.9.9"})[0] == 403
+    passed = {"X-Forwarded-For": "127.0.0.1, 9.9.9.9:4711", "X-Forwarded-Ssl": "on", "SCRIPT_NAME": "/leads"}
+    for scheme in ["https", "http", "http"]:
+        assert service.post("{}", passed | {"X-Forwarded-Proto": scheme})[0] == 200
+    assert service.stop().count("a password and a lead came by plain http from outside") in (1, 2)  # processes
+
+
+def test_proxies_that_were_not_said_to_be_there_are_warned_of(service):
+    service.start()
+    for _ in range(3):
+        assert service.post("{}", {"X-Forwarded-For": "9.9.9.9", "X-Forwarded-Proto": "https"})[0] == 200
+    log = service.stop()
+    assert log.count("DATAPOST_TRUSTED_PROXIES is not set") in (1, 2)
+    assert "plain http" not in log and "9.9.9.9" not in log
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,23 @@
 
 import base64
 import ipaddress
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from unicodedata import normalize
 
 import pytest
 import werkzeug.security
-from conftest import Partner, read_answer
+from conftest import Partner, read_answer, statements
 
 import login
 import models
+import store
 from settings import User
 
 HASH = werkzeug.security.generate_password_hash("päss:wörd", method="pbkdf2:sha256:1000")
+SCRYPT = werkzeug.security.generate_password_hash("secret", method="scrypt:1024:8:1")
+USERS = User("impact", "secret"), User("hashed", HASH)  # a failed login costs one quick hash
 
 
 def header(credentials, scheme="Basic"):
@@ -43,6 +49,20 @@ def test_a_password_may_hold_colons_and_letters_beyond_ascii(make_app, password)
     app = make_app(users=(User("impäct", password),))
     assert status(app, header("impäct:päss:wörd".encode())) == 200
     assert status(app, header("impäct:päss:word".encode())) == 401
+
+
+@pytest.mark.parametrize("password", [HASH, "päss:wörd", normalize("NFD", "päss:wörd")], ids=["hash", "plain", "NFD"])
+def test_names_and_passwords_are_the_same_in_every_form_of_unicode(make_app, password):
+    app = make_app(users=(User(normalize("NFD", "impäct"), password),))
+    for form in ("NFC", "NFD"):
+        assert status(app, header(normalize(form, "impäct:päss:wörd").encode())) == 200
+
+
+@pytest.mark.parametrize("credentials", [b"impact:se\0cret", b"impact:secret\x7f", b"imp\tact:secret"])
+def test_a_control_character_makes_a_failed_login(make_app, credentials):
+    app = make_app(users=(User("impact", "se\0cret"), User("impact", "secret\x7f"), User("imp\tact", "secret")))
+    assert status(app, header(credentials)) == 401
+    assert len(failed_logins()) == 1
 
 
 @pytest.mark.parametrize(
@@ -110,29 +130,74 @@ def test_only_the_first_request_pays_for_the_hash(make_app, monkeypatch):
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("name", ["impact", "plain", "nobody"])
-def test_a_wrong_password_costs_one_hash_whether_the_name_exists_or_not(make_app, monkeypatch, name):
+@pytest.mark.parametrize(
+    "users",
+    [
+        [("plain", "x")],
+        [("hashed", HASH)],
+        [("hashed", HASH), ("plain", "x")],
+        [("rotates", HASH), ("rotates", SCRYPT), ("rotates", "x"), ("hashed", HASH), ("scrypt", SCRYPT), ("empty", "")],
+    ],
+    ids=lambda users: " ".join(dict(users)),
+)
+def test_a_failed_login_costs_the_same_whether_the_name_exists_or_not(make_app, monkeypatch, users):
     calls = count_hashes(monkeypatch)
-    app = make_app(users=(User("impact", HASH), User("plain", "x")))
-    assert status(app, auth=(name, "wrong")) == 401
+    app = make_app(users=tuple(User(*user) for user in users))
+    costs = {}
+    status(app, header(b"nobody:wrong"))  # the first one opens the store
+    for name in [*dict(users), "nobody", "\0"]:
+        calls.clear()
+        with statements() as seen:
+            assert status(app, header(f"{name}:wrong".encode())) == 401
+        methods = sorted(hashed.partition("$")[0] for hashed, _ in calls)
+        costs[name] = methods, [(sql, len(values or ())) for sql, values in seen]
+    assert methods
+    assert all(cost == costs["nobody"] for cost in costs.values())
+
+
+def test_an_unknown_name_and_a_wrong_password_are_answered_the_same(make_app):
+    http = make_app().test_client()
+    answers = [http.post("/leads", auth=auth) for auth in [("impact", "wrong"), ("nobody", "secret")]]
+    assert answers[0].data == answers[1].data
+    assert answers[0].headers == answers[1].headers
+
+
+def test_many_who_come_at_once_with_the_same_credentials_pay_for_one_hash(make_app, monkeypatch):
+    calls = count_hashes(monkeypatch)
+    app = make_app(users=(User("impact", SCRYPT),))
+    look_up, all_are_there = models.look_up_login, Barrier(8)
+    monkeypatch.setattr(models, "look_up_login", lambda *given: (look_up(*given), all_are_there.wait())[0])
+    with ThreadPoolExecutor(8) as threads:
+        answers = [threads.submit(status, app, auth=("impact", "secret")) for _ in range(8)]
+    assert [answer.result() for answer in answers] == [200] * 8
     assert len(calls) == 1
 
 
 # --- Guessing ---
 
 
-def guess(app, times, address="198.51.100.1"):
-    return [status(app, auth=("impact", f"guess {n}"), address=address) for n in range(times)]
+def guess(app, times, address="198.51.100.1", name="impact"):
+    return [status(app, auth=(name, f"guess {n}"), address=address) for n in range(times)]
+
+
+def failed_logins():
+    with store.read():
+        return list(models.FailedLogin.select())
+
+
+def five_minutes_later():
+    later = datetime.now(UTC) - timedelta(minutes=5, seconds=1)
+    store.transact(models.FailedLogin.update(at=later).execute)
 
 
 def test_after_20_failed_logins_an_address_is_told_429(make_app):
-    app = make_app()
+    app = make_app(users=USERS)
     assert guess(app, 21) == [401] * 20 + [429]
     assert guess(app, 1, "198.51.100.2") == [401]
 
 
 def test_a_429_says_when_to_come_back(make_app):
-    app = make_app()
+    app = make_app(users=USERS)
     guess(app, 20)
     response = app.test_client().post(
         "/leads?format=json", auth=("impact", "guess"), environ_base={"REMOTE_ADDR": "198.51.100.1"}
@@ -143,27 +208,27 @@ def test_a_429_says_when_to_come_back(make_app):
 
 
 def test_a_request_without_credentials_is_no_failed_login(make_app):
-    app = make_app()
+    app = make_app(users=USERS)
     assert {status(app) for _ in range(25)} == {401}
     assert guess(app, 1) == [401]
 
 
 def test_credentials_that_were_right_before_go_on_passing_from_a_blocked_address(make_app):
-    app = make_app()
+    app = make_app(users=USERS)
     assert status(app, auth=("impact", "secret")) == 200
     assert guess(app, 21)[-1] == 429
     assert status(app, auth=("impact", "secret")) == 200
 
 
 def test_another_process_knows_credentials_that_were_right_before(make_app):
-    app = make_app()
+    app = make_app(users=USERS)
     assert status(app, auth=("impact", "secret")) == 200
     guess(app, 21)
-    assert status(make_app(), auth=("impact", "secret")) == 200
+    assert status(make_app(users=USERS), auth=("impact", "secret")) == 200
 
 
 def test_credentials_that_were_never_right_here_wait_as_guesses_do(make_app):
-    app = make_app()
+    app = make_app(users=USERS)
     guess(app, 20)
     assert status(app, auth=("impact", "secret")) == 429
 
@@ -174,11 +239,59 @@ def test_credentials_that_were_taken_out_pass_no_more(make_app):
 
 
 def test_failed_logins_are_forgotten_after_five_minutes(make_app):
-    app = make_app()
-    long_ago = datetime.now(UTC) - timedelta(minutes=5, seconds=1)
-    for _ in range(20):
-        models.record_failed_login("198.51.100.1", long_ago)
+    app = make_app(users=USERS)
+    assert guess(app, 21)[-1] == 429
+    five_minutes_later()
     assert guess(app, 1) == [401]
+
+
+# --- Guessing at one name from many addresses ---
+
+
+def attack(app, name):
+    for number in range(5):
+        assert guess(app, 20, f"203.0.113.{number}", name) == [401] * 20
+
+
+@pytest.fixture
+def attacked(make_app):
+    """A service whose user `impact` has passed, and is then attacked from five addresses."""
+    app = make_app(users=(User("impact", HASH), User("other", "secret")))
+    assert status(app, header("impact:päss:wörd".encode()), address="192.0.2.1") == 200
+    attack(app, "impact")
+    return app
+
+
+@pytest.mark.parametrize("name", ["impact", "nobody"])
+def test_after_100_failed_logins_at_a_name_an_address_has_one_guess_at_it(make_app, monkeypatch, name):
+    app = make_app(users=USERS)
+    attack(app, name)
+    calls = count_hashes(monkeypatch)
+    assert guess(app, 3, name=name) == [429] * 3
+    assert len(calls) == 1
+    response = app.test_client().post("/leads", auth=(name, "guess"), environ_base={"REMOTE_ADDR": "198.51.100.1"})
+    assert 290 <= int(response.headers["Retry-After"]) <= 300
+
+
+def test_a_name_that_is_attacked_stands_in_the_way_of_no_other(attacked):
+    assert guess(attacked, 2, "198.51.100.1", "other") == [401, 401]
+    assert status(attacked, auth=("other", "secret"), address="198.51.100.2") == 200
+
+
+def test_the_right_password_passes_though_its_name_is_attacked(attacked, make_app):
+    right = header("impact:päss:wörd".encode())
+    assert status(attacked, right, address="203.0.113.1") == 200  # as it was right before
+    new = make_app(users=(User("impact", HASH), User("impact", "new")))
+    assert status(new, auth=("impact", "new"), address="203.0.113.1") == 429
+    assert guess(new, 1, "198.51.100.1") == [429]
+    assert status(new, auth=("impact", "new"), address="198.51.100.1") == 429
+    assert status(new, auth=("impact", "new"), address="198.51.100.2") == 200
+    assert status(new, auth=("impact", "new"), address="198.51.100.1") == 200
+
+
+def test_an_attack_is_over_after_five_minutes(attacked):
+    five_minutes_later()
+    assert guess(attacked, 2) == [401, 401]
 
 
 # --- Addresses ---
@@ -192,18 +305,41 @@ def test_only_allowed_networks_may_post(make_app):
         assert status(app, auth=("impact", "secret"), address=address) == expected
 
 
+def test_addresses_of_one_ipv6_network_count_as_one(make_app):
+    app = make_app(users=(User("impact", HASH),))
+    for number in range(20):
+        assert guess(app, 1, f"2001:db8::{number}:1") == [401]
+    assert guess(app, 1, "2001:db8::ffff:ffff:ffff:ffff") == [429]
+    assert guess(app, 1, "2001:db8:0:1::1") == [401]
+
+
+def test_addresses_that_are_none_count_as_one(make_app):
+    app = make_app(users=(User("impact", HASH),))
+    for number in range(20):
+        assert guess(app, 1, f"unknown {number} " + "x" * 1000) == [401]
+    assert guess(app, 1, "") == [429]
+
+
 def test_an_address_is_taken_only_from_trusted_proxies(make_app):
-    forged = {"X-Forwarded-For": "203.0.113.1, 203.0.113.2"}
-    failures = {0: "198.51.100.1", 1: "203.0.113.2", 2: "203.0.113.1"}
-    for proxies, address in failures.items():
-        app = make_app(trusted_proxies=proxies)
-        status(app, forged, auth=("impact", "guess"))
-        assert len(models.failed_logins(address, datetime.now(UTC))) == 1
+    allowed = (ipaddress.ip_network("203.0.113.0/24"),)
+    lists = {
+        "203.0.113.1": [403, 200, 403],
+        "203.0.113.1, 192.0.2.1": [403, 403, 200],
+        "192.0.2.1, 203.0.113.1": [403, 200, 403],
+        '"203.0.113.1, 192.0.2.1': [403, 403, 200],
+        "": [403, 403, 403],
+    }
+    for proxies in range(3):
+        app = make_app(trusted_proxies=proxies, allowed_ips=allowed)
+        answers = [status(app, {"X-Forwarded-For": text}, auth=("impact", "secret")) for text in lists]
+        assert answers == [expected[proxies] for expected in lists.values()]
 
 
-def test_no_password_is_stored(make_app, tmp_path):
+def test_neither_passwords_nor_what_was_typed_as_a_name_nor_addresses_are_stored(make_app, tmp_path):
     partner = Partner(make_app(users=(User("impact", "canary-password"),)), ("impact", "canary-password"))
     partner.lead(email="ann@example.com")
     assert status(partner.app, auth=("impact", "canary-guess")) == 401
+    assert status(partner.app, auth=("canary-password", "impact")) == 401
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("leads.db*"))
     assert b"canary" not in stored
+    assert b"198.51.100" not in stored

@@ -292,6 +292,14 @@ def test_totals_of_a_period_that_is_over_are_cleared(ledger):
     assert kept() == (0, 0)
 
 
+def test_failed_logins_are_cleared_after_five_minutes(ledger):
+    models.record_failed_login("address", "name", NOW)
+    for after, left in [(timedelta(minutes=5, milliseconds=-1), 1), (timedelta(minutes=5), 0)]:
+        store.transact(lambda: models.clear_expired(NOW + after))  # noqa: B023
+        with store.read():
+            assert models.FailedLogin.select().count() == left
+
+
 def test_little_is_cleared_at_once_and_the_rest_later(ledger, monkeypatch):
     monkeypatch.setattr(models, "CLEARED_AT_ONCE", 2)
     for number in range(5):

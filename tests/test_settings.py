@@ -39,6 +39,11 @@ def test_a_hash_that_is_cut_off_is_refused(password):
         load(DATAPOST_USERS=f"impact:{password}")
 
 
+def test_an_entry_that_no_login_can_carry_is_refused():
+    with pytest.raises(SettingsError, match="DATAPOST_USERS: entry 1 holds a control character"):
+        load(DATAPOST_USERS="impact:can\x7fary")
+
+
 def test_a_blank_secret_is_none():
     assert load(DATAPOST_SECRET="  ").secret == ""
 
@@ -51,6 +56,11 @@ def test_a_switch_is_on_or_off(text, value):
 def test_networks_are_ipv4_and_ipv6():
     networks = load(DATAPOST_ALLOWED_IPS="192.0.2.0/24, 2001:db8::/32 198.51.100.7").allowed_ips
     assert [str(network) for network in networks] == ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32"]
+
+
+def test_a_network_of_ipv4_addresses_in_ipv6_is_one_of_ipv4():
+    networks = load(DATAPOST_ALLOWED_IPS="::ffff:192.0.2.9 ::ffff:192.0.2.0/120 ::/0").allowed_ips
+    assert [str(network) for network in networks] == ["192.0.2.9/32", "192.0.2.0/24", "::/0"]
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_a_copy_that_differs_is_told(service, postgresql_url, monkeypatch):
     post_some(service, "ann", 3)
     there = transfer._there
     monkeypatch.setattr(transfer, "_there", lambda table, rows: dict(list(there(table, rows).items())[1:]))
-    with pytest.raises(transfer.TransferError, match="lead: 3 rows in the file and 2 in the database, which are not"):
+    with pytest.raises(transfer.TransferError, match="1 rows in the file, 0 in the database, not the same"):
         transfer.copy(str(service.database), postgresql_url, progress)
     store.disconnect()
 
