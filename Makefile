@@ -3,6 +3,10 @@
 # make lint   check the style; make format mends it
 # make bench  measure the service against two peers; PARTS="growth --rounds 3" measures one part
 # make fuzz, make attacks   send what no partner would, for ten minutes; print what attacks cost
+# make lock   after a change in a requirements*.in: write the .txt beside it; UPGRADE=--upgrade takes the newest
+#             of what the named packages bring along
+# make audit  look for known vulnerabilities in requirements.txt: fails with "Error 1" if there are any, and with
+#             "Error 2" where the data cannot be reached, since then nothing is known
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -29,6 +33,14 @@ attacks: .venv/test
 bench: .venv/run bench/.venv/run
 	@bench/.venv/bin/python bench/run.py $(PARTS)
 
+lock: .venv/tools/ready
+	@for name in requirements requirements-dev requirements-tools; do \
+	.venv/tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
+	--custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; done
+
+audit: .venv/tools/ready
+	@.ci/audit
+
 format: .venv/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -43,6 +55,11 @@ format: .venv/test
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+.venv/tools/ready: requirements-tools.txt
+	@test -x .venv/tools/bin/pip || $(PYTHON) -m venv .venv/tools
+	@.venv/tools/bin/pip install --quiet --disable-pip-version-check -r requirements-tools.txt
+	@touch $@
+
 bench/.venv/run: bench/requirements.txt
 	@test -x bench/.venv/bin/pip || $(PYTHON) -m venv bench/.venv
 	@bench/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
@@ -55,4 +72,4 @@ bench/.venv/run: bench/requirements.txt
 	print("DATAPOST_USERS=impact:" + secrets.token_urlsafe(18)); \
 	print("DATAPOST_SECRET=" + secrets.token_hex(32))' > $@.new && mv $@.new $@
 
-.PHONY: run test lint format bench fuzz attacks
+.PHONY: run test lint format bench fuzz attacks lock audit
