@@ -6,11 +6,12 @@ happens on it, the answer is a dataPostResponse.
 
 import logging
 import re
+import sys
 import time
-import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from uuid import uuid4
 
 import click
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
@@ -19,13 +20,14 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
 
+import logs
 import models
 import network
 import payload
 import store
 from judgement import content, judge, unreadable
 from login import Login
-from render import MIMETYPES, Answer, render
+from render import HEADERS, MIMETYPES, Answer, render
 from ruleset import RuleBook
 from settings import Settings, SettingsError, User, version
 from store import SchemaError, StoreError
@@ -116,7 +118,21 @@ def verify_password(name, password):
 
 @auth.error_handler
 def refuse_login(_status):
-    return answer_error(401, headers={"WWW-Authenticate": 'Basic realm="Datapost", charset="UTF-8"'})
+    known = "wrong password" if known_name() else "unknown user"
+    why = known if claimed_name() else "no credentials"
+    return answer_error(401, headers={"WWW-Authenticate": 'Basic realm="Datapost", charset="UTF-8"'}, why=why)
+
+
+def claimed_name():
+    """Return the user name that was sent, whoever sent it."""
+    credentials = auth.get_auth()
+    return credentials.username if credentials else ""
+
+
+def known_name():
+    """Return the user name that was sent if the settings hold it: any other text may be a password."""
+    name = claimed_name()
+    return name if any(user.name == name for user in service().settings.users) else None
 
 
 @site.before_request
@@ -218,12 +234,18 @@ _FORMAT = re.compile(rb"format=(?i:(xml|json))")
 
 def answer_lead(lead):
     """Answer with the decision that is stored in `lead`, whether it was made now or before."""
-    milliseconds = (time.perf_counter() - g.started) * 1000
-    log.info(
-        "lead %s program=%s user=%s valid=%s reasons=%s%s %d ms",
-        *(lead.id, lead.program, lead.user or "-", str(lead.valid).lower(), ",".join(lead.reasons) or "-"),
-        *(" replayed" if lead.replayed else "", milliseconds),
-    )
+    decision = {
+        "program": lead.program,
+        "user": lead.user or None,
+        "lead": lead.id,
+        "valid": lead.valid,
+        "test": lead.test,
+        "reasons": lead.reasons,
+        "replayed": lead.replayed,
+        "status": lead.status,
+        "milliseconds": milliseconds(),
+    }
+    log.info("decision", decision)
     headers = {"Datapost-Lead": lead.id}
     if lead.replayed:
         headers["Idempotent-Replayed"] = "true"
@@ -234,19 +256,37 @@ def answer_lead(lead):
     return answer(lead.status, values, headers)
 
 
-def answer_error(status, note=None, headers=()):
-    return answer(status, Answer(False, note=note or NOTES.get(status, NOTES[400])), headers)
+def answer_error(status, note=None, headers=(), **cause):
+    """Answer with an error. `cause` is for the log; what a sender wrote does not belong there."""
+    note = note or NOTES.get(status, NOTES[400])
+    program, user = find_named_program(), auth.current_user() or User("", "")
+    refusal = {
+        "program": program.name if program and request.url_rule else None,
+        "user": user.name or None,
+        "status": status,
+        "why": note,
+        "milliseconds": milliseconds(),
+    }
+    if status in (401, 429):
+        refusal |= {"user": known_name(), "address": client_address()}
+    log.log(logging.ERROR if status >= 500 else logging.WARNING, "refused", refusal | cause)
+    return answer(status, Answer(False, note=note), headers)
 
 
 def answer(status, values, headers=()):
-    program = (request.view_args or {}).get("program", "default")
-    known = service().rulebook.programs.get(program)
-    answer_format = choose_format(known.spec.respond if known else "xml")
-    document = render(values, answer_format, program if known else "")
-    response = Response(document, status, mimetype=MIMETYPES[answer_format], headers=dict(headers))
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    program = find_named_program()
+    answer_format = choose_format(program.spec.respond if program else "xml")
+    document = render(values, answer_format, program.name if program else "")
+    return Response(document, status, mimetype=MIMETYPES[answer_format], headers=dict(headers))
+
+
+def find_named_program():
+    """Return the program that the address names, or None."""
+    return service().rulebook.programs.get((request.view_args or {}).get("program", "default"))
+
+
+def milliseconds():
+    return round((time.perf_counter() - g.started) * 1000, 1)
 
 
 def choose_format(otherwise):
@@ -303,17 +343,12 @@ def answer_unsupported(error):
 
 @site.app_errorhandler(StoreError)
 def answer_store_error(error):
-    log.error("the lead was not stored and is answered 503: %s", error)
-    return answer_error(503, headers={"Retry-After": RETRY_AFTER})
+    return answer_error(503, headers={"Retry-After": RETRY_AFTER}, error=str(error))
 
 
 @site.app_errorhandler(Exception)
 def answer_fault(error):
-    # The error's own text may quote the lead, so only its type and the places are logged.
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    places = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames))
-    log.error("a request failed and is answered 500: %s at %s", type(error).__name__, places)
-    return answer_error(500, headers={"Retry-After": RETRY_AFTER})
+    return answer_error(500, headers={"Retry-After": RETRY_AFTER}, error=logs.where(error))
 
 
 # --- The app ---
@@ -325,15 +360,17 @@ def create_app(settings=None):
         settings = settings or Settings.load()
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
-    _set_up_logging()
+    logs.set_up(readable=bool(click.get_current_context(silent=True)) or sys.stderr.isatty())
     models.connect(settings.database_url, settings.secret)
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected
     app.extensions["datapost"] = Service(settings, RuleBook(settings.rules, models.last_rule_text), Login(settings))
     app.register_blueprint(site)
-    app.before_request(_start_clock)
+    app.before_request(_begin)
+    app.after_request(_finish)
     app.teardown_request(lambda _error: store.set_deadline(None))
+    app.log_exception = _log_exception
     if settings.trusted_proxies:
         app.wsgi_app = network.TrustedProxies(app.wsgi_app, settings.trusted_proxies)
     _add_commands(app)
@@ -341,9 +378,24 @@ def create_app(settings=None):
     return app
 
 
-def _start_clock():
+def _begin():
     g.started = time.perf_counter()
     store.set_deadline(store.ANSWER_WAIT)
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if re.fullmatch("[A-Za-z0-9_-]{1,64}", given) else uuid4().hex
+
+
+def _finish(response):
+    ours = HEADERS | {"X-Request-Id": g.request_id}
+    if request.is_secure:
+        ours["Strict-Transport-Security"] = "max-age=31536000"
+    response.headers.extend([item for item in ours.items() if item[0] not in response.headers])
+    return response
+
+
+def _log_exception(exc_info):
+    # Flask logs a fault of an error handler with the address, which may hold a lead, and a traceback.
+    log.error("a fault while an error was answered", exc_info=exc_info)
 
 
 def _check_start(app):
@@ -370,23 +422,6 @@ def _add_commands(app):
 
     for command in commands:
         app.cli.add_command(command)
-
-
-def _set_up_logging():
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
-        log.propagate = False
-    # The development server logs each request with its address, which may hold a lead.
-    logging.getLogger("werkzeug").addFilter(_hide_address)
-
-
-def _hide_address(entry):
-    hidden = r"(?!(/leads|/leads/default|/health) )\S+ HTTP"
-    entry.args = tuple(re.sub(rf"(?<= ){hidden}", "/… HTTP", str(part)) for part in entry.args or ())
-    return True
 
 
 def __getattr__(name):

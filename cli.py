@@ -22,9 +22,10 @@ import payload
 import store
 from backtest import backtest, memory_of
 from conditions import nearest
-from export import WRITERS, show
+from export import WRITERS, show, to_json
 from judgement import judge, unreadable
 from login import normalized
+from logs import printable
 from rulefile import RuleFileError, read
 from ruleset import compile_text, load, rule_files
 from schema import json_schema
@@ -52,7 +53,7 @@ def check_rules(files, output):
         raise click.ClickException(f"there is no rule file in {folder}")
     reports = [_check(path) for path in paths]
     if output == "json":
-        click.echo(json.dumps(reports, ensure_ascii=False, indent=2))
+        click.echo(to_json(reports, indent=2))
     for report in reports if output == "text" else []:
         for line in report["errors"] + report["warnings"]:
             click.echo(line)
@@ -182,14 +183,17 @@ def _find(lead_id):
 
 @leads.command("show")
 @click.argument("lead_id", metavar="ID")
-@click.option("--body", is_flag=True, help="write the body as it came, and nothing else")
+@click.option("--body", is_flag=True, help="write the body as it came (to a terminal, printable), and nothing else")
 @sensitive_too
 @as_json
 def show_lead(lead_id, body, sensitive, output):
     """Show the lead ID: its decision, its fields and its trace."""
     lead = _find(lead_id)
     if body:
-        click.echo(bytes(lead.body), nl=False)
+        raw = bytes(lead.body)
+        if sys.stdout.isatty():
+            raw = printable(raw.decode(errors="replace"), keep="\n\t")
+        click.echo(raw, nl=False)
     else:
         with _reading():
             shown = _presenter(sensitive)(lead)

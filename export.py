@@ -1,4 +1,7 @@
-"""Leads as the commands write them: JSON, JSON lines, CSV, a table, or plain text."""
+"""Leads as the commands write them: JSON, JSON lines, CSV, a table, or plain text.
+
+What is stored is data: no value steers the terminal that shows it, or the spreadsheet that reads it.
+"""
 
 import csv
 import io
@@ -10,17 +13,18 @@ import sys
 import click
 
 import models
+from logs import printable
 
 
 def _write_jsonl(query, present):
     for lead in query.iterator():
-        click.echo(json.dumps(present(lead), ensure_ascii=False))
+        click.echo(to_json(present(lead)))
 
 
 def _write_json(query, present):
     before = "["
     for lead in query.iterator():
-        click.echo(before + "\n" + json.dumps(present(lead), ensure_ascii=False), nl=False)
+        click.echo(before + "\n" + to_json(present(lead)), nl=False)
         before = ","
     click.echo("[]" if before == "[" else "\n]")
 
@@ -36,18 +40,32 @@ def _write_csv(query, present):
 
 
 def _csv_line(values):
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(_cell(value) for value in values)
-    click.echo(line.getvalue(), nl=False)
+    line, on_terminal = io.StringIO(), sys.stdout.isatty()
+    csv.writer(line, lineterminator="\n" if on_terminal else "\r\n").writerow(_cell(value) for value in values)
+    click.echo(printable(line.getvalue(), keep="\n\t") if on_terminal else line.getvalue(), nl=False)
+
+
+# Where a spreadsheet could find a formula: at the start of a cell, and where one that is set up for
+# semicolons or tabs would see another cell start. An apostrophe that is there already counts too, so
+# that taking one away from each such place gives the value back. A number or phone keeps its sign.
+# The quantifiers give nothing back (++), so that no value makes this slow.
+_FORMULA = re.compile(
+    r"""
+    \A (?=[\t\r\n])
+    | (?: \A | (?<=[;\t\r\n]) )
+      (?! [ ]*+ (?: [+-]?[0-9]++(?:\.[0-9]++)?+ | \+[0-9]++[ ][0-9 ()-]++ ) [ ]*+ (?: [;\t\r\n] | \Z ) )
+      (?= ' | (?: [^\S\t\r\n] | " )*+ [-=+@＝＋－＠] )
+    """,
+    re.VERBOSE,
+)
 
 
 def _cell(value):
-    """Return a value as a spreadsheet may hold it: a text that starts a formula gets a ' before it."""
+    """Return a value as a spreadsheet may hold it: what could start a formula gets a ' before it."""
     if isinstance(value, list):
         value = "; ".join(value)
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    harmless = re.fullmatch(r"[+-]?[0-9][0-9 .,()-]*", text)  # a phone or a number keeps its sign
-    return "'" + text if re.match(r"[=+@\t\r\n-]", text) and not harmless else text
+    return _FORMULA.sub("'", text)
 
 
 def _write_table(query, present):
@@ -57,7 +75,7 @@ def _write_table(query, present):
     for lead in query.iterator():
         received, valid = f"{lead.received_at:%Y-%m-%d %H:%M:%S}", "valid" if lead.valid else "invalid"
         text = row.format(lead.id, received, lead.program[:12], valid, lead.amount, ", ".join(lead.reasons))
-        click.echo(_printable(text.rstrip()[:width]))
+        click.echo(printable(text.rstrip()[:width]))
 
 
 WRITERS = {"jsonl": _write_jsonl, "json": _write_json, "csv": _write_csv, "table": _write_table}
@@ -66,7 +84,7 @@ WRITERS = {"jsonl": _write_jsonl, "json": _write_json, "csv": _write_csv, "table
 def show(decision, output):
     """Print a dict: as JSON, or for people, what is nested indented."""
     if output == "json":
-        click.echo(json.dumps(decision, ensure_ascii=False, indent=2))
+        click.echo(to_json(decision, indent=2))
         return
     for key, value in decision.items():
         if key == "trace":
@@ -76,7 +94,7 @@ def show(decision, output):
         elif key == "changes":
             _show_nested(key, [(change["id"], json.dumps(change, ensure_ascii=False)) for change in value])
         else:
-            click.echo(_printable(f"{key:12}  {_cell_text(value)}".rstrip()))
+            click.echo(printable(f"{key:12}  {_cell_text(value)}".rstrip()))
 
 
 def _show_nested(key, pairs):
@@ -84,7 +102,7 @@ def _show_nested(key, pairs):
     for name, value in pairs:
         if isinstance(value, dict):
             value = ", ".join(f"{inner}: {_cell_text(text)}" for inner, text in value.items())
-        click.echo(_printable(f"  {name:20}  {_cell_text(value)}".rstrip()))
+        click.echo(printable(f"  {name:20}  {_cell_text(value)}".rstrip()))
 
 
 def _cell_text(value):
@@ -95,6 +113,9 @@ def _cell_text(value):
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _printable(text):
-    """Return `text` without the control characters that could steer a terminal."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+def to_json(value, indent=None):
+    """Return JSON in which what cannot be printed is escaped, as JSON does with some of it."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

@@ -1,9 +1,13 @@
 """gunicorn reads this by itself: `gunicorn` alone starts the service."""
 
+import logging
 import os
 import sys
 from contextlib import suppress
 
+from gunicorn import glogging
+
+import logs
 import store
 from ruleset import RuleBook
 from settings import Settings, SettingsError
@@ -24,6 +28,23 @@ secure_scheme_headers, forwarder_headers = {}, ""
 control_socket_disable = True
 # Slow clients take no thread, but a file each, of which a process mostly may have 1,024 (see worker.py).
 worker_connections = 500
+
+
+class Logger(glogging.Logger):
+    """gunicorn's logger, with one handler for all that is logged: by gunicorn, by us and by libraries."""
+
+    # An access log holds query strings, and so leads. Heroku's buildpack turns it on, by GUNICORN_CMD_ARGS.
+    access_log_enabled = False
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.Text() if sys.stderr.isatty() else logs.Json())
+        logging.basicConfig(handlers=self.error_log.handlers, force=True)
+        logging.raiseExceptions = False  # or a line that cannot be written is printed with its arguments
+
+
+logger_class = Logger
 worker_class = Worker
 
 

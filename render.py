@@ -11,6 +11,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 TEMPLATES = Path(__file__).with_name("templates")
 MIMETYPES = {"xml": "application/xml", "json": "application/json"}
 
+# Every answer has these, unless it sets its own: a page widens its Content-Security-Policy to its own
+# styles and images ('self') where it is rendered.
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
 log = logging.getLogger("datapost")
 
 

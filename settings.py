@@ -93,9 +93,15 @@ def _network(text):
 def _database(name, text):
     if re.match("postgres(ql)?://", text):
         try:
-            conninfo_to_dict(text)
+            parts = conninfo_to_dict(text)
         except psycopg.ProgrammingError:  # whose text may quote the password
             raise SettingsError(f"{name} cannot be read: write postgresql://user:password@host:5432/name") from None
+        # With a bare @ or / in the password, its rest is taken for the host, port or name, which errors quote.
+        place = f"{parts.get('host', '')} {parts.get('dbname', '')}"
+        if "@" in place or not re.fullmatch("[0-9,]*", str(parts.get("port", ""))):
+            raise SettingsError(
+                f"{name} cannot be read: the port is a number, and within a password @ is written %40, and / is %2F"
+            )
         return re.sub("^postgres:", "postgresql:", text)
     if not re.fullmatch(r"sqlite:///.+", text):
         raise SettingsError(

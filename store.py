@@ -275,7 +275,16 @@ def _failures():
         raise
     except (peewee.DatabaseError, peewee.InterfaceError, psycopg.OperationalError, OSError) as error:
         first = _first_failure(error)
-        raise StoreError(f"{type(first).__name__}: {str(first).strip().splitlines()[0]}") from None
+        raise StoreError(f"{type(first).__name__}: {_reason(first)}") from None
+
+
+def _reason(error):
+    """Return what went wrong, in one line.
+
+    PostgreSQL may add where it was, and there, if it is set up so, the values of the statement.
+    """
+    server_says = getattr(getattr(error, "orig", None), "diag", None)
+    return " ".join(((server_says and server_says.message_primary) or str(error)).split())
 
 
 def _first_failure(error):
@@ -473,7 +482,7 @@ class Writers:
         if begun and len(jobs) > 1:
             for job in jobs:
                 self._commit([job])
-        elif not begun and (self._at_work or jobs[0].attempts < ATTEMPTS):
+        elif not begun and self._engine.writers > 1 and (self._at_work or jobs[0].attempts < ATTEMPTS):
             # There may be too few connections: who has one will do it.
             for job in jobs:
                 job.attempts += 1

@@ -11,13 +11,15 @@ import struct
 import time
 from contextlib import suppress
 from ssl import SSLWantReadError
+from uuid import uuid4
 
 from gunicorn import util
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
-from render import Answer, render
+import logs
+from render import HEADERS, Answer, render
 from settings import Settings
 
 ARRIVAL = 10  # seconds that a request may take to arrive, head and body together
@@ -208,11 +210,18 @@ class Worker(ThreadWorker):
             self.on_pending_socket_readable(conn, conn.sock)
 
     def handle_error(self, req, client, addr, exc):
-        self.log.warning("a request that is not valid HTTP is answered 400: %s", type(exc).__name__)
-        note = "The request is not valid HTTP, or its head is too long"
+        why, request_id = "The request is not valid HTTP, or its head is too long", uuid4().hex
         if isinstance(exc, Late):
-            note = f"The request took too long to arrive: send it within {ARRIVAL} seconds"
-        document = render(Answer(False, note=note), "xml")
-        head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/xml; charset=utf-8\r\n"
+            why = f"The request took too long to arrive: send it within {ARRIVAL} seconds"
+        refusal = {"request_id": request_id, "status": 400, "why": why, "error": logs.where(exc)}
+        logs.log.warning("refused", refusal)
+        document = render(Answer(False, note=why), "xml").encode()
+        headers = HEADERS | {
+            "X-Request-Id": request_id,
+            "Connection": "close",
+            "Content-Type": "application/xml; charset=utf-8",
+            "Content-Length": len(document),
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         with suppress(OSError):
-            util.write_nonblock(client, f"{head}Content-Length: {len(document)}\r\n\r\n{document}".encode())
+            util.write_nonblock(client, f"HTTP/1.1 400 Bad Request\r\n{head}\r\n".encode() + document)

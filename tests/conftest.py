@@ -140,3 +140,14 @@ def make_app(tmp_path):
 @pytest.fixture
 def partner(make_app):
     return Partner(make_app())
+
+
+@pytest.fixture
+def flask(partner, tmp_path, monkeypatch):
+    """Run a command in the folder of the test: `flask("rules", "check")`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*line, **options):
+        return partner.app.test_cli_runner().invoke(args=line, **options)
+
+    return run

@@ -1,7 +1,6 @@
 """Rule files: what a good one means, and every mistake of a bad one at once, by file and line."""
 
 import json
-import logging
 import os
 import re
 import time
@@ -256,7 +255,6 @@ def test_a_file_that_was_changed_just_now_may_not_be_whole_yet(book):
 
 def test_a_broken_edit_changes_nothing_and_is_told_until_it_is_mended(book, caplog):
     with caplog.at_level("ERROR"):
-        logging.getLogger("datapost").propagate = True
         save(book, "title: two\nfields: {}")
     assert book.programs["solar"].spec.title == "one"
     assert book.errors == [f'{book.folder}/solar.yaml:2: "fields:" is empty']

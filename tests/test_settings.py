@@ -85,9 +85,21 @@ def test_the_password_of_a_database_is_never_shown():
     url = "postgres://user:canary@host/leads?sslmode=require"
     assert load(DATABASE_URL=url).database_url == "postgresql://user:canary@host/leads?sslmode=require"
     assert "canary" not in repr(load(DATABASE_URL=url))
-    with pytest.raises(SettingsError) as caught:
-        load(DATABASE_URL="postgres://user:canary@host/%zz")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["user:canary@host/%zz", "user:p@canary@host/leads", "user:p/canary@host/leads", "user:1/canary@host:5/db"],
+)
+def test_nor_when_it_makes_the_address_unreadable(address):
+    with pytest.raises(SettingsError, match="DATABASE_URL cannot be read") as caught:
+        load(DATABASE_URL=f"postgres://{address}")
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:5432", "[::1]:5432", "one,two:1,2", "", "h/db?host=/run/postgresql"])
+def test_servers_may_be_named_in_every_way_that_postgresql_knows(place):
+    assert place in load(DATABASE_URL=f"postgresql://us%40er:p%2Fw@{place}").database_url
 
 
 SOUND = {"users": (User("a", "b"),), "secret": "s"}
