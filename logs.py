@@ -15,11 +15,6 @@ from flask import g
 log = logging.getLogger("datapost")
 log.setLevel(logging.INFO)
 
-# What no line shows is not looked up: the calling function, threads, processes. These are the
-# "Optimization" of Python's logging HOWTO, and save a third of the time.
-logging._srcfile = None
-logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
-
 _encode = json.JSONEncoder(default=str).encode  # escapes control characters, line breaks among them
 
 
