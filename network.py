@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -25,6 +26,7 @@ class TrustedProxies(ProxyFix):
         return super().__call__(environ, start_response)
 
 
+@lru_cache(1024)
 def read_address(text):
     """Return an address as a proxy or the server writes it, or None for what is none ("unknown").
 
