@@ -122,7 +122,7 @@ STEERING = "\x1b[2J\u009b31m\u202e\u2028\x7f"  # clears the screen, colors, turn
 
 
 @pytest.fixture
-def steering(partner):
+def lead_id(partner):
     """The id of a stored lead that would steer a terminal, and a spreadsheet cell of two lines."""
     body = json.dumps({"email": "ann@example.com", f"n{STEERING}": STEERING, "lines": "one\ntwo"}, ensure_ascii=False)
     return partner.post(body.encode(), "application/json").headers["Datapost-Lead"]
@@ -133,22 +133,22 @@ def steering(partner):
     ["leads show ID", "leads explain ID", "leads export --format table",
      *(f"leads {what} --format json" for what in ("show ID", "explain ID", "export")), "leads export"],
 )  # fmt: skip
-def test_no_command_lets_a_value_steer_a_terminal(flask, steering, command):
-    output = flask(*command.replace("ID", steering).split()).output
-    assert steering in output
+def test_no_command_lets_a_value_steer_a_terminal(flask, lead_id, command):
+    output = flask(*command.replace("ID", lead_id).split()).output
+    assert lead_id in output
     assert all(line.isprintable() for line in output.split("\n"))
 
 
-def test_in_json_nothing_is_lost_by_that(flask, partner, steering):
+def test_in_json_nothing_is_lost_by_that(flask, partner, lead_id):
     (stored,) = partner.stored()
-    shown = json.loads(flask("leads", "show", steering, "--format", "json").output)
+    shown = json.loads(flask("leads", "show", lead_id, "--format", "json").output)
     assert shown["fields"] == stored.fields
     assert "\u202e" in "".join(stored.fields)
 
 
 @pytest.mark.parametrize("command", ["leads show ID --body", "leads export --format csv"])
-def test_what_is_written_as_it_came_is_made_printable_for_a_terminal_alone(flask, steering, tmp_path, command):
-    line = command.replace("ID", steering).split()
+def test_what_is_written_as_it_came_is_made_printable_for_a_terminal_alone(flask, lead_id, tmp_path, command):
+    line = command.replace("ID", lead_id).split()
     assert "\u202e" in flask(*line).stdout_bytes.decode()
     shown = on_terminal(line, DATABASE_URL=f"sqlite:///{tmp_path}/leads.db", DATAPOST_RULES=str(tmp_path / "rules"))
     assert "ann@example.com" in shown
