@@ -15,10 +15,9 @@ from functools import cached_property
 from conditions import Unanswered, scope
 from payload import FORBIDDEN, canonical, clean
 from schema import FieldSpec, RuleFile
-from values import Refused, folded, stored
+from values import LONGEST_VALUE, Refused, folded, stored
 
 NOTE_LENGTH = 500
-LONGEST_VALUE = 2100
 VALID_NOTE = "Lead submitted successfully"
 OBSERVED = "observed: it would be refused"
 

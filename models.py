@@ -325,6 +325,8 @@ def _settle(verdict, lead_id, now):
     that two leads that need the same ones never wait for each other. Of two rules about one place,
     the longer one is asked first: it must not see what the other took.
     """
+    if not verdict.claims:
+        return
     claims = verdict.claims
     spans = [-claim.within.total_seconds() if claim.within else -inf for claim in claims]
     order = sorted((keyed_hash(*claim.key), spans[n], n) for n, claim in enumerate(claims))

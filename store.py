@@ -249,8 +249,7 @@ def _check():
     _current.engine.check()
     with _preparing:
         if not _current.engine.prepared:
-            with _failures():
-                _current.engine.prepare()
+            _current.engine.prepare()
             _current.engine.prepared = True
 
 

@@ -9,7 +9,7 @@ import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-LONGEST_NORMALIZED = 2100
+LONGEST_VALUE = 2100  # characters of any value but a text
 
 
 class Refused(ValueError):
@@ -96,7 +96,7 @@ def folded(value):
         return value.astimezone(UTC).isoformat()
     text = str(stored(value))
     # Where marks are piled on one letter, normalizing takes the square of their number: 10 s for 256 KiB.
-    return (unicodedata.normalize("NFC", text) if len(text) <= LONGEST_NORMALIZED else text).casefold()
+    return (unicodedata.normalize("NFC", text) if len(text) <= LONGEST_VALUE else text).casefold()
 
 
 # As long as a number can be in any database: 38 digits and an exponent of two digits.

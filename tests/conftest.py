@@ -120,6 +120,32 @@ def postgresql_url(postgres):
         connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 
+def opened(url):
+    models.connect(url, "a key for tests")
+    store.migrate()
+    yield url
+    store.disconnect()
+
+
+@pytest.fixture
+def ledger(database_url):
+    """A ledger in each of the two databases."""
+    yield from opened(database_url)
+
+
+@pytest.fixture
+def postgresql_ledger(postgresql_url):
+    yield from opened(postgresql_url)
+
+
+@pytest.fixture
+def sqlite_file(tmp_path):
+    """The file of a ledger in SQLite, which is made on first use."""
+    models.connect(f"sqlite:///{tmp_path}/leads.db", "a key for tests")
+    yield tmp_path / "leads.db"
+    store.disconnect()
+
+
 @pytest.fixture
 def make_app(tmp_path):
     """Make a service from the texts of its rule files and its settings."""

@@ -16,23 +16,6 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DUPLICATE = Reason("duplicate", "Already submitted")
 
 
-@pytest.fixture
-def ledger(database_url):
-    """A ledger in each of the two databases."""
-    models.connect(database_url, "a key for tests")
-    store.migrate()
-    yield database_url
-    store.disconnect()
-
-
-@pytest.fixture
-def path(tmp_path):
-    """The file of a ledger in SQLite."""
-    models.connect(f"sqlite:///{tmp_path}/leads.db", "a key for tests")
-    yield tmp_path / "leads.db"
-    store.disconnect()
-
-
 def submit(*keys, at=NOW, within=timedelta(days=90), test=False, **submission):
     """Store a lead that claims `keys`, and return it."""
     verdict = Verdict("default", "h" * 64, test=test)
@@ -41,12 +24,12 @@ def submit(*keys, at=NOW, within=timedelta(days=90), test=False, **submission):
     return models.record(models.Submission(received_at=at, **given), verdict)
 
 
-def test_a_lead_is_stored_in_wal_with_full_synchronisation(path):
+def test_a_lead_is_stored_in_wal_with_full_synchronisation(sqlite_file):
     with store.read():
         assert store.database.pragma("journal_mode") == "wal"
         assert store.database.pragma("synchronous") == 2
     submit()
-    assert count(path) == (1, 0)
+    assert count(sqlite_file) == (1, 0)
 
 
 def test_a_lead_comes_back_as_it_was_stored(ledger):
@@ -133,9 +116,9 @@ def test_a_test_lead_asks_for_places_and_takes_none(ledger):
     assert not submit("ann", test=True).valid
 
 
-def test_claims_hold_no_personal_data(path):
+def test_claims_hold_no_personal_data(sqlite_file):
     submit("canary@example.com")
-    files = b"".join(file.read_bytes() for file in path.parent.glob("leads.db*"))
+    files = b"".join(file.read_bytes() for file in sqlite_file.parent.glob("leads.db*"))
     assert b"canary" not in files
 
 
@@ -195,64 +178,64 @@ def failing(**options):
     return str(caught.value)
 
 
-def count(path):
-    with closing(sqlite3.connect(path)) as reader:
+def count(sqlite_file):
+    with closing(sqlite3.connect(sqlite_file)) as reader:
         return reader.execute("select (select count(*) from lead), (select count(*) from claim)").fetchone()
 
 
-def test_a_full_disk_stores_nothing_and_is_over_when_there_is_room(path):
+def test_a_full_disk_stores_nothing_and_is_over_when_there_is_room(sqlite_file):
     submit("bob")
     with store.read():
         pages = store.database.execute_sql("pragma page_count").fetchone()[0]
         store.database.execute_sql(f"pragma max_page_count = {pages}")
     assert "full" in failing(body=b"x" * 100_000)
-    assert count(path) == (1, 1)
+    assert count(sqlite_file) == (1, 1)
     with store.read():
         store.database.execute_sql("pragma max_page_count = 1000000")
     assert submit("ann").valid
 
 
-def test_a_locked_database_stores_nothing_and_is_over_when_the_lock_is(path, monkeypatch):
+def test_a_locked_database_stores_nothing_and_is_over_when_the_lock_is(sqlite_file, monkeypatch):
     monkeypatch.setattr(store, "LOCK_WAIT", 0.05)
-    models.connect(f"sqlite:///{path.parent}/./leads.db", "a key for tests")
+    models.connect(f"sqlite:///{sqlite_file.parent}/./leads.db", "a key for tests")
     submit("bob")
-    with closing(sqlite3.connect(path, isolation_level=None)) as locker:
+    with closing(sqlite3.connect(sqlite_file, isolation_level=None)) as locker:
         locker.execute("begin immediate")
         assert "locked" in failing()
     assert submit("ann").valid
-    assert count(path) == (2, 2)
+    assert count(sqlite_file) == (2, 2)
 
 
-def test_a_file_that_is_no_database_or_cannot_be_made_is_a_store_error(path):
-    path.write_bytes(b"this is no database" * 100)
+def test_a_file_that_is_no_database_or_cannot_be_made_is_a_store_error(sqlite_file):
+    sqlite_file.write_bytes(b"this is no database" * 100)
     assert "not a database" in failing()
     models.connect("sqlite:////no/such/folder/leads.db", "")
     assert "unable to open" in failing()
 
 
-def test_a_database_that_is_taken_away_gets_no_more_leads(path):
+def test_a_database_that_is_taken_away_gets_no_more_leads(sqlite_file):
     submit("ann")
-    taken = {file: file.read_bytes() for file in path.parent.glob("leads.db*")}
+    taken = {file: file.read_bytes() for file in sqlite_file.parent.glob("leads.db*")}
     for file in taken:
-        file.rename(path.parent / f"away-{file.name}")
+        file.rename(sqlite_file.parent / f"away-{file.name}")
     assert "the database file is gone" in failing()
     for file in taken:
-        (path.parent / f"away-{file.name}").rename(file)
+        (sqlite_file.parent / f"away-{file.name}").rename(file)
     assert submit("ann").reasons == ["duplicate"]
 
 
-def test_a_database_that_is_replaced_while_it_is_used_gets_no_more_leads(path):
+def test_a_database_that_is_replaced_while_it_is_used_gets_no_more_leads(sqlite_file):
     submit("ann")
-    path.rename(path.parent / "away")
-    path.write_bytes(b"")
+    sqlite_file.rename(sqlite_file.parent / "away")
+    sqlite_file.write_bytes(b"")
     assert "the database file was replaced" in failing()
-    assert path.read_bytes() == b""
+    assert sqlite_file.read_bytes() == b""
 
 
-def test_a_mistake_of_ours_is_no_store_error(path):
+def test_a_mistake_of_ours_is_no_store_error(sqlite_file):
     with pytest.raises(peewee.IntegrityError):
         submit(user=None)
-    assert count(path) == (0, 0)
+    assert count(sqlite_file) == (0, 0)
 
 
 # --- What has run out ---

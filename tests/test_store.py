@@ -22,29 +22,6 @@ SAMPLES = Path(__file__).parent / "samples"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def database(database_url):
-    models.connect(database_url, "a key for tests")
-    store.migrate()
-    yield store.database
-    store.disconnect()
-
-
-@pytest.fixture
-def postgresql_ledger(postgresql_url):
-    models.connect(postgresql_url, "a key for tests")
-    store.migrate()
-    yield postgresql_url
-    store.disconnect()
-
-
-@pytest.fixture
-def sqlite_file(tmp_path):
-    models.connect(f"sqlite:///{tmp_path}/leads.db", "a key for tests")
-    yield tmp_path / "leads.db"
-    store.disconnect()
-
-
 def remember(digest):
     return models.KnownLogin.insert(digest=digest).execute
 
@@ -75,12 +52,12 @@ def busy_writer():
 # --- Writing together ---
 
 
-def test_what_is_written_can_be_read_at_once(database):
+def test_what_is_written_can_be_read_at_once(ledger):
     store.transact(remember("a"))
     assert remembered() == ["a"]
 
 
-def test_work_that_fails_writes_nothing_and_its_failure_comes_back(database):
+def test_work_that_fails_writes_nothing_and_its_failure_comes_back(ledger):
     def work():
         remember("a")()
         raise KeyError("reason")
@@ -235,7 +212,7 @@ def submit(number, claims=2, at=NOW, **submission):
     ],
     ids=["no claim", "one claim", "two claims", "a key"],
 )
-def test_a_lead_costs_these_statements_and_no_more(database, lead, cost):
+def test_a_lead_costs_these_statements_and_no_more(ledger, lead, cost):
     submit(0)  # which brings the text of its rules
     with statements() as seen:
         submit(1, **lead)
@@ -243,7 +220,7 @@ def test_a_lead_costs_these_statements_and_no_more(database, lead, cost):
     assert sorted(next(word for word in (*cost, sql) if sql.startswith(word)) for sql in words) == sorted(cost)
 
 
-def test_every_query_on_the_way_of_a_lead_uses_an_index(database):
+def test_every_query_on_the_way_of_a_lead_uses_an_index(ledger):
     submit(0)
     with statements() as seen:
         models.check_writing()
@@ -299,7 +276,7 @@ def test_claims_and_keys_of_version_0_1_0_still_hold(sqlite_file):
         assert not models._take_place(key, "x" * 26, NOW, timedelta(days=90))
 
 
-def test_tables_are_made_as_the_models_have_them(database):
+def test_tables_are_made_as_the_models_have_them(ledger):
     with store.read():
         for table in models.TABLES:
             columns = {column.name for column in store.database.get_columns(table._meta.table_name)}
@@ -316,7 +293,7 @@ def test_postgresql_refuses_to_serve_tables_of_an_earlier_version(postgresql_led
         submit(1)
 
 
-def test_tables_of_a_newer_version_are_refused(database, database_url):
+def test_tables_of_a_newer_version_are_refused(ledger):
     with store.read():
         store.database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_x', '2026-01-01')")
     store._current.engine.prepared = False
