@@ -16,6 +16,7 @@ from uuid import uuid4
 import click
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from flask_httpauth import HTTPBasicAuth
+from jinja2 import StrictUndefined
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
@@ -58,6 +59,7 @@ class Service:
     settings: Settings
     rulebook: RuleBook
     login: Login
+    operators: Login
     warnings: set = field(default_factory=set)  # those that were given and are not repeated
 
 
@@ -362,10 +364,16 @@ def create_app(settings=None):
         raise click.ClickException(str(error)) from None
     logs.set_up(readable=bool(click.get_current_context(silent=True)) or sys.stderr.isatty())
     models.connect(settings.database_url, settings.secret)
-    app = Flask(__name__, static_folder=None)
+    app = Flask(__name__)
+    app.jinja_env.undefined = StrictUndefined
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected
-    app.extensions["datapost"] = Service(settings, RuleBook(settings.rules, models.last_rule_text), Login(settings))
+    app.extensions["datapost"] = Service(
+        settings,
+        RuleBook(settings.rules, models.last_rule_text),
+        Login(settings.users, settings.secret),
+        Login(settings.operators, settings.secret),
+    )
     app.register_blueprint(site)
     app.before_request(_begin)
     app.after_request(_finish)

@@ -1,4 +1,4 @@
-"""Who may post: checks a name and a password against DATAPOST_USERS, and slows down guessing."""
+"""Who may post, and who may see the dashboard: checks names and passwords, and slows down guessing."""
 
 import hmac
 import math
@@ -36,16 +36,16 @@ class Login:
     """The users, and the credentials that were right before.
 
     A password hash costs 70 ms to check, so credentials that were right are remembered: in the
-    process, one keyed digest for each entry of DATAPOST_USERS, and in the store, so that all
+    process, one keyed digest for each entry of its setting, and in the store, so that all
     processes know them while guesses are refused.
     """
 
-    def __init__(self, settings):
-        self._users, self._strangers = _alike(_merged(settings.users))
+    def __init__(self, users, secret):
+        self._users, self._strangers = _alike(_merged(users))
         self._remembered = {}
-        self._persistent = bool(settings.secret)
+        self._persistent = bool(secret)
         # Without a secret, as in development, what was typed as a name is hashed by a key that is lost.
-        self._key = "" if settings.secret else secrets.token_hex()
+        self._key = "" if secret else secrets.token_hex()
         # A check takes 32 MB: sixteen at once would be half a gigabyte.
         self._hashing = threading.Lock()
 

@@ -236,6 +236,7 @@ class FieldSpec(_Model):
 class RuleSpec(_Model):
     id: RuleId = Field(description="The rule's name, which is also its reason code.")
     note: Sentence | None = Field(None, description="What the partner is told.")
+    public: YesNo = Field(True, description="false: the posting instructions do not show this rule.")
     mode: Literal["enforce", "observe", "off"] = Field(
         "enforce", description="observe: counted, but refuses nobody; off: passed over."
     )

@@ -145,6 +145,14 @@ SETTINGS = (
         "`flask hash-password`; `name/program,program:password` limits a user to programs; one name twice, "
         "with two passwords, allows rotation",
     ),
+    Setting(
+        "DATAPOST_OPERATORS",
+        "operators",
+        "",
+        "none",
+        _users,
+        "who may see the dashboard, written like `DATAPOST_USERS`; without any there is no dashboard",
+    ),
     Setting("DATAPOST_OPEN", "open", "", "off", _switch, "`on`: post without authentication"),
     Setting(
         "DATAPOST_SECRET",
@@ -182,6 +190,7 @@ class Settings:
 
     database_url: str = field(default="sqlite:///datapost.db", repr=False)
     users: tuple[User, ...] = ()
+    operators: tuple[User, ...] = ()
     open: bool = False
     secret: str = field(default="", repr=False)
     rules: str = "rules"
@@ -205,6 +214,8 @@ class Settings:
             )
         if any(not user.password for user in self.users):
             found.append("DATAPOST_USERS holds an empty password. Write name:password.")
+        if any(not user.password for user in self.operators):
+            found.append("DATAPOST_OPERATORS holds an empty password. Write name:password.")
         if not self.secret:
             found.append(
                 "DATAPOST_SECRET is not set. Set it to a long random text and keep it: "
