@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import secrets
 import shlex
 import sys
 import tempfile
@@ -17,12 +16,13 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from werkzeug.security import generate_password_hash
 
+import handover
 import models
 import payload
 import store
 from backtest import backtest, memory_of
-from conditions import nearest
 from export import WRITERS, show, to_json
+from freshen import freshened
 from judgement import judge, unreadable
 from login import normalized
 from logs import printable
@@ -276,17 +276,8 @@ def _example_lead():
     for program in sorted(_service().rulebook.programs.values(), key=lambda p: (p.name != "default", p.name)):
         for written in program.spec.examples:
             if written.expect == "valid":
-                return program.name, {name: _fresh(program, name, value) for name, value in written.lead.items()}
+                return program.name, freshened(program, [written.lead], datetime.now(UTC))[0]
     raise click.ClickException("no rule file has an example that expects valid")
-
-
-def _fresh(program, name, value):
-    """Make an email address one that was not posted before, so that it is no duplicate."""
-    field = program.spec.fields.get(program.names.get(payload.canonical(name)))
-    if field is None or field.type != "email" or not isinstance(value, str):
-        return value
-    local, _, domain = value.rpartition("@")
-    return f"{local}.{secrets.token_hex(3)}@{domain}"
 
 
 def _answer_to(program, lead):
@@ -355,12 +346,10 @@ def _service():
 
 
 def _program(name):
-    book = _service().rulebook
-    if name not in book.programs:
-        broken = [error for error in book.errors if Path(error.partition(":")[0]).stem == name]
-        known = f"there is no program {name}{nearest(name, book.programs)}"
-        raise click.ClickException("\n".join(broken) or known)
-    return book.programs[name]
+    try:
+        return _service().rulebook.find(name)
+    except RuleFileError as error:
+        raise click.ClickException(str(error)) from None
 
 
 @contextmanager
@@ -389,4 +378,4 @@ def _since(text):
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-commands = (rules, leads, hash_password, example, migrate, copy_to)
+commands = (rules, leads, hash_password, example, migrate, copy_to, *handover.commands)

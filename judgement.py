@@ -88,10 +88,11 @@ class Verdict:
 
     @property
     def note(self):
-        """The answer's note: at most 500 characters, and never what was submitted."""
+        """The answer's note: one line of at most 500 characters, and never what was submitted."""
         if self.valid:
             return VALID_NOTE
-        text = clean("; ".join(dict.fromkeys(reason.note for reason in self.reasons)))
+        # A rule file may break a sentence; XPath and a regular expression read line breaks differently.
+        text = " ".join(clean("; ".join(dict.fromkeys(reason.note for reason in self.reasons))).split())
         return text if len(text) <= NOTE_LENGTH else text[: NOTE_LENGTH - 1] + "…"
 
     def copy(self):

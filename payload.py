@@ -34,7 +34,7 @@ _SEPARATORS = re.compile(r"(?:[^\S\x0b\x0c\x1c-\x1f]|[_-])+")
 # trimming must not hide a character that makes its field invalid.
 _BLANK = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not FORBIDDEN.match(c))
 
-_KINDS = {
+KINDS = {
     "application/x-www-form-urlencoded": "form",
     "multipart/form-data": "multipart",
     "application/json": "json",
@@ -110,7 +110,7 @@ def kind(content_type, body=b""):
     """Return `xml`, `json`, `form` or `multipart`: what the type says, or the first character."""
     mimetype = _parsed(content_type)[0].strip().lower()
     suffix = mimetype.rpartition("+")[2] if "+" in mimetype else ""
-    declared = _KINDS.get(mimetype, suffix if suffix in ("xml", "json") else None)
+    declared = KINDS.get(mimetype, suffix if suffix in ("xml", "json") else None)
     if declared is None:
         raise UnsupportedPayload(
             "The Content-Type is not supported: send application/xml, application/json, "

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,21 @@ def _tojson(value):
     return json.dumps(value, ensure_ascii=False)
 
 
+# A tag with its attributes, and the text behind it.
+_TAG_AND_TEXT = re.compile(r"""(<(?:[^<>"']|"[^"]*"|'[^']*')*>)([^<]*)""")
+
+
+def _plain_quotes(document):
+    """Return XML in which the quotes of values stand as they are, but within tags.
+
+    Jinja2 escapes them everywhere, since they end an attribute. Within an element they end nothing,
+    and a regular expression would take o&#39;brien for the address.
+    """
+    if "&#3" not in document:
+        return document
+    return _TAG_AND_TEXT.sub(lambda found: found[1] + found[2].replace("&#39;", "'").replace("&#34;", '"'), document)
+
+
 def _environment(folder):
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -71,10 +87,11 @@ def render(answer, answer_format, program=""):
     the lead is already stored.
     """
     name, values = f"response.{answer_format}", answer._asdict()
+    finish = _plain_quotes if answer_format == "xml" else str
     if program:
         try:
-            return _template(_ours, program, name).render(values)
+            return finish(_template(_ours, program, name).render(values))
         except Exception as error:  # whatever a brand's template does; its text may quote the lead
             kind = type(error).__name__
             log.error("templates/%s/%s cannot be rendered and is passed over: %s", program, name, kind)
-    return _template(_ours, "", name).render(values)
+    return finish(_template(_ours, "", name).render(values))

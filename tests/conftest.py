@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import threading
 import uuid
 import warnings
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 from hypothesis import settings
 from lxml import etree
+from werkzeug.serving import make_server
 
 import models
 import store
@@ -78,6 +80,20 @@ class Partner:
         """Return the stored leads, oldest first."""
         with store.read():
             return list(models.leads())
+
+
+@contextmanager
+def serving(app):
+    """Serve a WSGI app on a port of its own, and yield its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager

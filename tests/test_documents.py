@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from conftest import Partner
+from conftest import Partner, serving
 
 from checks import TYPES
 from conditions import FUNCTIONS
@@ -80,6 +80,13 @@ def run_curl(partner, arguments):
     return partner.post(**request).get_data(as_text=True)
 
 
+def run_simulate(partner, arguments):
+    """Run the command against a service at another port than the README's."""
+    with serving(partner.app) as url:
+        output = partner.app.test_cli_runner().invoke(args=[*arguments, "--url", url]).output
+    return output.replace(url, "http://127.0.0.1:8000").replace(str(Path.cwd()) + "/", "")
+
+
 def test_every_example_of_the_readme_answers_as_it_says(make_app, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "rules", "rules")
@@ -93,6 +100,8 @@ def test_every_example_of_the_readme_answers_as_it_says(make_app, tmp_path, monk
         program, *arguments = shlex.split(line.removeprefix("$ "))
         if program == "curl":
             answer = run_curl(partner, arguments)
+        elif arguments[0] == "simulate":
+            answer = run_simulate(partner, arguments)
         else:
             answer = partner.app.test_cli_runner().invoke(args=arguments).output.replace(f"{tmp_path}/", "")
         trimmed = "\n".join(text.rstrip() for text in same_ids(answer).splitlines())

@@ -40,6 +40,13 @@ def test_json_is_readable_by_a_regular_expression():
     assert '"email": "o\'brien&co@example.com"' in render(HOSTILE, "json")
 
 
+def test_xml_is_readable_by_a_regular_expression():
+    text = render(HOSTILE, "xml")
+    assert "<email>o'brien&amp;co@example.com</email>" in text
+    assert '<note>a &lt;b&gt; &amp; "c" \' &lt;/note&gt; é ]]&gt; \\</note>' in text
+    assert "&amp;#39; &amp;#34;" in render(HOSTILE._replace(note="&#39; &#34;"), "xml")
+
+
 def test_there_is_no_declaration_no_namespace_and_no_white_space_inside_elements():
     text = render(VALID, "xml")
     assert text.startswith("<dataPostResponse>\n<valid>true</valid>\n")
@@ -63,6 +70,13 @@ def test_a_brand_may_override_the_template_of_one_program(templates):
     assert render(HOSTILE, "xml", "solar").startswith("<ok>1a &lt;b&gt;")
     assert render(VALID, "json", "solar") == render(VALID, "json")
     assert render(VALID, "xml", "default") == render(VALID, "xml")
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_in_an_attribute_of_an_override_quotes_stay_escaped(templates, quote):
+    (templates / "response.xml").write_text(f"<ok a={quote}>{{{{ note }}}}{quote}>{{{{ note }}}}</ok>")
+    root = etree.fromstring(render(HOSTILE, "xml", "solar").encode())
+    assert root.attrib == {"a": ">" + HOSTILE.note} and root.text == HOSTILE.note
 
 
 @pytest.mark.parametrize("broken", ["{{ nothing }}", "{% if %}", "{{ 1 / 0 }}", "{{ email.x.y }}"])

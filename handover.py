@@ -1,0 +1,241 @@
+"""The commands for the one who connects impact.com: `flask contract` and `flask simulate`."""
+
+import ipaddress
+import os
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from flask import current_app, render_template
+from flask.cli import with_appcontext
+
+import payload
+from contract import address, contract, prove
+from export import to_json
+from logs import printable
+from rulefile import RuleFileError
+from simulate import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
+
+MEANINGS = {
+    "uniqueid": "the Order ID",
+    "sale_amount": "the amount",
+    "customerid": "the customer ID",
+    "email": "the customer's e-mail address",
+    "note": "for the log, and the partner's reason; rejections have it too",
+}
+
+
+def service_url(_context, _option, text):
+    """Check where the service is, and return it without a slash at its end."""
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:  # a port that is none
+        fits = False
+    if not fits or parts.query or parts.fragment or "@" in parts.netloc or not re.fullmatch("[!-~]+", text):
+        raise click.BadParameter("write the service's base address, such as https://leads.example.com")
+    return text.rstrip("/")
+
+
+def is_local(url):
+    """Tell whether an address is one of this machine."""
+    host = urlsplit(url).hostname
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+where = click.option(
+    "--url", default="http://127.0.0.1:8000", show_default=True, callback=service_url, help="where the service is"
+)
+
+
+@click.command("contract")
+@click.argument("program")
+@click.option("--format", "output", type=click.Choice(["md", "json"]), default="md", help="a text to send, or JSON")
+@where
+@click.option("--prove", "proved", is_flag=True, help="try the expressions on every kind of answer instead")
+@with_appcontext
+def show_contract(program, output, url, proved):
+    """Write what impact.com's integrations engineer needs to know to connect PROGRAM."""
+    rule_set, settings = _program(program), current_app.extensions["datapost"].settings
+    if proved:
+        _show_proof(rule_set, output)
+        return
+    made = contract(rule_set, url, settings)
+    mistakes = prove(rule_set)[1]
+    for line in mistakes:
+        click.echo(f"do not send this: {printable(line)} (see templates/{rule_set.name}/)", err=True)
+    for name, texts in made["samples"].items():
+        if not texts["xml"]:
+            click.echo(
+                f"no {name} answer can be shown: write an example of one in {rule_set.path}, "
+                "or give its required fields their `example`",
+                err=True,
+            )
+    click.echo(to_json(made, indent=2) if output == "json" else _as_text(made, rule_set, url))
+    sys.exit(bool(mistakes))
+
+
+def _as_text(made, rule_set, url):
+    values = {
+        "c": made,
+        "program": rule_set,
+        "title": rule_set.spec.title or rule_set.name,
+        "meanings": MEANINGS,
+        "max_body": current_app.extensions["datapost"].settings.max_body,
+        "local": is_local(url),
+        "unique": any(rule.unique and rule.mode == "enforce" for rule in rule_set.spec.rules),
+    }
+    text = re.sub("\n{3,}", "\n\n", render_template("contract.md", **values).strip())
+    return printable(text, keep="\n")
+
+
+def _show_proof(rule_set, output):
+    count, mistakes = prove(rule_set)
+    if output == "json":
+        click.echo(to_json({"proved": not mistakes, "answers": count, "mistakes": mistakes}, indent=2))
+    else:
+        for line in mistakes:
+            click.echo(printable(line))
+        done = f"proved on {count} answers with hostile values: every expression takes the right value, and from "
+        done += "rejections only the note"
+        click.echo(f"{len(mistakes)} mistakes in {count} answers" if mistakes else done)
+    sys.exit(bool(mistakes))
+
+
+def _warn(text):
+    click.echo(printable(text), err=True)
+
+
+@click.command("simulate")
+@click.argument("program")
+@where
+@click.option("--lead", "file", type=click.Path(exists=True, dir_okay=False), help="post this lead, in any format")
+@click.option("--repeat", default=1, type=click.IntRange(1, 1000), help="post each so often, as other people each time")
+@click.option("--user", help="post with this name; the password is asked for (or: DATAPOST_PASSWORD, standard input)")
+@click.option("--yes", is_flag=True, help="post leads that are no tests to another machine without asking")
+@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="a table, or JSON")
+@with_appcontext
+def simulate_posts(program, url, file, repeat, user, yes, output):
+    """Post leads to PROGRAM as impact.com would, and show the conversions that it would create.
+
+    The leads are the examples of the rule file, in XML, JSON and as a form. The exit status is 0 if all
+    answers are as the rules say.
+    """
+    rule_set = _program(program)
+    cases = [_case_of(file, rule_set)] if file else cases_of(rule_set)
+    target = address(url, rule_set)
+    count = repeat * len(TYPES) * sum(len(case.leads) for case in cases)
+    if not file and not rule_set.spec.examples:
+        _warn(f"{rule_set.path} has no examples: the lead is made of the examples that its fields have")
+    if not is_local(url) and url.startswith("http:"):
+        _warn("WITHOUT ENCRYPTION: the password and the leads can be read on their way. Use the https address.")
+    _warn(f"Posting {count} leads to {target}")
+    if rule_set.spec.test_flag:
+        _warn(
+            f"They are marked as tests ({rule_set.spec.test_flag}): by these rules they are stored, and use up nothing."
+        )
+    else:
+        _warn(
+            f"THEY ARE REAL to the service, since {rule_set.path} has no test_flag: they are stored, use up limits "
+            "and budgets, and go wherever leads go."
+        )
+        if not is_local(url) and not yes:
+            if not sys.stdin.isatty():
+                raise click.ClickException("say --yes to post real leads to another machine")
+            click.confirm("Post them?", abort=True, err=True)
+    endpoint = Endpoint(target, _credentials(rule_set, url, user))
+    outcomes, silence = [], None
+    try:
+        for outcome in simulate(rule_set, cases, endpoint, repeat):
+            outcomes.append(outcome)
+            if output == "text":
+                _show_outcome(outcome, first=len(outcomes) == 1)
+    except NoAnswer as error:
+        silence = str(error)
+    good = not silence and not any(outcome.problems for outcome in outcomes)
+    if output == "json":
+        report = {"url": target, "test": bool(rule_set.spec.test_flag), "ok": good, "error": silence}
+        click.echo(to_json(report | {"posts": [asdict(outcome) for outcome in outcomes]}, indent=2))
+    elif outcomes:
+        _show_total(outcomes)
+    if silence:
+        raise click.ClickException(silence)
+    sys.exit(not good)
+
+
+def _case_of(file, rule_set):
+    try:
+        fields = payload.decode(Path(file).read_bytes(), "", b"", rule_set.names)
+    except payload.PayloadError as error:
+        raise click.ClickException(f"{file}: {error}") from None
+    return Case(Path(file).name, [{name: texts[0] if len(texts) == 1 else texts for name, texts in fields.items()}])
+
+
+def _credentials(rule_set, url, name):
+    """Return name and password: those of the settings for this machine, else those that are given."""
+    settings = current_app.extensions["datapost"].settings
+    users = [user for user in settings.users if user.programs is None or rule_set.name in user.programs]
+    known = [user for user in users if name in (None, user.name)]
+    plain = [user for user in known if user.password and not user.hashed]
+    if is_local(url) and plain:  # never another machine's: the password would leave this one
+        return plain[0].name, plain[0].password
+    if is_local(url) and settings.open and not name:
+        return None
+    name = name or (known[0].name if is_local(url) and known else None)
+    if not name:
+        raise click.ClickException("name the user to post as: --user NAME")
+    return name, os.environ.get("DATAPOST_PASSWORD") or _asked_password(name)
+
+
+def _asked_password(name):
+    if sys.stdin.isatty():
+        return click.prompt(f"Password of {name}", hide_input=True, err=True)
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise click.ClickException(
+            f"there is no password for {name}: set DATAPOST_PASSWORD, or write it to standard input"
+        )
+    return password
+
+
+ROW = "{:24}  {:6}  {:10}  {:26}  {:>9}  {}"
+
+
+def _show_outcome(outcome, first):
+    if first:
+        click.echo(ROW.format("LEAD", "FORMAT", "OUTCOME", "ORDER ID", "AMOUNT", "CUSTOMER"))
+    name = outcome.example if len(outcome.example) <= 24 else outcome.example[:23] + "…"
+    if outcome.conversion:
+        row = ROW.format(name, outcome.format, "conversion", outcome.order_id, outcome.amount, outcome.customer)
+    else:
+        row = ROW.format(name, outcome.format, "rejected" if outcome.note else "none", outcome.note, "", "")
+    click.echo(printable(row.rstrip()))
+    lines = {"remark": outcome.remarks, "warning": outcome.warnings, "PROBLEM": outcome.problems}
+    for kind, sentences in lines.items():
+        for sentence in sentences:
+            click.echo(printable(f"  {kind}: {sentence}"))
+
+
+def _show_total(outcomes):
+    conversions = sum(outcome.conversion for outcome in outcomes)
+    posted = sum(bool(outcome.status) for outcome in outcomes)
+    counts = {kind: sum(len(getattr(o, kind)) for o in outcomes) for kind in ("problems", "warnings", "remarks")}
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    said = said if counts["problems"] else f"all as the rules say{', ' * bool(said)}{said}"
+    click.echo(f"{posted} posts: {conversions} conversions, {posted - conversions} without one; {said}")
+
+
+def _program(name):
+    try:
+        return current_app.extensions["datapost"].rulebook.find(name)
+    except RuleFileError as error:
+        raise click.ClickException(str(error)) from None
+
+
+commands = (show_contract, simulate_posts)
