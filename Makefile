@@ -1,8 +1,9 @@
 # make run    start the service on this machine, with fresh credentials in .env
-# make test   run all tests
+# make test   run all tests; make chromium installs the browser that the tests of pages need, where that may be done
 # make lint   check the style; make format mends it
 # make bench  measure the service against two peers; PARTS="growth --rounds 3" measures one part
 # make fuzz, make attacks   send what no partner would, for ten minutes; print what attacks cost
+# make screenshots   take the pictures of docs/screenshots again
 # make lock   after a change in a requirements*.in: write the .txt beside it; UPGRADE=--upgrade takes the newest
 #             of what the named packages bring along
 # make audit  look for known vulnerabilities in requirements.txt: fails with "Error 1" if there are any, and with
@@ -17,8 +18,14 @@ run: .venv/run .env
 	@$(BIN)/flask example --url http://127.0.0.1:$(PORT)
 	@exec $(BIN)/flask run --port $(PORT)
 
-test: .venv/test
+test: .venv/test chromium
 	$(BIN)/pytest
+
+chromium:
+	@.ci/chromium
+
+screenshots: .venv/test chromium
+	$(BIN)/python tests/screenshots.py
 
 lint: .venv/test
 	$(BIN)/ruff check .
@@ -70,6 +77,7 @@ bench/.venv/run: bench/requirements.txt
 	@umask 077 && $(PYTHON) -c 'import secrets; \
 	print("# Settings of this machine. They are secret: keep this file out of the repository."); \
 	print("DATAPOST_USERS=impact:" + secrets.token_urlsafe(18)); \
+	print("DATAPOST_OPERATORS=owner:" + secrets.token_urlsafe(18)); \
 	print("DATAPOST_SECRET=" + secrets.token_hex(32))' > $@.new && mv $@.new $@
 
-.PHONY: run test lint format bench fuzz attacks lock audit
+.PHONY: run test chromium screenshots lint format bench fuzz attacks lock audit

@@ -26,6 +26,7 @@ import models
 import network
 import payload
 import store
+from documents import documents
 from judgement import content, judge, unreadable
 from login import Login
 from render import HEADERS, MIMETYPES, Answer, render
@@ -375,6 +376,7 @@ def create_app(settings=None):
         Login(settings.operators, settings.secret),
     )
     app.register_blueprint(site)
+    app.register_blueprint(documents)
     app.before_request(_begin)
     app.after_request(_finish)
     app.teardown_request(lambda _error: store.set_deadline(None))

@@ -21,6 +21,7 @@ import models
 import payload
 import store
 from backtest import backtest, memory_of
+from documents import docs
 from export import WRITERS, show, to_json
 from freshen import freshened
 from judgement import judge, unreadable
@@ -378,4 +379,4 @@ def _since(text):
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-commands = (rules, leads, hash_password, example, migrate, copy_to, *handover.commands)
+commands = (rules, leads, hash_password, example, migrate, copy_to, docs, *handover.commands)

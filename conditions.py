@@ -113,10 +113,7 @@ def compile_condition(source, kinds, now):
     """
     source = " ".join(source.split())
     try:
-        parser = Parser(_environment, source, state="variable")
-        expression = parser.parse_expression()
-        if not parser.stream.eos:
-            raise TemplateSyntaxError(f'it goes on after its end, at "{parser.stream.current.value}"', 1)
+        expression = parse(source)
         names = _check_names(expression, kinds)
         compared = _check_kinds(expression, kinds)
         expression = _as_values(expression)
@@ -147,6 +144,15 @@ def compile_condition(source, kinds, now):
         for part in parts:
             _try(part, sample, source)
     return holds
+
+
+def parse(source):
+    """Return the tree of an expression. Raises TemplateSyntaxError."""
+    parser = Parser(_environment, source, state="variable")
+    expression = parser.parse_expression()
+    if not parser.stream.eos:
+        raise TemplateSyntaxError(f'it goes on after its end, at "{parser.stream.current.value}"', 1)
+    return expression
 
 
 def _build(expression):
@@ -310,7 +316,7 @@ def _check_pair(left, operand, kinds, compared):
     right = operand.expr
     others = right.items if isinstance(right, nodes.List | nodes.Tuple) else [right]
     for one, other in [(left, item) for item in others]:
-        pair = {_kind_of(one, kinds), _kind_of(other, kinds)}
+        pair = {kind_of(one, kinds), kind_of(other, kinds)}
         if len(pair) == 2 and not pair & {None, "unknown"}:
             raise ConditionError(_mismatch(one, other, kinds))
         for name, text in ((one, other), (other, one)):
@@ -321,7 +327,7 @@ def _check_pair(left, operand, kinds, compared):
                     compared.setdefault(name.name, set()).add(text.value)
 
 
-def _kind_of(node, kinds):
+def kind_of(node, kinds):
     """Return the kind of an expression's value (text, number, date, …), or None if it is not plain."""
     match node:
         case nodes.Name():
@@ -340,7 +346,7 @@ def _kind_of(node, kinds):
 
 
 def _mismatch(one, other, kinds):
-    kind, other_kind = _kind_of(one, kinds), _kind_of(other, kinds)
+    kind, other_kind = kind_of(one, kinds), kind_of(other, kinds)
     if isinstance(one, nodes.Const):
         one, other, kind, other_kind = other, one, other_kind, kind
     name = one.name if isinstance(one, nodes.Name) else "the left side"

@@ -14,6 +14,7 @@ from flask.cli import with_appcontext
 
 import payload
 from contract import address, contract, prove
+from documents import link
 from export import to_json
 from logs import printable
 from rulefile import RuleFileError
@@ -50,7 +51,11 @@ def is_local(url):
 
 
 where = click.option(
-    "--url", default="http://127.0.0.1:8000", show_default=True, callback=service_url, help="where the service is"
+    "--url",
+    default=lambda: f"http://127.0.0.1:{os.environ.get('PORT') or 8000}",
+    show_default="this machine, port 8000 or PORT",
+    callback=service_url,
+    help="where the service is",
 )
 
 
@@ -67,6 +72,7 @@ def show_contract(program, output, url, proved):
         _show_proof(rule_set, output)
         return
     made = contract(rule_set, url, settings)
+    made["posting_instructions"] = link(rule_set.name, url)
     mistakes = prove(rule_set)[1]
     for line in mistakes:
         click.echo(f"do not send this: {printable(line)} (see templates/{rule_set.name}/)", err=True)
@@ -183,14 +189,15 @@ def _credentials(rule_set, url, name):
     users = [user for user in settings.users if user.programs is None or rule_set.name in user.programs]
     known = [user for user in users if name in (None, user.name)]
     plain = [user for user in known if user.password and not user.hashed]
-    if is_local(url) and plain:  # never another machine's: the password would leave this one
+    given = os.environ.get("DATAPOST_PASSWORD")
+    if is_local(url) and plain and not given:  # never another machine's: the password would leave this one
         return plain[0].name, plain[0].password
-    if is_local(url) and settings.open and not name:
+    if is_local(url) and settings.open and not name and not given:
         return None
     name = name or (known[0].name if is_local(url) and known else None)
     if not name:
         raise click.ClickException("name the user to post as: --user NAME")
-    return name, os.environ.get("DATAPOST_PASSWORD") or _asked_password(name)
+    return name, given or _asked_password(name)
 
 
 def _asked_password(name):

@@ -181,6 +181,10 @@ class Program:
     lists: set[str]
     warnings: list[str]
 
+    def labels(self, names):
+        """Return the labels of these fields, as reasons name them."""
+        return " and ".join(self.fields[name].label for name in names if name in self.fields)
+
     @cached_property
     def emails(self):
         """The fields that may hold the answer's email, the likeliest first."""

@@ -70,7 +70,7 @@ def verify_operator(name, password):
     service = current_app.extensions["datapost"]
     if not service.settings.operators:
         raise NotFound  # without operators there is no dashboard
-    if not name or request.authorization.type != "basic":
+    if not name or not request.authorization or request.authorization.type != "basic":
         return None
     return service.operators.check(name, password, network.read_address(request.remote_addr or ""))
 

@@ -42,6 +42,13 @@ def postal_code(field, _zone):
     return parse
 
 
+def example_of(country):
+    """Return a postal code and the code of a region as examples, each None where the country has none."""
+    facts = _facts(country)
+    first = {key: re.split("[,~]", facts.get(key) or "")[0] for key in ("zipex", "sub_keys")}
+    return first["zipex"] or None, first["sub_keys"] or None
+
+
 def region(field, _zone):
     """Make the type of the regions (states, provinces) of the field's country: `California` is `CA`."""
     if not field.country:

@@ -95,3 +95,9 @@ def render(answer, answer_format, program=""):
             kind = type(error).__name__
             log.error("templates/%s/%s cannot be rendered and is passed over: %s", program, name, kind)
     return finish(_template(_ours, "", name).render(values))
+    return _template(_ours, "", name).render(values)
+
+
+def is_ours(program, answer_format):
+    """Tell whether answers are as the contract has them, and not by a template of the program's own."""
+    return not (TEMPLATES / program / f"response.{answer_format}").exists()

@@ -12,29 +12,31 @@ from values import folded
 
 
 def _reject_if(spec, compiler):
-    holds, reason = compiler.condition(spec.reject_if, "reject_if"), _reason(spec)
+    holds, (reason,) = (
+        compiler.condition(spec.reject_if, "reject_if"),
+        reasons("reject_if", spec, compiler.program.labels),
+    )
     return _check(spec, reason, lambda lead_scope, _: holds(lead_scope))
 
 
 def _require(spec, compiler):
-    holds, reason = compiler.condition(spec.require, "require"), _reason(spec)
+    holds, (reason,) = compiler.condition(spec.require, "require"), reasons("require", spec, compiler.program.labels)
     return _check(spec, reason, lambda lead_scope, _: not holds(lead_scope))
 
 
 def _listed(spec, compiler):
     lists = [(name, compiler.read_list("listed", name, file)) for name, file in spec.listed.items()]
-    reason = _reason(spec, f"This {compiler.labels(spec.listed)} is not accepted")
-    return _by_list(spec, reason, lists, lambda found: found)
+    return _by_list("listed", spec, compiler, lists, lambda found: found)
 
 
 def _not_listed(spec, compiler):
     lists = [(name, compiler.read_list("not_listed", name, file)) for name, file in spec.not_listed.items()]
-    reason = _reason(spec, f"This {compiler.labels(spec.not_listed)} is not one that is accepted")
-    return _by_list(spec, reason, lists, lambda found: not found)
+    return _by_list("not_listed", spec, compiler, lists, lambda found: not found)
 
 
-def _by_list(spec, reason, lists, refuses):
+def _by_list(word, spec, compiler, lists, refuses):
     """Make the check of a rule with lists; a field that is absent is looked up in none."""
+    (reason,) = reasons(word, spec, compiler.program.labels)
 
     def check(_, verdict):
         present = [(verdict.values[name], entries) for name, entries in lists if name in verdict.values]
@@ -54,17 +56,16 @@ def _stands_in(entries, value):
     return text in entries or ("@" in text and text.rpartition("@")[2] in entries)
 
 
-def _open(spec, _):
-    reason = _reason(spec, "No leads are taken at this hour")
+def _open(spec, compiler):
+    (reason,) = reasons("open", spec, compiler.program.labels)
     return _check(spec, reason, lambda _, verdict: not any(hours.hold(verdict.now) for hours in spec.open))
 
 
 def _unique(spec, compiler):
     across = "*" if spec.across == "all" else compiler.program.name
     places = []
-    for names in spec.unique:
+    for names, reason in zip(spec.unique, reasons("unique", spec, compiler.program.labels), strict=True):
         compiler.check_fields("unique", names)
-        reason = _reason(spec, f"This {compiler.labels(names)} was already submitted")
         # By the fields and not by the rule's id, so that a rule that is renamed goes on.
         places.append((sorted(names), reason))
 
@@ -82,13 +83,11 @@ def _unique(spec, compiler):
 
 
 def _limit(spec, compiler):
-    reason = _reason(spec, f"The limit of leads per {spec.per} is reached")
-    return _quota("limit", spec, compiler, reason, spec.limit, lambda _: 1)
+    return _quota("limit", spec, compiler, spec.limit, lambda _: 1)
 
 
 def _budget(spec, compiler):
-    reason = _reason(spec, f"The budget per {spec.per} is used up")
-    return _quota("budget", spec, compiler, reason, int(spec.budget * 100), lambda lead: int(lead.sale_amount * 100))
+    return _quota("budget", spec, compiler, int(spec.budget * 100), lambda lead: int(lead.sale_amount * 100))
 
 
 # The name of the period that a moment is in, and how long it lasts at most. An hour has its offset,
@@ -101,8 +100,9 @@ _PERIODS = {
 }
 
 
-def _quota(kind, spec, compiler, reason, limit, units):
+def _quota(kind, spec, compiler, limit, units):
     """Make the check of a limit: leads without a field of `by` are a group of their own."""
+    (reason,) = reasons(kind, spec, compiler.program.labels)
     if not spec.per and compiler.place not in compiler.source.broken:
         compiler.complain("id", "a limit or budget needs its period: write per: day, for example")
     by = spec.by or []
@@ -128,9 +128,22 @@ def _check(spec, reason, refuses):
     return check
 
 
-def _reason(spec, sentence=None):
+# What the partner is told where a rule has no note, by its word.
+_SENTENCES = {
+    "listed": lambda spec, labels: [f"This {labels(spec.listed)} is not accepted"],
+    "not_listed": lambda spec, labels: [f"This {labels(spec.not_listed)} is not one that is accepted"],
+    "open": lambda spec, labels: ["No leads are taken at this hour"],
+    "unique": lambda spec, labels: [f"This {labels(names)} was already submitted" for names in spec.unique],
+    "limit": lambda spec, labels: [f"The limit of leads per {spec.per} is reached"],
+    "budget": lambda spec, labels: [f"The budget per {spec.per} is used up"],
+}
+
+
+def reasons(word, spec, labels):
+    """Return the reasons that a rule of this word can give: for `unique`, one for each group of its fields."""
     plain = spec.id.replace("-", " ").replace("_", " ")
-    return Reason(spec.id, spec.note or sentence or f"This lead is not accepted ({plain})")
+    sentences = _SENTENCES[word](spec, labels) if word in _SENTENCES else [f"This lead is not accepted ({plain})"]
+    return [Reason(spec.id, spec.note or sentence) for sentence in sentences]
 
 
 RULES = {

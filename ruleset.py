@@ -111,10 +111,6 @@ class Compiler:
                 known = nearest(name, self.program.spec.fields)
                 self.complain(key, f'{key}: there is no field "{name}"{known}')
 
-    def labels(self, names):
-        fields = self.program.fields
-        return " and ".join(fields[name].label for name in names if name in fields)
-
     def read_list(self, key, name, file):
         """Return the entries of a list beside the rule file, in the normal form of the field."""
         self.check_fields(key, [name])
@@ -224,8 +220,7 @@ def _compile_rule(compiler, spec):
 
 def judge_example(program, example, now):
     """Return the verdict on an example of a rule file, given after the leads that were posted before it."""
-    at = example.at or _open_moment(program.spec, now.astimezone(program.spec.timezone))
-    at = at if at.tzinfo else at.replace(tzinfo=program.spec.timezone)
+    at = moment_of(example, program.spec, now.astimezone(program.spec.timezone))
     return judge_in_turn(program, [*example.after, example.lead], at)[-1]
 
 
@@ -261,7 +256,13 @@ def _run_examples(compiler):
             there.complain("note", f'expected the note "{example.note}", but the rules say "{verdict.note}"')
 
 
-def _open_moment(spec, now):
+def moment_of(example, spec, now):
+    """Return when the lead of an example is posted."""
+    at = example.at or open_moment(spec, now)
+    return at if at.tzinfo else at.replace(tzinfo=spec.timezone)
+
+
+def open_moment(spec, now):
     """Return the first moment from now at which leads are taken: an example without a time is of no hour.
 
     Otherwise a file that is right on Monday would be wrong when the service starts on a Sunday.

@@ -28,9 +28,8 @@ def of_condition(holds, path, spec, now):
 
 def of_program(spec, source):
     """Warn of what is suspicious about a rule file as a whole."""
-    for key in ("docs", "privacy"):
-        if key in spec.model_fields_set:
-            source.warn((key,), f"{key}: is read, but this version does not act on it yet")
+    if "privacy" in spec.model_fields_set:
+        source.warn(("privacy",), "privacy: is read, but this version does not act on it yet")
     notes = {}
     for index, rule in enumerate(spec.rules):
         first = notes.setdefault(rule.note, rule.id) if rule.note else rule.id

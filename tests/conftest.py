@@ -1,6 +1,7 @@
 """What the tests share: a service made of real parts, and a partner who posts to it."""
 
 import json
+import os
 import tempfile
 import threading
 import uuid
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from browser import CHROMIUM, MISSING, start
 from hypothesis import settings
 from lxml import etree
 from werkzeug.serving import make_server
@@ -193,3 +195,14 @@ def flask(partner, tmp_path, monkeypatch):
         return partner.app.test_cli_runner().invoke(args=line, **options)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, for all tests of pages: mark them with `pytest.mark.xdist_group("browser")`."""
+    if not CHROMIUM and os.environ.get("DATAPOST_TEST_BROWSER") == "required":
+        pytest.fail(MISSING)
+    if not CHROMIUM:
+        pytest.skip(MISSING)
+    with start() as chromium:
+        yield chromium

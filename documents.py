@@ -1,0 +1,143 @@
+"""The documents for partners: posting instructions as a page and as Markdown, and OpenAPI.
+
+Who sees them is said by the program: everybody, whoever has the link with its key, or operators.
+Nothing here stores a lead.
+"""
+
+import hmac
+import json
+from urllib.parse import quote
+
+import click
+from flask import Response, abort, current_app, request, url_for
+from flask.cli import with_appcontext
+from werkzeug.exceptions import NotFound
+
+import markup
+import models
+import openapi
+from conditions import nearest
+from export import to_json
+from instructions import instructions
+from pages import blueprint, log, operators, page, refuse_operator, verify_operator
+
+KEY_LENGTH = 32  # hexadecimal digits: 128 bits
+KEYLESS = "DATAPOST_SECRET is not set, so no link to posting instructions works: anybody could work out its key"
+
+documents = blueprint("documents")
+documents.add_app_template_filter(markup.sentence)
+
+
+# --- Routes ---
+
+
+@documents.get("/docs/<program>", strict_slashes=False)
+def show_instructions(program):
+    return page("instructions.html", **_told(find_program(program)))
+
+
+@documents.get("/docs/<program>.md")
+def show_markdown(program):
+    text = markup.markdown("instructions.md", **_told(find_program(program)))
+    return Response(text, mimetype="text/markdown")
+
+
+@documents.get("/docs/<program>/openapi.json")
+def show_openapi(program):
+    rules = find_program(program)
+    document = openapi.describe(rules, _instructions(rules))
+    return Response(json.dumps(document, ensure_ascii=False, indent=2), mimetype="application/json")
+
+
+def _told(program):
+    key = {"key": request.args["key"]} if _has_key(program.name) else {}
+    return {
+        "doc": _instructions(program),
+        "markdown_url": url_for("documents.show_markdown", program=program.name, **key),
+        "openapi_url": url_for("documents.show_openapi", program=program.name, **key),
+    }
+
+
+def _instructions(program):
+    path = "/leads" if program.name == "default" else f"/leads/{quote(program.name)}"
+    return instructions(program, request.host_url.rstrip("/") + path, login=not _service().settings.open)
+
+
+# --- Who may see them ---
+
+
+def find_program(name):
+    """Return the program whose documents this request may see; to others, it is as if there were none."""
+    service = _service()
+    service.rulebook.refresh()
+    program = service.rulebook.programs.get(name)
+    who = program.spec.docs if program else None
+    if who == "link" and not service.settings.secret:
+        _warn_once(service, KEYLESS)
+    if who == "public" or (_has_key(name) and who == "link"):
+        return program
+    operator = _operator(service)
+    if program and operator and (operator.programs is None or name in operator.programs):
+        return program
+    if who == "operators" and service.settings.operators and not operator:
+        abort(refuse_operator(401))
+    raise NotFound
+
+
+def _has_key(name):
+    given = request.args.get("key", "").encode(errors="replace")
+    return bool(_service().settings.secret) and hmac.compare_digest(given, _key(name).encode())
+
+
+def _key(name):
+    return models.keyed_hash("docs", name)[:KEY_LENGTH]
+
+
+def _operator(service):
+    """Return the operator who is logged in with this request, or None."""
+    given = operators.get_auth()
+    return verify_operator(given.username, given.password) if given and service.settings.operators else None
+
+
+def _warn_once(service, sentence):
+    if sentence not in service.warnings:
+        service.warnings.add(sentence)
+        log.warning("%s", sentence)
+
+
+def _service():
+    return current_app.extensions["datapost"]
+
+
+# --- The addresses to give away ---
+
+
+def link(program_name, base_url):
+    """Return the address of a program's posting instructions, or None if no link can work."""
+    service = _service()
+    address = f"{base_url.rstrip('/')}/docs/{quote(program_name)}"
+    if service.rulebook.programs[program_name].spec.docs != "link":
+        return address
+    return f"{address}?key={_key(program_name)}" if service.settings.secret else None
+
+
+@click.command("docs")
+@click.argument("program", required=False)
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="where the service is")
+@click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs"
+)
+@with_appcontext
+def docs(program, url, output):
+    """Print the addresses of the posting instructions, of all programs or of PROGRAM, and who sees them."""
+    programs = _service().rulebook.programs
+    if program and program not in programs:
+        raise click.ClickException(f"there is no program {program}{nearest(program, programs)}")
+    rows = [
+        {"program": name, "docs": programs[name].spec.docs, "url": link(name, url)}
+        for name in ([program] if program else sorted(programs))
+    ]
+    if output == "json":
+        click.echo(to_json(rows, indent=2))
+    for row in rows if output == "text" else []:
+        click.echo(f"{row['program']:20}  {row['docs']:9}  {row['url'] or 'set DATAPOST_SECRET first'}")

@@ -1,0 +1,258 @@
+"""What partners are told of a program: its fields, rules, reasons, and requests with their answers.
+
+A pure function of a program and of the address to post to. What a program hides appears nowhere:
+rules that are not public, or that refuse nobody now, the entries of lists, and what leads are worth
+but for the one that is shown with its answer.
+"""
+
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ulid import ULID
+
+import payload
+import wording
+from checks import LIMITS
+from fieldexamples import declared, field_examples, first_that_passes, listed_fields
+from guidance import Guidance, guidance
+from judgement import RETRY_MISMATCH, Claims, Reason, judge
+from phrases import Said, condition
+from render import Answer, render
+from rulekinds import RULES, reasons
+from ruleset import moment_of, open_moment
+from schema import ExampleSpec
+from snippets import FORMATS, LANGUAGES
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field, as partners see it."""
+
+    name: str
+    label: str
+    type: str
+    aliases: list[str]
+    required: Said
+    takes: list[Said]
+    allowed: list[str]
+    example: str | None
+    remarks: list[str]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule in words, and the sentences that a lead gets which it refuses."""
+
+    id: str
+    said: Said
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request in one of FORMATS, as programs that send it, and its answer. `moment`: when it is judged."""
+
+    kind: str
+    lead: dict
+    body: str
+    programs: dict
+    status: int
+    answer: str
+    answer_format: str
+    moment: str
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """All that partners are told of a program."""
+
+    name: str
+    title: str
+    hash: str
+    url: str
+    login: bool
+    guidance: Guidance
+    fields: list[Field]
+    rules: list[Rule]
+    reasons: list[Reason]
+    accepted: list[Exchange]
+    rejected: list[Exchange]
+
+
+def instructions(program, url, login=True):
+    """Return what partners are told of `program`, who post to `url`, with a `login` or without."""
+    spec, shown = program.spec, [rule for rule in program.spec.rules if _is_shown(rule)]
+    examples = field_examples(program)
+    return Instructions(
+        name=program.name,
+        title=spec.title or program.name,
+        hash=program.hash,
+        url=url,
+        login=login,
+        guidance=guidance(spec, login),
+        fields=[_field(program, rule, examples[rule.name]) for rule in program.fields.values()],
+        rules=[_rule(program, rule) for rule in shown],
+        reasons=[*_field_reasons(program), *(r for rule in shown for r in _reasons(program, rule)), RETRY_MISMATCH],
+        accepted=_exchanges(program, _accepted(program, examples), url, login),
+        rejected=_exchanges(program, _rejected(program, examples), url, login),
+    )
+
+
+def _is_shown(rule):
+    return rule.public and rule.mode == "enforce"
+
+
+def _word(rule):
+    return next(word for word in RULES if getattr(rule, word) is not None)
+
+
+# --- Fields, rules and reasons ---
+
+
+def _field(program, rule, example):
+    spec = rule.spec
+    limits = [said(getattr(spec, key)) for key, said in wording.LIMITS.items() if getattr(spec, key) is not None]
+    return Field(
+        name=rule.name,
+        label=rule.label,
+        type=spec.type,
+        aliases=spec.aliases,
+        required=_required(program, spec),
+        takes=[Said(wording.TAKES[spec.type](spec, program.spec.timezone)), *limits],
+        allowed=spec.one_of or [],
+        example=example,
+        remarks=list(_remarks(program.spec, rule)),
+    )
+
+
+def _required(program, spec):
+    if isinstance(spec.required, bool) or spec.default is not None:
+        return Said("yes" if spec.required and spec.default is None else "no")
+    when = condition(spec.required, program.fields)
+    return Said(f"if {when.words}".rstrip(), when.code)
+
+
+def _remarks(program, rule):
+    spec = rule.spec
+    if rule.name == program.test_flag:
+        yield "Marks a test lead."
+    if rule.name in program.retry_key:
+        yield "Tells a repeated request from a new lead."
+    if spec.default is not None:
+        yield f"If it is left out, it counts as {spec.default}."
+    if spec.on_invalid == "warn":
+        yield "A wrong value is noted, but the lead is not rejected for it."
+    if spec.sensitive:
+        yield "Sensitive: masked wherever we show or export leads."
+    if not spec.store:
+        yield "Checked, then forgotten: we do not store it."
+
+
+def _rule(program, spec):
+    notes = dict.fromkeys(reason.note for reason in _reasons(program, spec))
+    return Rule(spec.id, wording.rule(_word(spec), spec, program), list(notes))
+
+
+def _reasons(program, spec):
+    return reasons(_word(spec), spec, program.labels)
+
+
+def _field_reasons(program):
+    for rule in program.fields.values():
+        spec = rule.spec
+        if spec.required and spec.default is None:
+            yield rule.reason("required")
+        limits = [limit.code for key, limit in LIMITS.items() if getattr(spec, key) is not None]
+        yield from (rule.reason(code) for code in ["invalid", *limits] if spec.on_invalid == "reject")
+
+
+# --- Requests and answers ---
+
+
+def _accepted(program, examples):
+    """Return the lead of a valid answer, and the example that it is from; None if there is none to show."""
+    written = [example for example in program.spec.examples if example.expect == "valid"]
+    needed = {name: text for name, text in examples.items() if text and program.fields[name].spec.required}
+    everything = {name: text for name, text in examples.items() if text}
+    made = [ExampleSpec(name="", lead=lead, expect="valid") for lead in (needed, everything)]
+    for example in [*sorted(written, key=lambda example: len(example.after)), *made]:
+        lead = _shown_lead(program, example, examples)
+        if lead and _judged(program, lead, example).valid:
+            return lead, example
+    return None
+
+
+def _rejected(program, examples):
+    """Return likewise a lead that is refused for what partners are told."""
+    told = {reason.code for reason in _field_reasons(program)}
+    told |= {rule.id for rule in program.spec.rules if _is_shown(rule) and not (rule.listed or rule.not_listed)}
+    written = [example for example in program.spec.examples if example.expect != "valid" and not example.after]
+    if accepted := _accepted(program, examples):
+        lead, example = accepted
+        without = [{key: text for key, text in lead.items() if key != name} for name in lead]
+        written += [example.model_copy(update={"lead": rest}) for rest in without]
+    for example in written:
+        lead = _shown_lead(program, example, examples)
+        codes = set(_judged(program, lead, example).codes)
+        if codes and codes <= told:
+            return lead, example
+    return None
+
+
+def _shown_lead(program, example, examples):
+    lead, listed = declared(program, example.lead), listed_fields(program)
+    lead |= {name: examples[name] for name in lead if name in listed}
+    for name, text in lead.items():
+        if text and program.fields[name].spec.one_of:
+            lead[name] = first_that_passes(program.fields[name], [text]) or text
+    return {name: text for name, text in lead.items() if text}
+
+
+def _judged(program, lead, example, fields=None):
+    claims, moment = Claims(), moment_of(example, program.spec, datetime.now(UTC).astimezone(program.spec.timezone))
+    before = [{name: [text] for name, text in declared(program, other).items()} for other in example.after]
+    for submitted in [*before, fields or {name: [text] for name, text in lead.items()}]:
+        verdict = judge(program, submitted, moment)
+        claims.settle(verdict)
+    return verdict
+
+
+def _exchanges(program, found, url, login):
+    if not found:
+        return []
+    return [_exchange(program, kind, *found, url, login) for kind in FORMATS]
+
+
+def _exchange(program, kind, lead, example, url, login):
+    body = FORMATS[kind].encode(lead)
+    fields = payload.decode(body.encode(), FORMATS[kind].content_type, names=program.names)
+    verdict, answer_format = _judged(program, lead, example, fields), "json" if kind == "json" else program.spec.respond
+    return Exchange(
+        kind=kind,
+        lead=lead,
+        body=body,
+        programs={language: write(url, kind, lead, login) for language, write in LANGUAGES.items()},
+        status=200 if verdict.valid else program.spec.invalid_status,
+        answer=render(_answer(program, verdict), answer_format, program.name),
+        answer_format=answer_format,
+        moment=_moment(program, example),
+    )
+
+
+def _answer(program, verdict):
+    """Return the answer, with an id and a customer of the right form."""
+    if not verdict.valid:
+        return Answer(False, note=verdict.note)
+    customer = hmac.digest(program.hash.encode(), json.dumps(verdict.customer).encode(), "sha256").hex()
+    amount = f"{verdict.sale_amount:.2f}"
+    return Answer(True, str(ULID()), amount, customer if verdict.customer else "", verdict.email, verdict.note)
+
+
+def _moment(program, example):
+    """Return when the answer is that, if it may be another at another time."""
+    now = datetime.now(UTC).astimezone(program.spec.timezone)
+    if example.at or open_moment(program.spec, now) != now:
+        return f"{moment_of(example, program.spec, now):%Y-%m-%d %H:%M} ({program.spec.timezone})"
+    return ""

@@ -1,0 +1,278 @@
+"""A program as OpenAPI 3.1, for partners' tools.
+
+Any lead is answered, whatever its fields: the schemas of the bodies say what is accepted, and the
+answers are as exact as the contract.
+"""
+
+import json
+import re
+
+from guidance import STATUSES
+from judgement import NOTE_LENGTH, VALID_NOTE
+from markup import md, md_code
+from render import MIMETYPES, is_ours
+from settings import version
+from snippets import FORMATS
+
+_TEXT = {"type": "string"}
+_ULID = {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$"}
+
+
+def describe(program, doc):
+    """Return the OpenAPI document of a program, whose Instructions are `doc`."""
+    base, _, _ = doc.url.partition("/leads")
+    paths = [f"/leads/{doc.name}", *(["/leads"] if doc.name == "default" else [])]
+    return {
+        "openapi": "3.1.1",
+        "info": {"title": doc.title, "version": version(), "description": _overview(doc)},
+        "servers": [{"url": base or "/"}],
+        "paths": {path: {"post": _operation(program, doc, path)} for path in paths},
+        "components": {
+            "schemas": {
+                "Lead": _lead(program, doc),
+                "Accepted": _accepted(True),
+                "AcceptedXml": _accepted("true"),
+                "Rejected": _rejected(),
+            },
+            "securitySchemes": {"login": {"type": "http", "scheme": "basic"}},
+        },
+    }
+
+
+def _overview(doc):
+    rules = [f"- {md(' '.join([rule.said.words, *rule.notes]).strip())}" for rule in doc.rules]
+    return "\n\n".join([" ".join(doc.guidance.posting), *(["Rules:\n\n" + "\n".join(rules)] if rules else [])])
+
+
+def _operation(program, doc, path):
+    content = {"schema": {"$ref": "#/components/schemas/Lead"}}
+    if doc.accepted:
+        content["examples"] = {"lead": {"value": doc.accepted[0].lead}}
+    return {
+        "operationId": "postLead" if path == "/leads" else "postLeadToProgram",
+        "summary": "Post a lead",
+        "description": " ".join(doc.guidance.repeats + doc.guidance.tests),
+        "security": [{"login": []}] if doc.login else [],
+        "parameters": _PARAMETERS,
+        "requestBody": {
+            "required": False,
+            "content": dict.fromkeys(_TYPES, content),
+        },
+        "responses": {str(status): _response(program, doc, status, text) for status, text in _statuses(doc)},
+    }
+
+
+_TYPES = [*(form.content_type for form in FORMATS.values()), "text/xml", "multipart/form-data"]
+
+_PARAMETERS = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A request with the same key within 24 hours gets the first answer again.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,100}$"},
+    },
+    {
+        "name": "format",
+        "in": "query",
+        "description": "The format of the answer.",
+        "schema": {"type": "string", "enum": list(MIMETYPES)},
+    },
+]
+
+
+# --- Answers ---
+
+
+def _statuses(doc):
+    return [(status, text) for status, text in doc.guidance.statuses.items() if doc.login or status != 401]
+
+
+def _response(program, doc, status, text):
+    invalid = program.spec.invalid_status
+    told = {"accepted": doc.accepted, "rejected": doc.rejected}
+    shown = [(f"{name}-{e.kind}", e) for name, exchanges in told.items() for e in exchanges if e.status == status]
+    schemas = [{"$ref": "#/components/schemas/Accepted"}] * (status == 200)
+    # An answer that is given again has the status that it had under the rules of its day.
+    schemas += [{"$ref": "#/components/schemas/Rejected"}]
+    return {
+        "description": text,
+        "headers": {name: _header(name, status, invalid) for name in _headers(status, invalid)},
+        "content": {
+            mimetype: {
+                "schema": _document(program, answer_format, schemas),
+                "examples": {
+                    name: {"value": json.loads(exchange.answer) if answer_format == "json" else exchange.answer}
+                    for name, exchange in shown
+                    if exchange.answer_format == answer_format
+                },
+            }
+            for answer_format, mimetype in MIMETYPES.items()
+        },
+    }
+
+
+_HEADERS = {
+    "X-Request-Id": ("The number of the request.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+    "Datapost-Lead": ("The number of the lead.", _ULID),
+    "Idempotent-Replayed": ("This answer was given before.", {"const": "true"}),
+    "Retry-After": ("Seconds to wait.", {"type": "string", "pattern": "^[0-9]+$"}),
+    "WWW-Authenticate": ("How to log in.", _TEXT),
+    "Allow": ("The methods that there are.", _TEXT),
+}
+
+
+def _headers(status, invalid):
+    yield "X-Request-Id"
+    if status in (200, 400, invalid):
+        yield from ("Datapost-Lead", "Idempotent-Replayed")
+    if status in (429, 500, 503):
+        yield "Retry-After"
+    if status == 401:
+        yield "WWW-Authenticate"
+    if status == 405:
+        yield "Allow"
+
+
+def _header(name, status, invalid):
+    description, schema = _HEADERS[name]
+    # A request that did not arrive whole is answered 400, and not stored.
+    sometimes = name == "Idempotent-Replayed" or (name == "Datapost-Lead" and status not in (200, invalid))
+    ambiguous = status == invalid != 200 and status in STATUSES and name != "X-Request-Id"
+    return {"description": description, "required": not (sometimes or ambiguous), "schema": schema}
+
+
+def _document(program, answer_format, schemas):
+    if not is_ours(program.name, answer_format):
+        return {}
+    if answer_format == "xml":
+        schemas = [{"$ref": schema["$ref"].replace("Accepted", "AcceptedXml")} for schema in schemas]
+    either = schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+    if answer_format == "xml":
+        return either
+    return _object({"dataPostResponse": either})
+
+
+def _object(properties, **more):
+    return (
+        {"type": "object", "required": list(properties), "properties": properties}
+        | {"additionalProperties": False}
+        | more
+    )
+
+
+def _accepted(valid):
+    return _object(
+        {
+            "valid": {"const": valid},
+            "uniqueid": _ULID,
+            "sale_amount": {"type": "string", "pattern": r"^[0-9]{1,6}\.[0-9]{2}$"},
+            "customerid": {"type": "string", "pattern": "^([0-9a-f]{64})?$"},
+            "email": _TEXT,
+            "note": {"const": VALID_NOTE},
+        },
+        xml={"name": "dataPostResponse"},
+    )
+
+
+def _rejected():
+    empty = {key: {"const": ""} for key in ("uniqueid", "sale_amount", "customerid", "email")}
+    note = {"type": "string", "minLength": 1, "maxLength": NOTE_LENGTH}
+    return _object({"valid": {"const": "false"}} | empty | {"note": note}, xml={"name": "dataPostResponse"})
+
+
+# --- Leads: the values that a field takes, by its type ---
+
+
+def _lead(program, doc):
+    return {
+        "type": "object",
+        "description": " ".join(doc.guidance.posting),
+        "properties": {field.name: _property(program.fields[field.name], field) for field in doc.fields},
+        "required": [field.name for field in doc.fields if field.required.words == "yes"],
+        "xml": {"name": "lead"},
+    }
+
+
+def _property(rule, field):
+    spec = rule.spec
+    said = [f"{md(takes.words)} {takes.code and md_code(takes.code)}".strip() for takes in field.takes]
+    when = [f"Required {md(field.required.words)} {md_code(field.required.code) if field.required.code else ''}"]
+    told = [
+        f"{md(field.label)}: {'; '.join(said)}.",
+        *(when if field.required.words.startswith("if") else []),
+        *([f"In any case: {', '.join(map(md, field.allowed))}."] if field.allowed else []),
+        *map(md, field.remarks),
+    ]
+    schema = {"title": field.label, "description": " ".join(told)} | _SCHEMAS[spec.type](spec)
+    schema |= {key: value(spec) for key, value in _LIMITS.items() if value(spec) is not None}
+    return schema | ({"examples": [field.example]} if field.example else {})
+
+
+def _number(pattern):
+    """Numbers may come as text, as they do in XML; how large they may be is said of both."""
+    return lambda spec: {"type": ["number" if pattern != _INTEGER else "integer", "string"], "pattern": pattern}
+
+
+_INTEGER = r"^[+-]?[0-9]{1,18}(\.0+)?$"
+_TRUE = [True, "true", "yes", "y", "on", "t", "1"]
+_FALSE = [False, "false", "no", "n", "off", "f", "0"]
+
+
+def _dates(spec):
+    parts = {"YYYY": "[0-9]{4}", "MM": "[0-9]{2}", "DD": "[0-9]{2}", "HH": "[0-9]{2}", "mm": "[0-9]{2}"}
+    parts |= {"ss": "[0-9]{2}", "M": "[0-9]{1,2}", "D": "[0-9]{1,2}"}
+    if not spec.formats:
+        return {"type": "string", "format": "date"} if spec.type == "date" else _TEXT
+    patterns = [
+        "".join(parts.get(piece) or re.escape(piece) for piece in re.split("(YYYY|MM|DD|HH|mm|ss|M|D)", written))
+        for written in spec.formats
+    ]
+    return {"type": "string", "pattern": f"^({'|'.join(patterns)})$"}
+
+
+_SCHEMAS = {
+    "text": lambda spec: _TEXT,
+    "email": lambda spec: {"type": "string", "format": "email"},
+    "phone": lambda spec: _TEXT,
+    "postal_code": lambda spec: _TEXT,
+    "region": lambda spec: _TEXT,
+    "country": lambda spec: _TEXT,
+    "date": _dates,
+    "datetime": _dates,
+    "integer": _number(_INTEGER),
+    "number": _number(r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"),
+    "money": _number("[0-9]"),
+    "boolean": lambda spec: {"type": ["boolean", "string"], "enum": [*_TRUE, *_FALSE]},
+    "consent": lambda spec: {"type": ["boolean", "string"], "enum": _TRUE},
+    "choice": lambda spec: {"type": "string", "enum": spec.one_of},
+    "url": lambda spec: {"type": "string", "format": "uri", "pattern": "^[hH][tT][tT][pP][sS]?://"},
+    "ip": lambda spec: {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
+    "uuid": lambda spec: {"type": "string", "pattern": "^[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}$"},
+    "id": lambda spec: _TEXT,
+}
+
+# RE2's syntax that the regular expressions of JSON Schema (ECMA-262) lack or read otherwise.
+_ONLY_RE2 = re.compile(r"\(\?(?!:)|\\[pPAzQEC]|\[\[:|\\x\{")
+
+
+def _pattern(spec):
+    return f"^(?:{spec.pattern})$" if spec.pattern and not _ONLY_RE2.search(spec.pattern) else None
+
+
+def _bound(text):
+    """Return a bound of numbers as a number; those of dates stand in the description."""
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError:
+        return None
+
+
+# The keys of JSON Schema: a function from a field's specification to their value, or None.
+_LIMITS = {
+    "minLength": lambda spec: int(spec.min_length) if spec.min_length else None,
+    "maxLength": lambda spec: int(spec.max_length) if spec.max_length else None,
+    "pattern": _pattern,
+    "minimum": lambda spec: _bound(spec.min) if spec.min else None,
+    "maximum": lambda spec: _bound(spec.max) if spec.max else None,
+    "default": lambda spec: spec.default,
+}

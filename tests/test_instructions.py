@@ -1,0 +1,271 @@
+"""What partners are told of a program: in plain words, true, and nothing that the program hides."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+from programs import HOSTILE, LISTS, MONSTER
+from test_ruleset import RULES_FOLDER
+
+import phrases
+from instructions import instructions
+from payload import decode
+from ruleset import compile_text, load
+from snippets import FORMATS
+
+URL = "https://leads.example.com/leads/solar"
+EXAMPLES = ["insurance", "education", "solar", "newsletter"]
+
+
+@pytest.fixture
+def told(tmp_path):
+    """Return the instructions of a rule file's text."""
+
+    def tell(text, **options):
+        for name, entries in LISTS.items():
+            (tmp_path / name).write_text(entries)
+        return instructions(compile_text("solar", str(tmp_path / "solar.yaml"), text), URL, **options)
+
+    return tell
+
+
+def field(doc, name):
+    return next(field for field in doc.fields if field.name == name)
+
+
+def everything(doc):
+    return json.dumps(dataclasses.asdict(doc), ensure_ascii=False)
+
+
+# --- Conditions ---
+
+FIELDS = """fields:
+  a: {type: money, label: loan amount}
+  n: {type: integer, label: number}
+  t: {label: town}
+  e: {type: email, label: email address}
+  d: {type: date, label: birth date}
+  b: {type: boolean, label: consent}
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("a > 700000", "the loan amount is more than 700,000"),
+        ("700000 >= a", "the loan amount is at most 700,000"),
+        ("a < 0.5", "the loan amount is less than 0.5"),
+        ("n == -5", "the number is −5"),
+        ("18 <= n < 65", "the number is at least 18 and the number is less than 65"),
+        ("not n != 3", "the number is 3"),
+        ("t == 'Bonn'", "the town is “Bonn”"),
+        ("t in ['Bonn', 'Ulm', 'Trier']", "the town is one of “Bonn”, “Ulm” or “Trier”"),
+        ("t not in ['Bonn', 'Ulm']", "the town is none of “Bonn” or “Ulm”"),
+        ("t in ['Bonn']", "the town is “Bonn”"),
+        ("'ville' in t", "the town contains “ville”"),
+        ("t|length > 3", "the length of the town is more than 3"),
+        ("b", "the consent is true"),
+        ("not b", "the consent is false"),
+        ("t is present", "the town is given"),
+        ("t is missing", "the town is not given"),
+        ("not t is missing", "the town is given"),
+        ("age(d) < 18", "the age by the birth date is less than 18"),
+        ("days_since(d) <= 7", "the birth date is at most 7 days ago"),
+        ("days_since(d) == 1", "the birth date is 1 day ago"),
+        ("d > today()", "the birth date is after today"),
+        ("domain(e) == 'acme.example'", "the domain of the email address is “acme.example”"),
+        ("a > n * 2", "the loan amount is more than the number times 2"),
+        ("b and t is present or n > 1", "(the consent is true and the town is given) or the number is more than 1"),
+        ("not (b or n > 1)", "the consent is false and the number is at most 1"),
+        ({"all": ["b", {"any": ["n > 1", "n < 0"]}]},
+         "the consent is true and (the number is more than 1 or the number is less than 0)"),
+        ({"not": {"any": ["b", "n > 1"]}}, "the consent is false and the number is at most 1"),
+    ],
+)  # fmt: skip
+def test_a_condition_is_said_in_plain_words(condition, words):
+    fields = compile_text("f", "f.yaml", FIELDS).fields
+    assert phrases.condition(condition, fields) == (words, "")
+
+
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        ("n % 2 == 1", "n % 2 == 1"),
+        ("(t ~ 'x') == 'yx'", "(t ~ 'x') == 'yx'"),
+        ({"any": ["n % 2 == 1", {"not": "b"}]}, "(n % 2 == 1) or (not (b))"),
+    ],
+)
+def test_a_condition_without_plain_words_is_shown_as_it_stands(condition, code):
+    assert phrases.condition(condition, compile_text("f", "f.yaml", FIELDS).fields) == ("", code)
+
+
+# --- Rules ---
+
+
+@pytest.mark.parametrize(
+    ("rule", "words", "code"),
+    [
+        ("reject_if: n < 1", "A lead is rejected if the number is less than 1.", ""),
+        ("require: b", "A lead is accepted only if the consent is true.", ""),
+        ("when: b, require: n > 1",
+         "If the consent is true: a lead is accepted only if the number is more than 1.", ""),
+        ("reject_if: n % 2 == 1", "A lead is rejected if", "n % 2 == 1"),
+        ("when: b, reject_if: n % 2 == 1", "If the consent is true: a lead is rejected if", "n % 2 == 1"),
+        ("when: n % 2 == 1, reject_if: b",
+         "A lead is rejected if the consent is true. This applies to leads of which this is true:", "n % 2 == 1"),
+        ("when: n % 3 == 1, reject_if: n % 2 == 1", "A lead is rejected if", "(n % 3 == 1) and (n % 2 == 1)"),
+        ("when: n % 3 == 1, require: n % 2 == 1", "A lead is accepted only if", "not (n % 3 == 1) or (n % 2 == 1)"),
+        ("open: [Mon-Fri 08:00-20:00, Sat 10:00-16:00, 22:00-23:00]",
+         "Leads are taken Monday to Friday from 08:00 to 20:00; Saturday from 10:00 to 16:00; every day from 22:00 to "
+         "23:00 (time zone UTC).", ""),
+        ("unique: [e], within: 90 days",
+         "A lead is rejected if we took a valid lead with the same email address within the last 90 days.", ""),
+        ("unique: {any_of: [e, t]}, across: all",
+         "A lead is rejected if we took a valid lead with the same email address or the same town at any time before, "
+         "in any of our programs.", ""),
+        ("limit: 20000, per: day, by: [t]", "We take at most 20,000 valid leads per day for each town.", ""),
+        ("budget: 5000, per: week", "We take leads until the budget of the week is used up.", ""),
+    ],
+)  # fmt: skip
+def test_a_rule_is_said_in_plain_words(told, rule, words, code):
+    doc = told(f"{FIELDS}rules:\n  - {{id: r, {rule}}}")
+    assert doc.rules[0].said == (words, code)
+
+
+def test_of_a_list_only_the_sentence_is_shown(told):
+    doc = told(MONSTER)
+    rules = {rule.id: rule for rule in doc.rules}
+    assert (rules["nobody"].said, rules["nobody"].notes) == (("", ""), ["This address is blocked"])
+    assert rules["campaigns"].notes == ["This campaign is not one that is accepted"]
+
+
+def test_an_accepted_lead_is_shown_with_the_amount_that_it_gets(told):
+    assert {"12.34" in exchange.answer for exchange in told(MONSTER).accepted} == {True}
+
+
+def test_what_is_hidden_appears_nowhere(told):
+    text = everything(told(MONSTER))
+    for secret in ["hidden", "watched", "off-rule", "XY-999", "76.54", "7654321", "7,654,321", ".txt"]:
+        assert secret not in text
+
+
+# --- Fields ---
+
+
+def test_a_field_says_what_it_takes_when_it_is_required_and_how_it_is_treated(told):
+    doc = told(MONSTER)
+    email, state, ssn = field(doc, "email"), field(doc, "state"), field(doc, "ssn")
+    assert (email.label, email.type, email.required.words) == ("email address", "email", "yes")
+    assert email.aliases == ["e-mail", "contact.email"]
+    assert ("no throw-away addresses", "") in email.takes
+    assert state.allowed == ["CA", "NY"]
+    assert field(doc, "campaign").takes[1] == ("the whole value fits the regular expression", "[A-Z]{2}-[0-9]+|none")
+    assert field(doc, "rent").required == ("if the owner is false", "")
+    assert field(doc, "deed").required == ("if", "(owner) and (acres / 3 > 1 % 2)")
+    assert field(doc, "nationality").remarks == ["If it is left out, it counts as US."]
+    assert field(doc, "born").remarks == ["Sensitive: masked wherever we show or export leads."]
+    assert ssn.remarks == ["Checked, then forgotten: we do not store it."]
+    assert "Social Security" in ssn.takes[0].words
+    assert field(doc, "phone").remarks == ["A wrong value is noted, but the lead is not rejected for it."]
+    assert field(doc, "is_test").remarks == ["Marks a test lead."]
+
+
+@pytest.mark.parametrize("text", [MONSTER, *((RULES_FOLDER / "examples" / f"{n}.yaml").read_text() for n in EXAMPLES)])
+def test_every_example_of_a_field_passes_its_checks(told, tmp_path, text):
+    (tmp_path / "suppressed.txt").write_text("blocked.example\n")
+    doc = told(text)
+    program = compile_text("solar", str(tmp_path / "solar.yaml"), text)
+    for shown in doc.fields:
+        if shown.example is None:
+            assert shown.type == "id"
+        else:
+            program.fields[shown.name].value(shown.example)
+
+
+# --- Reasons ---
+
+
+def test_reasons_have_the_sentences_of_the_answers(told):
+    reasons = {(reason.code, reason.note) for reason in told(MONSTER).reasons}
+    assert ("email.required", "No email address was submitted") in reasons
+    assert ("campaign.pattern", "The campaign does not have the expected form") in reasons
+    assert ("adult", "Applicants must be 18 or older") in reasons
+    assert {
+        ("person", "This email address was already submitted"),
+        ("person", "This phone was already submitted"),
+    } < reasons
+    codes = {code for code, _ in reasons}
+    assert "phone.invalid" not in codes  # it is only noted
+    assert "nationality.required" not in codes and "retry.mismatch" in codes
+
+
+# --- Requests and answers ---
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_request_is_the_first_valid_example_and_the_answer_is_valid(name):
+    program = load(RULES_FOLDER / "examples" / f"{name}.yaml")
+    doc = instructions(program, URL)
+    assert [exchange.kind for exchange in doc.accepted] == ["xml", "json", "form"]
+    first = next(example.lead for example in program.spec.examples if example.expect == "valid")
+    for exchange in doc.accepted:
+        assert exchange.lead.keys() == first.keys()
+        assert decode(exchange.body.encode(), FORMATS[exchange.kind].content_type) == {
+            name: [text] for name, text in exchange.lead.items()
+        }
+        assert '"valid": true' in exchange.answer or "<valid>true</valid>" in exchange.answer
+    assert all('"valid": "false"' in e.answer or "<valid>false</valid>" in e.answer for e in doc.rejected)
+
+
+def test_an_example_of_a_moment_says_so():
+    doc = instructions(load(RULES_FOLDER / "examples" / "newsletter.yaml"), URL)
+    assert doc.accepted[0].moment == "2026-03-02 10:00 (Europe/Berlin)"
+    assert instructions(load(RULES_FOLDER / "default.yaml"), URL).accepted[0].moment == ""
+
+
+def test_a_program_without_examples_has_a_request_made_of_its_fields(told):
+    doc = told("fields: {email: {type: email, required: true}, s: {type: region, country: US, required: true}, o: {}}")
+    assert doc.accepted[0].lead == {"email": "ann@example.com", "s": "AL"}
+    assert doc.rejected[0].lead == {"s": "AL"}
+    assert "No email was submitted" in doc.rejected[0].answer
+
+
+def test_a_program_of_which_no_lead_can_be_shown_has_none(told):
+    doc = told("fields: {ssn: {type: id, standard: us.ssn, required: true}}")
+    assert (doc.accepted, [exchange.lead for exchange in doc.rejected]) == ([], [])
+
+
+def test_an_open_service_asks_for_no_login(told):
+    doc = told("fields: {email: {type: email, required: true}}", login=False)
+    text = everything(doc)
+    assert "password" not in "".join(json.dumps(exchange.programs) for exchange in doc.accepted)
+    assert "Log in with" not in text
+
+
+def test_statuses_tell_the_one_of_an_invalid_lead(told):
+    statuses = told(MONSTER).guidance.statuses
+    assert statuses[200] == "The lead was judged and accepted."
+    assert statuses[422] == "The lead was judged and rejected: the note says why."
+    assert list(statuses) == sorted(statuses)
+    both = told("invalid_status: 400\nfields: {a: {}}").guidance.statuses
+    assert both[400].startswith("The lead was judged and rejected") and "not well-formed" in both[400]
+
+
+def test_repeats_and_tests_are_told_as_the_program_has_them(told):
+    doc, plain = told(MONSTER), told("fields: {a: {}}")
+    assert any("`click_id`" in sentence for sentence in doc.guidance.repeats)
+    assert any("`is_test`" in sentence for sentence in doc.guidance.tests)
+    assert not any("`click_id`" in sentence for sentence in plain.guidance.repeats)
+    assert any("no test leads" in sentence for sentence in plain.guidance.tests)
+
+
+def test_a_hostile_file_can_be_told(told):
+    assert len(told(HOSTILE).rules) == 2
+
+
+def test_instructions_know_neither_flask_nor_the_store():
+    for name in ("instructions", "wording", "phrases", "fieldexamples", "snippets", "guidance", "markup", "openapi"):
+        text = (Path(__file__).parent.parent / f"{name}.py").read_text()
+        assert not re.search(r"(?m)^(from|import) (flask|models|store)\b", text)
