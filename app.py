@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from uuid import uuid4
 
 import click
@@ -21,10 +21,12 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
 
+import days
 import logs
 import models
 import network
 import payload
+import privacy
 import store
 from documents import documents
 from judgement import content, judge, unreadable
@@ -369,9 +371,12 @@ def create_app(settings=None):
     app.jinja_env.undefined = StrictUndefined
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected
+    book = RuleBook(settings.rules, models.last_rule_text)
+    for chore in (days.roll_up, privacy.purge_some):
+        store.add_chore(partial(_do_chore, chore, book))
     app.extensions["datapost"] = Service(
         settings,
-        RuleBook(settings.rules, models.last_rule_text),
+        book,
         Login(settings.users, settings.secret),
         Login(settings.operators, settings.secret),
     )
@@ -386,6 +391,11 @@ def create_app(settings=None):
     _add_commands(app)
     _check_start(app)
     return app
+
+
+def _do_chore(chore, book):
+    book.refresh()
+    return chore(list(book.programs.values()))
 
 
 def _begin():

@@ -1,7 +1,7 @@
 """What a changed rule file would have done: stored leads judged anew, in the order of their time.
 
 Claims are answered from memory. Test leads, repeated requests and bodies that could not be read
-are left out.
+are left out; leads whose values were removed are counted, and cannot be judged.
 """
 
 from collections import Counter, defaultdict
@@ -47,9 +47,13 @@ class Side:
 
 @dataclass
 class Report:
-    """The outcome: leads judged, those newly refused and newly taken, and the money before and after."""
+    """The outcome: leads judged, those newly refused and newly taken, and the money before and after.
+
+    `removed` are those that cannot be judged, since their values were removed.
+    """
 
     judged: int = 0
+    removed: int = 0
     refused: Side = field(default_factory=Side)
     taken: Side = field(default_factory=Side)
     amount_before: Decimal = Decimal("0.00")
@@ -59,6 +63,7 @@ class Report:
     def as_dict(self):
         return {
             "judged": self.judged,
+            "values_removed": self.removed,
             "now_refused": self.refused.as_dict(),
             "now_taken": self.taken.as_dict(),
             "amount_before": f"{self.amount_before:.2f}",
@@ -81,6 +86,9 @@ def backtest(program, leads, since, show=0):
     report, claims = Report(), Claims()
     for lead in leads:
         if lead.test or LEFT_OUT & set(lead.reasons):
+            continue
+        if lead.masked_at:
+            report.removed += lead.received_at >= since
             continue
         fields = payload.decode(bytes(lead.body), lead.content_type, bytes(lead.query), program.names)
         verdict = judge(program, fields, lead.received_at, stored_lead=True)

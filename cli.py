@@ -1,14 +1,12 @@
-"""The commands: `flask rules …`, `flask leads …` and `flask hash-password`."""
+"""The commands: `flask rules …`, `flask hash-password` and others; `flask leads …` are in leadcommands.py."""
 
 import json
 import logging
-import re
 import shlex
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -22,25 +20,20 @@ import payload
 import store
 from backtest import backtest, memory_of
 from documents import docs
-from export import WRITERS, show, to_json
+from export import show, to_json
 from freshen import freshened
 from judgement import judge, unreadable
+from leadcommands import as_json, leads, progress, read_filter, reading, service
 from login import normalized
-from logs import printable
-from rulefile import RuleFileError, read
-from ruleset import compile_text, load, rule_files
+from rulefile import RuleFileError
+from ruleset import load, rule_files
 from schema import json_schema
+from search import EPOCH
 from settings import CONTROL_CHARACTERS, Settings, SettingsError
 from store import StoreError
 from transfer import TransferError, copy
 
 rules = AppGroup("rules", help="Check the rule files, and try leads on them.")
-leads = AppGroup("leads", help="Look at the stored leads.")
-
-as_json = click.option(
-    "--format", "output", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs"
-)
-sensitive_too = click.option("--sensitive", is_flag=True, help="show the values of sensitive fields too")
 
 
 @rules.command("check")
@@ -48,7 +41,7 @@ sensitive_too = click.option("--sensitive", is_flag=True, help="show the values 
 @as_json
 def check_rules(files, output):
     """Check rule FILES, or all of the rules folder; the exit status is 1 if one is broken."""
-    folder = Path(_service().settings.rules)
+    folder = Path(service().settings.rules)
     paths = [Path(name) for name in files] or rule_files(folder)
     if not paths:
         raise click.ClickException(f"there is no rule file in {folder}")
@@ -121,121 +114,15 @@ def backtest_rules(file, since, program, shown, output):
         rule_set = load(file)
     except RuleFileError as error:
         raise click.ClickException(str(error)) from None
-    start, memory, name = _since(since), memory_of(rule_set), program or Path(file).stem
-    with _reading():
-        stored = models.leads(name, max(start - memory, _EPOCH) if memory is not None else None)
+    start, memory, name = read_filter(False, {"since": since}).since, memory_of(rule_set), program or Path(file).stem
+    with reading():
+        stored = models.leads(name, max(start - memory, EPOCH) if memory is not None else None)
         count = stored.count()
         hidden = not sys.stderr.isatty()
         with click.progressbar(stored.iterator(), length=count, file=sys.stderr, hidden=hidden) as bar:
             report = backtest(replace(rule_set, name=name), bar, start, shown)
     decision = {"program": name, "since": start.isoformat(timespec="seconds")} | report.as_dict()
     show(decision, output)
-
-
-@leads.command("explain")
-@click.argument("lead_id", metavar="ID")
-@sensitive_too
-@as_json
-def explain_lead(lead_id, sensitive, output):
-    """Explain the decision on the lead ID: step by step, judged again by the rules of that day and of today."""
-    lead = _find(lead_id)
-    with _reading():
-        shown = _presenter(sensitive)(lead)
-        rule_text = models.RuleText.get_or_none(hash=lead.rules)
-    path = str(Path(_service().settings.rules) / f"{lead.program}.yaml")
-    try:
-        then = compile_text(lead.program, path, rule_text.text if rule_text else "", examples=False)
-        shown["rules_of_that_day"] = _again(lead, then)
-    except RuleFileError as error:  # a list that it names is gone
-        shown["rules_of_that_day"] = {"rules": lead.rules, "error": "; ".join(error.errors)}
-    if today := _service().rulebook.programs.get(lead.program):
-        shown["rules_of_today"] = _again(lead, today)
-    show(shown, output)
-
-
-def _again(lead, rule_set):
-    """Judge a stored lead again; on places that were taken, the decision of then is kept."""
-    try:
-        fields = payload.decode(bytes(lead.body), lead.content_type, bytes(lead.query), rule_set.names)
-    except payload.PayloadError as error:
-        verdict, settled = unreadable(rule_set, str(error)), []
-    else:
-        verdict = judge(rule_set, fields, lead.received_at, stored_lead=True)
-        settled = [
-            code for code in lead.reasons if code in {claim.rule for claim in verdict.claims if not claim.observed}
-        ]
-    codes = [*verdict.codes, *settled] or [code for code in lead.reasons if code == "retry.mismatch"]
-    return {
-        "rules": rule_set.hash,
-        "valid": not codes,
-        "reasons": codes,
-        "note": verdict.note if verdict.codes else lead.note,
-        "differs": codes != lead.reasons,
-    }
-
-
-def _find(lead_id):
-    with _reading():
-        lead = models.Lead.get_or_none(id=lead_id.strip().upper())
-    if lead is None:
-        raise click.ClickException("there is no lead with this id")
-    return lead
-
-
-@leads.command("show")
-@click.argument("lead_id", metavar="ID")
-@click.option("--body", is_flag=True, help="write the body as it came (to a terminal, printable), and nothing else")
-@sensitive_too
-@as_json
-def show_lead(lead_id, body, sensitive, output):
-    """Show the lead ID: its decision, its fields and its trace."""
-    lead = _find(lead_id)
-    if body:
-        raw = bytes(lead.body)
-        if sys.stdout.isatty():
-            raw = printable(raw.decode(errors="replace"), keep="\n\t")
-        click.echo(raw, nl=False)
-    else:
-        with _reading():
-            shown = _presenter(sensitive)(lead)
-        show(shown, output)
-
-
-@leads.command("export")
-@click.option("--program", help="only leads of this program")
-@click.option("--since", help="only leads since a date (2026-11-01) or a time ago (30d, 12h)")
-@click.option(
-    "--format", "output", type=click.Choice(["jsonl", "json", "csv", "table"]), default="jsonl", show_default=True
-)
-@sensitive_too
-def export_leads(program, since, output, sensitive):
-    """Write the stored leads to standard output, oldest first."""
-    with _reading():
-        WRITERS[output](models.leads(program, _since(since)), _presenter(sensitive))
-
-
-def _presenter(sensitive):
-    """Return the function from a lead to what is shown of it.
-
-    Unless asked for, what the rules of that day or of today call sensitive is masked; where
-    neither is known, everything is.
-    """
-    today, then = _service().rulebook.programs, {}
-
-    def hidden(lead):
-        if lead.rules not in then:
-            then[lead.rules] = set(lead.fields)
-            if text := models.RuleText.get_or_none(hash=lead.rules):
-                with suppress(RuleFileError):  # a text of an earlier version
-                    then[lead.rules] = _sensitive_fields(read(text.text, lead.program)[0])
-        now = _sensitive_fields(today[lead.program].spec) if lead.program in today else ()
-        return {*then[lead.rules], *now}
-
-    return lambda lead: lead.as_dict(() if sensitive else hidden(lead))
-
-
-def _sensitive_fields(spec):
-    return {name for name, field in spec.fields.items() if field.sensitive}
 
 
 @click.command("hash-password")
@@ -261,7 +148,7 @@ def example(url):
     The lead is the first valid example of the rule file, with an email address of its own.
     """
     program, lead = _example_lead()
-    user = next(iter(_service().settings.users), None)
+    user = next(iter(service().settings.users), None)
     line = ["curl"]
     if user:
         line += ["-u", user.name if user.hashed else f"{user.name}:{user.password}"]
@@ -274,7 +161,7 @@ def example(url):
 
 
 def _example_lead():
-    for program in sorted(_service().rulebook.programs.values(), key=lambda p: (p.name != "default", p.name)):
+    for program in sorted(service().rulebook.programs.values(), key=lambda p: (p.name != "default", p.name)):
         for written in program.spec.examples:
             if written.expect == "valid":
                 return program.name, freshened(program, [written.lead], datetime.now(UTC))[0]
@@ -283,8 +170,8 @@ def _example_lead():
 
 def _answer_to(program, lead):
     """Return the answer to `lead` from a store that is thrown away, and without a login."""
-    settings = _service().settings
-    _service().settings = replace(settings, open=True, allowed_ips=())
+    settings = service().settings
+    service().settings = replace(settings, open=True, allowed_ips=())
     log = logging.getLogger("datapost")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -319,7 +206,7 @@ def copy_to(url):
     The service may run meanwhile. What it takes after the copy began is brought by a second one,
     made when it is stopped.
     """
-    source = _service().settings.database_url
+    source = service().settings.database_url
     try:
         target = Settings.load({"DATABASE_URL": url}).database_url
     except SettingsError:
@@ -330,53 +217,20 @@ def copy_to(url):
             "write flask copy-to postgresql://user:password@host:5432/name"
         )
 
-    def progress(total):
-        return click.progressbar(length=total, label="Copying", file=sys.stderr, hidden=not sys.stderr.isatty())
-
     try:
         store.prepare()
-        tables = copy(source.removeprefix("sqlite:///"), target, progress)
+        tables = copy(source.removeprefix("sqlite:///"), target, lambda total: progress(total, "Copying"))
     except (TransferError, StoreError) as error:
         raise click.ClickException(str(error)) from None
     for name, rows, checksum in tables:
         click.echo(f"{name:12}{rows:10} rows, the same here and there (SHA-256 {checksum[:16]})")
 
 
-def _service():
-    return current_app.extensions["datapost"]
-
-
 def _program(name):
     try:
-        return _service().rulebook.find(name)
+        return service().rulebook.find(name)
     except RuleFileError as error:
         raise click.ClickException(str(error)) from None
-
-
-@contextmanager
-def _reading():
-    """Hold the store open; a store that cannot be read is a plain error."""
-    try:
-        with store.read():
-            yield
-    except StoreError as error:
-        raise click.ClickException(f"the store cannot be read: {error}") from None
-
-
-def _since(text):
-    if not text:
-        return None
-    if match := re.fullmatch(r"(\d{1,5})([dhm])", text):
-        unit = {"d": "days", "h": "hours", "m": "minutes"}[match[2]]
-        return max(datetime.now(UTC) - timedelta(**{unit: int(match[1])}), _EPOCH)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.ClickException("--since takes a date such as 2026-11-01 or a time ago such as 30d") from None
-    return max(moment if moment.tzinfo else moment.replace(tzinfo=UTC), _EPOCH)
-
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 commands = (rules, leads, hash_password, example, migrate, copy_to, docs, *handover.commands)

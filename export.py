@@ -9,11 +9,14 @@ import json
 import re
 import shutil
 import sys
+from contextlib import suppress
+from datetime import datetime
 
 import click
 
 import models
 from logs import printable
+from rulefile import RuleFileError, read
 
 
 def _write_jsonl(query, present):
@@ -69,13 +72,47 @@ def _cell(value):
 
 
 def _write_table(query, present):
+    """One line for each lead, as wide as the terminal; narrow ones get shorter columns."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    row = "{:26}  {:20}  {:12}  {:7}  {:>9}  {}"
-    click.echo(row.format("ID", "RECEIVED", "PROGRAM", "VALID", "AMOUNT", "REASONS")[:width])
+    program, partner, time = (12, 12, "%Y-%m-%d %H:%M:%S") if not width or width >= 110 else (7, 6, "%m-%d %H:%M")
+    row = f"{{:26}}  {{:{len(f'{datetime.now():{time}}')}}}  {{:{program}}}  {{:{partner}}}  {{:12}}  {{:>7}}  {{}}"
+    head = row.format(
+        "ID", "RECEIVED", _cut("PROGRAM", program), _cut("PARTNER", partner), "VALID", "AMOUNT", "REASONS"
+    )
+    click.echo(_cut(head, width))
     for lead in query.iterator():
-        received, valid = f"{lead.received_at:%Y-%m-%d %H:%M:%S}", "valid" if lead.valid else "invalid"
-        text = row.format(lead.id, received, lead.program[:12], valid, lead.amount, ", ".join(lead.reasons))
-        click.echo(printable(text.rstrip()[:width]))
+        valid = ("valid" if lead.valid else "invalid") + (" test" if lead.test else "")
+        cells = f"{lead.received_at:{time}}", _cut(lead.program, program), _cut(lead.partner, partner), valid
+        text = row.format(lead.id, *cells, lead.amount, ", ".join(lead.reasons))
+        click.echo(_cut(printable(text.rstrip()), width))
+
+
+def _cut(text, width):
+    return text if width is None or len(text) <= width else text[: width - 1] + "…"
+
+
+def presenter(programs, sensitive=False):
+    """Return the function from a lead to what is shown of it.
+
+    Unless asked for, what the rules of that day or of today call sensitive is masked; where
+    neither is known, everything is.
+    """
+    then = {}
+
+    def hidden(lead):
+        if lead.rules not in then:
+            then[lead.rules] = set(lead.fields)
+            if text := models.RuleText.get_or_none(hash=lead.rules):
+                with suppress(RuleFileError):  # a text of an earlier version
+                    then[lead.rules] = _sensitive_fields(read(text.text, lead.program)[0])
+        now = _sensitive_fields(programs[lead.program].spec) if lead.program in programs else ()
+        return {*then[lead.rules], *now}
+
+    return lambda lead: lead.as_dict(() if sensitive else hidden(lead))
+
+
+def _sensitive_fields(spec):
+    return {name for name, field in spec.fields.items() if field.sensitive}
 
 
 WRITERS = {"jsonl": _write_jsonl, "json": _write_json, "csv": _write_csv, "table": _write_table}

@@ -60,6 +60,8 @@ class Verdict:
     `fields` is what to store: declared fields in their normal form, others as they came.
     `values` holds the declared fields that the lead has, as conditions see them.
     `trace` tells the decision step by step, without the lead's data.
+    `worth` is the sale amount, whether the lead is valid or not; None if nothing is known.
+    `observed` names the rules that only observe and would have refused the lead.
     """
 
     program: str
@@ -70,9 +72,12 @@ class Verdict:
     claims: list[Claim] = field(default_factory=list)
     trace: list[dict] = field(default_factory=list)
     sale_amount: Decimal | None = None
+    worth: Decimal | None = None
+    observed: list[str] = field(default_factory=list)
     customer: list[str] = field(default_factory=list)
     retry: list[str] = field(default_factory=list)
     email: str = ""
+    phone: str = ""
     partner: str = ""
     test: bool = False
     now: datetime | None = None
@@ -99,6 +104,7 @@ class Verdict:
         """Return a verdict that can be settled while this one stays as it is."""
         made = copy(self)
         made.reasons, made.claims, made.trace = [*self.reasons], [*self.claims], [*self.trace]
+        made.observed = [*self.observed]
         return made
 
     def refuse(self, reason, check):
@@ -117,9 +123,15 @@ class Verdict:
             if position not in refused:
                 self.say(claim.rule, "passed")
             elif claim.observed:
-                self.say(claim.rule, OBSERVED)
+                self.observe(claim.rule)
             else:
                 self.refuse(claim.reason, claim.rule)
+
+    def observe(self, rule):
+        """Note that a rule would refuse the lead, if it did more than observe."""
+        if rule not in self.observed:
+            self.observed.append(rule)
+        self.say(rule, OBSERVED)
 
     def say(self, check, result):
         self.trace.append({"check": check, "result": result})
@@ -188,8 +200,16 @@ class Program:
     @cached_property
     def emails(self):
         """The fields that may hold the answer's email, the likeliest first."""
-        names = [name for name, rule in self.spec.fields.items() if rule.type == "email" and rule.store]
-        return sorted(names, key=lambda name: name != "email")
+        return self._of_type("email")
+
+    @cached_property
+    def phones(self):
+        """The fields that may hold the phone by which a lead is found, the likeliest first."""
+        return self._of_type("phone")
+
+    def _of_type(self, kind):
+        names = [name for name, rule in self.spec.fields.items() if rule.type == kind and rule.store]
+        return sorted(names, key=lambda name: name != kind)
 
     @cached_property
     def forgets(self):
@@ -225,8 +245,9 @@ def judge(program, submitted, now, stored_lead=False):
     _check_fields(program, submitted, verdict, passed_over)
     lead_scope = scope(verdict.values, now)
     _check_required(program, lead_scope, verdict, passed_over)
+    amount = verdict.worth = _sale_amount(program, lead_scope, verdict)
     if verdict.valid:
-        amount = verdict.sale_amount = _sale_amount(program, lead_scope, verdict)
+        verdict.sale_amount = amount
         for rule in program.rules:
             _judge_rule(rule, lead_scope, verdict)
         verdict.sale_amount = amount if verdict.valid else None
@@ -320,17 +341,22 @@ def _observe(rule, lead_scope, verdict):
     would.sale_amount = verdict.sale_amount
     rule.check(lead_scope, would)
     verdict.claims += [replace(claim, observed=True) for claim in would.claims]
-    verdict.trace += [{"check": rule.id, "result": OBSERVED}] if would.reasons else would.trace
+    if would.reasons:
+        verdict.observe(rule.id)
+    else:
+        verdict.trace += would.trace
 
 
 def _sale_amount(program, lead_scope, verdict):
+    """Return the first amount that fits; the trace of a lead that is refused already says nothing of it."""
+    say = verdict.say if verdict.valid else lambda *_: None
     for number, (when, amount) in enumerate(program.amounts, 1):
         try:
             if when is None or when(lead_scope):
-                verdict.say("sale_amount", f"number {number} fits: {amount}")
+                say("sale_amount", f"number {number} fits: {amount}")
                 return amount
         except Unanswered as why:
-            verdict.say("sale_amount", f"number {number} skipped: {why}")
+            say("sale_amount", f"number {number} skipped: {why}")
     return Decimal("0.00")
 
 
@@ -343,8 +369,8 @@ def _identify(program, verdict):
         verdict.customer = [folded(values.get(name)) for name in spec.customer]
     keys = [_submitted(verdict, name).casefold() for name in spec.retry_key]
     verdict.retry = keys if all(keys) else []
-    emails = [name for name in program.emails if name in values]
-    verdict.email = str(values[emails[0]]) if emails else ""
+    verdict.email = str(next((values[name] for name in program.emails if name in values), ""))
+    verdict.phone = str(next((values[name] for name in program.phones if name in values), ""))
 
 
 def _submitted(verdict, name):

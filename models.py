@@ -19,6 +19,7 @@ from peewee import (
     BlobField,
     BooleanField,
     CharField,
+    CompositeKey,
     DecimalField,
     IntegerField,
     Model,
@@ -32,6 +33,7 @@ from store import StoreError, Unsure, database
 
 RETRY_WINDOW = timedelta(hours=24)
 LOGIN_WINDOW = timedelta(minutes=5)
+LONGEST_PARTNER = 250  # characters: PostgreSQL takes index entries of up to 2,704 bytes
 FAILURES_COUNTED = 100  # the last failed logins of an address and at a name
 CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
 
@@ -76,7 +78,11 @@ class RuleText(Table):
 
 
 class Lead(Table):
-    """A submission and its decision. `id` is the `uniqueid` of a valid answer."""
+    """A submission and its decision. `id` is the `uniqueid` of a valid answer.
+
+    `worth` is what a refused lead would have been paid, if that is known, `observed` the rules that
+    only observe and would have refused it. At `masked_at` its values were removed.
+    """
 
     id = CharField(26, primary_key=True)
     program = TextField()
@@ -97,9 +103,10 @@ class Lead(Table):
     content_type = TextField()
     query = BlobField()
     body = BlobField()
-
-    class Meta:
-        indexes = ((("program", "id"), False),)
+    phone = TextField(default="")
+    worth = DecimalField(8, 2, null=True)
+    observed = JSONField(default=list)
+    masked_at = Time(null=True, default=None)
 
     replayed = False
 
@@ -122,6 +129,19 @@ class Lead(Table):
 
 LEAD_KEYS = ("id", "program", "received_at", "user", "partner", "valid", "test", "reasons", "note")
 LEAD_KEYS += ("sale_amount", "customerid", "fields", "rules", "trace")
+
+
+class Refusal(Table):
+    """The leads of each reason code, and as `observed:<rule>` those that a rule would have refused."""
+
+    code = CharField(140)
+    lead = CharField(26)
+
+    class Meta:
+        primary_key = CompositeKey("code", "lead")
+
+
+OBSERVED = "observed:"
 
 
 class Claim(Table):
@@ -163,7 +183,7 @@ class FailedLogin(Table):
         indexes = ((("address", "at"), False), (("name", "at"), False))
 
 
-TABLES = (RuleText, Lead, Claim, Total, KnownLogin, FailedLogin)
+TABLES = (RuleText, Lead, Refusal, Claim, Total, KnownLogin, FailedLogin)
 
 
 @dataclass(frozen=True)
@@ -225,7 +245,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
         program=submission.program,
         received_at=submission.received_at,
         user=submission.user,
-        partner=verdict.partner,
+        partner=verdict.partner[:LONGEST_PARTNER],
         status=200 if verdict.valid else invalid_status,
         valid=verdict.valid,
         test=verdict.test,
@@ -234,14 +254,22 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
         sale_amount=verdict.sale_amount if verdict.valid else None,
         customerid=keyed_hash("customer", verdict.customer) if verdict.customer else "",
         email=verdict.email,
+        phone=verdict.phone,
         fields=verdict.fields,
         rules=verdict.rules,
         trace=verdict.trace,
         content_type=submission.content_type,
         query=submission.query,
         body=submission.body,
+        worth=None if verdict.valid else verdict.worth,
+        observed=verdict.observed,
+        masked_at=None,
     )
     _execute(_insert_lead(), [field.db_value(lead.__data__[field.name]) for field in Lead._meta.sorted_fields])
+    if codes := [*lead.reasons, *(OBSERVED + rule for rule in lead.observed)]:
+        rows = ", ".join(["(?, ?)"] * len(codes))
+        values = [value for code in codes for value in (code, lead_id)]
+        _execute(f"INSERT INTO refusal (code, lead) VALUES {rows}", values)  # noqa: S608
     return lead
 
 
@@ -379,9 +407,14 @@ def leads(program=None, since=None):
     query = Lead.select().order_by(Lead.id)
     if program:
         query = query.where(Lead.program == program)
-    if since:  # ids begin with their time
-        query = query.where(Lead.id >= str(ULID.from_datetime(since))[:10])
+    if since:
+        query = query.where(Lead.id >= first_id(since))
     return query
+
+
+def first_id(moment):
+    """Return the beginning of the ids of this millisecond: what came before sorts before it."""
+    return str(ULID.from_datetime(moment))[:10]
 
 
 # --- Logins ---

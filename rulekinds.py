@@ -100,6 +100,11 @@ _PERIODS = {
 }
 
 
+def quota_key(kind, program, spec, now, group):
+    """Return the key under which a limit or budget is used up by `group` in the period of `now`."""
+    return (kind, program, spec.id, now.strftime(_PERIODS[spec.per][0]), *group)
+
+
 def _quota(kind, spec, compiler, limit, units):
     """Make the check of a limit: leads without a field of `by` are a group of their own."""
     (reason,) = reasons(kind, spec, compiler.program.labels)
@@ -110,9 +115,8 @@ def _quota(kind, spec, compiler, limit, units):
 
     def check(_, verdict):
         group = (folded(verdict.values.get(name)) for name in by)
-        period, longest = _PERIODS[spec.per]
-        key = (kind, compiler.program.name, spec.id, verdict.now.strftime(period), *group)
-        until = verdict.now + longest
+        key = quota_key(kind, compiler.program.name, spec, verdict.now, group)
+        until = verdict.now + _PERIODS[spec.per][1]
         verdict.claims.append(Claim(spec.id, key, reason, limit=limit, units=units(verdict), until=until))
 
     return check

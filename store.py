@@ -36,7 +36,7 @@ STUCK_WAIT = 1  # so that those who wait for a thread of the service are answere
 LOCK_WAIT = 3  # for SQLite's lock, if a program that is not ours holds it
 SERVER_WAIT = 3  # for PostgreSQL to take a connection, and for its answer to a statement
 ATTEMPTS, BETWEEN_ATTEMPTS = 3, 0.05  # to get a connection, where nobody has one
-CHORE_PAUSE = 60
+CHORE_PAUSE, CHORE_AGAIN = 60, 0.1
 
 database = peewee.DatabaseProxy()
 _current = SimpleNamespace(engine=None, writers=None)
@@ -76,6 +76,7 @@ class Sqlite:
             "busy_timeout": int(LOCK_WAIT * 1000),
             "journal_mode": "wal",
             "synchronous": "full",  # in WAL, the mode in which a commit survives the loss of power
+            "secure_delete": "on",  # what is erased is overwritten
             "wal_autocheckpoint": 4000,  # pages, 16 MB: a place is one page, and rarely the same as the last
         }
         # IMMEDIATE: a transaction takes the write lock before it reads, so that what it has read
@@ -112,6 +113,11 @@ class Sqlite:
             what = "was replaced" if self._identity() else "is gone"
             advice = "stop the service, put the file right without its -wal, and start"
             raise StoreError(f"the database file {what}: {advice}")
+
+    def scrub(self):
+        """Write the log (-wal), which has what was there before, into the file, and empty it."""
+        busy, *_ = database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     def _identity(self):
         try:
@@ -161,6 +167,11 @@ class Postgres:
     def check(self):
         pass
 
+    def scrub(self):
+        """Free the room of what was there before, to be overwritten by and by."""
+        database.execute_sql("VACUUM lead")
+        return True
+
 
 MIGRATION_LOCK = 0x6461746170  # any number that is always the same
 
@@ -207,7 +218,12 @@ def connect(url, chore=None):
         _current.engine = (Sqlite if url.startswith("sqlite:") else Postgres)(url)
         _current.engine.prepared = False
     database.initialize(_current.engine.database)
-    _current.writers = Writers(_current.engine, chore)
+    _current.writers = Writers(_current.engine, [chore] if chore else [])
+
+
+def add_chore(chore):
+    """Have one more chore done each minute, until another database is connected."""
+    _current.writers.chores.append(chore)
 
 
 def disconnect():
@@ -319,6 +335,12 @@ def migrate():
             return _runner().up()
 
 
+def scrub():
+    """Take what was overwritten or deleted out of the database's files, and tell whether it is done."""
+    with read():
+        return _current.engine.scrub()
+
+
 # --- Writing ---
 
 
@@ -383,8 +405,8 @@ class Job:
 class Writers:
     """The threads that write. They start with the first work, since a process may fork before."""
 
-    def __init__(self, engine, chore):
-        self._engine, self._chore = engine, chore
+    def __init__(self, engine, chores):
+        self._engine, self.chores = engine, chores
         self._jobs, self._threads, self._starting = SimpleQueue(), [], threading.Lock()
         self._busy_since, self._at_work = {}, set()  # threads, and those of them in a transaction
 
@@ -413,7 +435,8 @@ class Writers:
 
     def _run(self, has_chore):
         _thread.patience = SERVER_WAIT
-        due = monotonic() + CHORE_PAUSE if has_chore and self._chore else None
+        chores = self.chores
+        due = monotonic() + CHORE_PAUSE if has_chore and self.chores else None
         while True:
             try:
                 job = self._jobs.get(timeout=due and max(0, due - monotonic()))
@@ -424,11 +447,16 @@ class Writers:
                     return
                 self._write(job)
             if due and monotonic() >= due:
-                due = monotonic() + (0.1 if self._do_chore() else CHORE_PAUSE)
+                # All of them in turn, each in a transaction of its own; between them, what waits is written.
+                chores = [chore for chore in chores if self._do(chore)] or self.chores
+                due = monotonic() + (CHORE_PAUSE if chores is self.chores else CHORE_AGAIN)
 
-    def _do_chore(self):
-        job = Job(self._chore)
+    def _do(self, chore):
+        """Do a chore, and tell whether there is more to do."""
+        job = Job(chore)
         self._write(job)
+        if job.error and not isinstance(job.error, StoreError):
+            log.error("a chore failed", exc_info=job.error)
         return job.result
 
     def _write(self, job):

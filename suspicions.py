@@ -28,8 +28,9 @@ def of_condition(holds, path, spec, now):
 
 def of_program(spec, source):
     """Warn of what is suspicious about a rule file as a whole."""
-    if "privacy" in spec.model_fields_set:
-        source.warn(("privacy",), "privacy: is read, but this version does not act on it yet")
+    privacy = spec.privacy
+    if privacy and privacy.mask_after and privacy.delete_after and privacy.delete_after < privacy.mask_after:
+        source.warn(("privacy",), "privacy: delete_after comes before mask_after: no lead is ever masked")
     notes = {}
     for index, rule in enumerate(spec.rules):
         first = notes.setdefault(rule.note, rule.id) if rule.note else rule.id

@@ -15,7 +15,9 @@ from decimal import Decimal
 from peewee import BlobField, BooleanField, DecimalField
 
 import store
-from models import Claim, KnownLogin, Lead, RuleText, Total
+from days import Day
+from models import Claim, KnownLogin, Lead, Refusal, RuleText, Total
+from privacy import Erasure, Retention
 
 CHUNK = 1000  # rows, or fewer if they are long
 CHUNK_BYTES = 4_000_000
@@ -38,22 +40,29 @@ class Table:
 
     def __init__(self, model):
         fields = model._meta.sorted_fields
-        self.name, self.key = model._meta.table_name, model._meta.primary_key.column_name
+        names = [field.column_name for field in fields]
+        keys = [key.column_name for key in model._meta.get_primary_keys()]
+        self.name, self.keys = model._meta.table_name, [f'"{key}"' for key in keys]
         self._normal = [NORMAL.get(type(field), lambda value: value) for field in fields]
-        self._position = fields.index(model._meta.primary_key)
-        columns = [f'"{field.column_name}"' for field in fields]
+        self._positions = [names.index(key) for key in keys]
+        columns = [f'"{name}"' for name in names]
         self.select = f"SELECT {', '.join(columns)} FROM {self.name}"
         self.upsert = (
             f"INSERT INTO {self.name} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))}) "
-            f"ON CONFLICT ({self.key}) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in columns)}"
+            f"ON CONFLICT ({', '.join(self.keys)}) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in columns)}"
         )
+
+    @property
+    def start(self):
+        """The key before all others: all of them are texts."""
+        return ("",) * len(self.keys)
 
     def rows(self, cursor):
         """Return the rows of a cursor by their keys, up to CHUNK_BYTES."""
         rows, size = {}, 0
         for values in cursor:
             row = tuple(normal(value) for normal, value in zip(self._normal, values, strict=True))
-            rows[row[self._position]] = row
+            rows[tuple(row[position] for position in self._positions)] = row
             size += sum(len(value) for value in row if isinstance(value, str | bytes))
             if size > CHUNK_BYTES:
                 break
@@ -61,7 +70,8 @@ class Table:
 
 
 # Failed logins are left: they are forgotten after five minutes.
-TABLES = [Table(model) for model in (RuleText, Lead, Claim, Total, KnownLogin)]
+MODELS = (RuleText, Lead, Refusal, Claim, Total, KnownLogin, Day, Retention, Erasure)
+TABLES = [Table(model) for model in MODELS]
 
 
 def copy(path, url, progress):
@@ -97,7 +107,7 @@ def _refuse_other_leads(source):
 
 def _copy_table(table, source, bar):
     (newest,) = source.execute("SELECT max(id) FROM lead").fetchone()
-    after = ""
+    after = table.start
     while rows := _chunk(table, source, after):
         _write_chunk(table, rows, newest)
         after = max(rows)
@@ -105,8 +115,9 @@ def _copy_table(table, source, bar):
 
 
 def _chunk(table, source, after):
+    keys, values = ", ".join(table.keys), ", ".join("?" * len(after))
     return table.rows(
-        source.execute(f"{table.select} WHERE {table.key} > ? ORDER BY {table.key} LIMIT {CHUNK}", [after])
+        source.execute(f"{table.select} WHERE ({keys}) > ({values}) ORDER BY {keys} LIMIT {CHUNK}", after)
     )
 
 
@@ -123,13 +134,16 @@ def _write_chunk(table, rows, newest):
 
 def _there(table, rows):
     """Return the rows with the same keys over there, in the same order."""
-    found = table.rows(store.database.execute_sql(f"{table.select} WHERE {table.key} = ANY(%s)", [list(rows)]))
+    keys = ", ".join(table.keys)
+    wanted = ", ".join([f"({', '.join(['%s'] * len(table.keys))})"] * len(rows))
+    values = [value for key in rows for value in key]
+    found = table.rows(store.database.execute_sql(f"{table.select} WHERE ({keys}) IN ({wanted})", values))
     return {key: found[key] for key in rows if key in found}
 
 
 def _compare(table, source):
     """Return the table's name, how many rows there are, and a checksum over all of them."""
-    ours, theirs, after = Sum(), Sum(), ""
+    ours, theirs, after = Sum(), Sum(), table.start
     while rows := _chunk(table, source, after):
         ours.add(rows)
         theirs.add(_there(table, rows))

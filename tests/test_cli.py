@@ -9,6 +9,8 @@ import pytest
 from conftest import RULES, Partner
 from werkzeug.security import check_password_hash
 
+import models
+
 # --- flask rules ---
 
 
@@ -115,7 +117,7 @@ def test_export_writes_json_lines(flask, partner, ann):
 
 def test_export_writes_a_table(flask, ann):
     head, row = flask("leads", "export", "--format", "table").output.splitlines()
-    assert head.split() == ["ID", "RECEIVED", "PROGRAM", "VALID", "AMOUNT", "REASONS"]
+    assert head.split() == ["ID", "RECEIVED", "PROGRAM", "PARTNER", "VALID", "AMOUNT", "REASONS"]
     assert row.split()[0] == ann
 
 
@@ -129,6 +131,51 @@ def test_export_writes_csv_with_a_column_for_each_field(flask, partner, ann):
     assert rows[0]["fields.tags"] == "a; b"
     assert rows[1]["reasons"] == "email.required"
     assert rows[1]["fields.email"] == ""
+
+
+def test_list_shows_the_newest_first_and_marks_tests(shop):
+    head, *rows = shop.flask("leads", "list").output.splitlines()
+    assert head.split() == ["ID", "RECEIVED", "PROGRAM", "PARTNER", "VALID", "AMOUNT", "REASONS"]
+    assert [row.split()[0] for row in rows] == [lead.id for lead in reversed(shop.stored())]
+    assert [row.split()[4:] for row in rows][:3] == [
+        ["invalid", "body.unreadable"], ["8", "valid", "test", "10.00"], ["8", "invalid", "adult"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "emails"),
+    [
+        (["--tests"], ["test"]),
+        (["--partner", "8", "--valid", "no"], ["eve", "ann"]),
+        (["--reason", "adult"], ["eve"]),
+        (["--email", "ANN@example.com"], ["ann", "ann"]),
+        (["--since", "1h", "--limit", "2"], ["", "test"]),
+        (["--until", "2020-01-01"], []),
+        (["--program", "solar"], []),
+    ],
+)
+def test_list_and_export_take_the_same_filters(shop, options, emails):
+    shown = [
+        json.loads(line) for line in shop.flask("leads", "list", "--format", "jsonl", *options).output.splitlines()
+    ]
+    assert [lead["fields"].get("email", "").partition("@")[0] for lead in shown] == emails
+    assert all(list(lead) == list(models.LEAD_KEYS) for lead in shown)
+    if "--limit" not in options:
+        exported = [json.loads(line) for line in shop.flask("leads", "export", *options).output.splitlines()]
+        assert exported == shown[::-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--since", "yesterday"], "Error: --since takes a date such as 2026-11-01"),
+        (["--email", "ann"], "Error: --email is not an email address"),
+        (["--valid", "perhaps"], "Error: --valid is one of"),
+    ],
+)
+def test_list_says_what_is_wrong_with_a_filter(shop, options, sentence):
+    result = shop.flask("leads", "list", *options)
+    assert (result.exit_code, result.output.startswith(sentence)) == (1, True)
 
 
 def test_export_of_nothing_is_well_formed(flask):

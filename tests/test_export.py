@@ -130,7 +130,7 @@ def lead_id(partner):
 
 @pytest.mark.parametrize(
     "command",
-    ["leads show ID", "leads explain ID", "leads export --format table",
+    ["leads list", "leads show ID", "leads explain ID", "leads export --format table",
      *(f"leads {what} --format json" for what in ("show ID", "explain ID", "export")), "leads export"],
 )  # fmt: skip
 def test_no_command_lets_a_value_steer_a_terminal(flask, lead_id, command):
@@ -153,6 +153,14 @@ def test_what_is_written_as_it_came_is_made_printable_for_a_terminal_alone(flask
     shown = on_terminal(line, DATABASE_URL=f"sqlite:///{tmp_path}/leads.db", DATAPOST_RULES=str(tmp_path / "rules"))
     assert "ann@example.com" in shown
     assert all(line.isprintable() for line in shown.replace("\r\n", "\n").split("\n"))
+
+
+def test_a_table_is_as_wide_as_the_terminal(flask, lead_id, tmp_path):
+    environ = {"DATABASE_URL": f"sqlite:///{tmp_path}/leads.db", "DATAPOST_RULES": str(tmp_path / "rules")}
+    for columns in (60, 80, 200):
+        lines = on_terminal(["leads", "list"], COLUMNS=str(columns), **environ).splitlines()
+        assert len(lines) == 2
+        assert max(map(len, lines)) <= columns
 
 
 def on_terminal(line, **environ):

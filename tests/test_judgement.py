@@ -218,6 +218,14 @@ def test_an_invalid_lead_has_no_amount():
     assert verdict(**ANN, loan_amount="250000", irpid="1234").sale_amount is None
 
 
+def test_a_lead_is_worth_what_its_readable_values_would_have_been_paid():
+    assert str(verdict(**ANN, loan_amount="250000", irpid="1234").worth) == "25.00"
+    assert str(verdict(loan_amount="250000").worth) == "25.00"
+    assert str(verdict(**ANN, loan_amount="250000").worth) == "25.00"
+    refused = verdict(loan_amount="250000")
+    assert not [step for step in refused.trace if step["check"] == "sale_amount"]
+
+
 def test_who_the_lead_is_from_and_about():
     found = verdict(**ANN, irpid="77", click_id="C1", is_test="true")
     assert (found.partner, found.test, found.email) == ("77", True, "ann@example.com")

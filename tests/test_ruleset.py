@@ -365,7 +365,15 @@ def test_a_program_that_uses_every_part_of_the_language_loads(tmp_path):
     assert judge(made, lead, monday).codes == ["adult", "blocked", "jumbo-needs-phone"]
     assert judge(made, lead, NOW).codes == ["adult", "blocked", "jumbo-needs-phone", "open"]
     warned = {line.partition(": warning: ")[2].partition(":")[0] for line in made.warnings}
-    assert "privacy" in warned and "docs" not in warned
+    assert not warned & {"docs", "privacy"}
+
+
+def test_deleting_before_masking_is_a_warning():
+    text = "fields: {a: {}}\nprivacy: {mask_after: 90 days, delete_after: 30 days}"
+    made = compile_program("x", "rules/x.yaml", text, "", NOW)
+    assert made.warnings == [
+        "rules/x.yaml:2: warning: privacy: delete_after comes before mask_after: no lead is ever masked"
+    ]
 
 
 @pytest.mark.parametrize("name", ["insurance", "education", "solar", "newsletter"])

@@ -187,6 +187,21 @@ def test_the_chore_is_done_in_quiet_moments_and_again_while_there_is_more(tmp_pa
     store.disconnect()
 
 
+def test_a_chore_that_fails_is_logged_and_the_others_are_done(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(store, "CHORE_PAUSE", 0)
+    done = Event()
+
+    def fail():
+        raise KeyError("a value")
+
+    store.connect(f"sqlite:///{tmp_path}/leads.db", fail)
+    store.add_chore(done.set)
+    store.transact(lambda: None)
+    done.wait()
+    store.disconnect()
+    assert "a chore failed" in caplog.messages
+
+
 # --- What a lead costs ---
 
 RETRIES = {"idempotency_key": "key", "content": "same"}
@@ -218,6 +233,18 @@ def test_a_lead_costs_these_statements_and_no_more(ledger, lead, cost):
         submit(1, **lead)
     words = [" ".join(sql.split()[:3]) for sql, _ in seen if "synchronous_commit" not in sql]
     assert sorted(next(word for word in (*cost, sql) if sql.startswith(word)) for sql in words) == sorted(cost)
+
+
+def test_a_refused_lead_costs_one_statement_more_for_all_its_reasons(ledger):
+    verdict = Verdict("default", "h" * 64, observed=["a"])
+    for code in ("x", "y", "x"):
+        verdict.refuse(Reason(code, code), code)
+    given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
+    with statements() as seen:
+        models.record(models.Submission(received_at=NOW, **given), verdict)
+    assert sum("INSERT INTO refusal" in sql for sql, _ in seen) == 1
+    with store.read():
+        assert sorted(row.code for row in models.Refusal.select()) == ["observed:a", "x", "y"]
 
 
 def test_every_query_on_the_way_of_a_lead_uses_an_index(ledger):
@@ -268,6 +295,53 @@ def test_a_ledger_of_version_0_1_0_is_brought_up_to_date_when_it_is_opened(sqlit
     assert store.pending() == []
 
 
+def test_leads_of_version_0_1_0_are_found_by_their_reasons_and_phones(sqlite_file):
+    with closing(sqlite3.connect(sqlite_file)) as old:
+        old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
+        old.execute("UPDATE lead SET fields = ?, partner = ? WHERE id LIKE '%WH6K%'", [WITH_PHONE, "x" * 3000])
+        old.commit()
+    with store.read():
+        found_as_before()
+
+
+WITH_PHONE = '{"a": "+1x", "b": ["+1"], "phone": "+14155552671", "mobile": "+4930901820"}'
+
+
+def found_as_before():
+    """Hold leads of an earlier version to what they are found by since migration 0004."""
+    reasons = {row.code: models.Lead.get_by_id(row.lead).reasons for row in models.Refusal.select()}
+    assert reasons == {"duplicate": ["duplicate"], "body.unreadable": ["body.unreadable"]}
+    (lead,) = models.Lead.select().where(models.Lead.phone != "")
+    assert (lead.phone, lead.partner, lead.worth, lead.observed, lead.masked_at) == (
+        "+14155552671", "x" * 250, None, [], None,
+    )  # fmt: skip
+
+
+def test_a_postgresql_database_with_leads_is_brought_up_to_date(postgresql_url, tmp_path):
+    """As version 0.2.0 left it: its leads are those of the SQLite sample."""
+    with closing(sqlite3.connect(":memory:")) as old:
+        old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
+        cursor = old.execute("SELECT * FROM lead")
+        rows, names = cursor.fetchall(), [column[0] for column in cursor.description]
+    models.connect(postgresql_url, "a key for tests")
+    with store._connection():
+        store._runner().up("0003_failed_logins_have_a_name")
+        for row in rows:
+            lead = dict(zip(names, row, strict=True))
+            lead |= {"valid": bool(lead["valid"]), "test": bool(lead["test"])}
+            if "WH6K" in lead["id"]:
+                lead |= {"fields": WITH_PHONE, "partner": "x" * 3000}
+            columns = ", ".join(f'"{name}"' for name in lead)
+            places = ", ".join(["%s"] * len(lead))
+            store.database.execute_sql(f"INSERT INTO lead ({columns}) VALUES ({places})", list(lead.values()))
+    assert store.migrate() == ["0004_leads_are_found_counted_and_forgotten"]
+    with store.read():
+        assert models.Lead.select().count() == 4
+        found_as_before()
+    assert submit(1).valid
+    store.disconnect()
+
+
 def test_claims_and_keys_of_version_0_1_0_still_hold(sqlite_file):
     with closing(sqlite3.connect(sqlite_file)) as old:
         old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
@@ -278,7 +352,7 @@ def test_claims_and_keys_of_version_0_1_0_still_hold(sqlite_file):
 
 def test_tables_are_made_as_the_models_have_them(ledger):
     with store.read():
-        for table in models.TABLES:
+        for table in models.Table.__subclasses__():
             columns = {column.name for column in store.database.get_columns(table._meta.table_name)}
             assert columns == {field.column_name for field in table._meta.sorted_fields}
 
@@ -322,7 +396,8 @@ def test_a_right_that_is_missing_is_the_fault_of_the_store(postgresql_ledger):
 
 def test_of_two_that_migrate_at_once_one_does_the_work(postgresql_ledger):
     with store.read():
-        store.database.execute_sql("DROP TABLE lead, claim, total, ruletext, knownlogin, failedlogin, schema_migration")
+        names = ", ".join(store.database.get_tables())
+        store.database.execute_sql(f"DROP TABLE {names}")
     with ThreadPoolExecutor(4) as threads:
         applied = list(threads.map(lambda _: store.migrate(), range(4)))
     assert sorted(map(len, applied)) == [0, 0, 0, len(list(store.MIGRATIONS.glob("0*.py")))]

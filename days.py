@@ -1,0 +1,258 @@
+"""The leads counted day by day, in rows that hold no person and stay when leads are deleted or erased.
+
+A day of a program is a row, counted while it goes on: a chore of the writers adds some leads at a
+time to it, a few minutes after they came, so that late commits are in.
+
+A day is one of the program's time zone. If that changes, days that have begun keep their ends, and
+the next one begins where the last one ended: no lead is counted twice, and none is left out.
+"""
+
+import json
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+
+import peewee
+from peewee import BigIntegerField, BooleanField, CharField, CompositeKey, TextField, fn
+from ulid import ULID
+
+from models import OBSERVED, JSONField, Lead, Table, first_id
+from store import database
+
+SETTLED_AFTER = timedelta(minutes=5)  # by then, what was received is committed
+COUNTED_AT_ONCE = 300  # leads: some 10 ms of the one writer
+MOST_PARTNERS = 200  # of a day; the rest are counted together
+OTHERS = "…"
+
+
+class Day(Table):
+    """What came of the leads of one day of a program; those after `counted_to` are still to be added.
+
+    `counts` is `{partner: {kind: …}}` as Counts has it, and `fields` `{partner: {field: leads}}`.
+    `starts` and `ends` are milliseconds since 1970.
+    """
+
+    program = TextField()
+    day = CharField(10)
+    starts = BigIntegerField()
+    ends = BigIntegerField()
+    counted_to = CharField(26)
+    closed = BooleanField()
+    counts = JSONField()
+    fields = JSONField()
+
+    is_new = False
+
+    class Meta:
+        primary_key = CompositeKey("program", "day")
+
+
+# --- Counting ---
+
+# What a lead is counted as. Of reasons and rules there is one of each code: "reason:adult".
+VALID, REFUSED, TEST, REASON = "valid", "refused", "test", "reason:"
+
+
+class Counts:
+    """Leads counted: `{partner: {what: [leads, hundredths of the currency]}}`.
+
+    The money of what is valid was paid, that of what is refused, by whatever reason, was not.
+    """
+
+    def __init__(self, found=None):
+        self.found = found or {}
+
+    def add(self, partner, what, count, cents):
+        if partner not in self.found and len(self.found) >= MOST_PARTNERS:
+            partner = OTHERS
+        cell = self.found.setdefault(partner, {}).setdefault(what, [0, 0])
+        cell[0] += count
+        cell[1] += cents
+
+    def add_leads(self, program, first, last):
+        """Add the leads of a program with first <= id < last."""
+        for partner, valid, test, reasons, observed, count, paid, unpaid in _grouped(program, first, last):
+            if test:
+                self.add(partner, TEST, count, 0)
+                continue
+            cents = int(paid or 0) if valid else int(unpaid or 0)
+            self.add(partner, VALID if valid else REFUSED, count, cents)
+            for code in json.loads(reasons):
+                self.add(partner, REASON + code, count, cents)
+            for rule in json.loads(observed):
+                self.add(partner, OBSERVED + rule, count, cents if valid else 0)
+
+    def items(self):
+        for partner, cells in self.found.items():
+            for what, (count, cents) in cells.items():
+                yield partner, what, count, cents
+
+
+def _grouped(program, first, last):
+    """Yield how many leads there are of each kind, and their money in hundredths."""
+    groups = (Lead.partner, Lead.valid, Lead.test, Lead.reasons, Lead.observed)
+    query = _leads(program, first, last).select(*groups, fn.COUNT(Lead.id), _cents("sale_amount"), _cents("worth"))
+    return database.execute(query.group_by(*groups))
+
+
+def _cents(column):
+    return peewee.SQL(f"SUM(CAST(ROUND({column} * 100) AS BIGINT))")
+
+
+def _leads(program, first, last):
+    return Lead.select(Lead.id).where(Lead.program == program, Lead.id >= first, Lead.id < last)
+
+
+def count_leads(program, first, last, most):
+    """Return how many leads there are, up to `most`."""
+    return _leads(program, first, last).limit(most).count()
+
+
+def span_of(program, day, known):
+    """Return the milliseconds at which a day starts and ends; `known` are the rows of days by day."""
+    if row := known.get(day.isoformat()):
+        return row.starts, row.ends
+    before, after = (known.get((day + timedelta(days=step)).isoformat()) for step in (-1, 1))
+    starts, ends = midnight(program, day), midnight(program, day + timedelta(days=1))
+    starts, ends = before.ends if before else starts, after.starts if after else ends
+    return starts, max(starts, ends)
+
+
+def midnight(program, day):
+    return int(datetime.combine(day, time.min, program.spec.timezone).timestamp() * 1000)
+
+
+def id_at(milliseconds):
+    return first_id(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
+def today(program, now):
+    """Return the day that it is in the program's time zone."""
+    return now.astimezone(program.spec.timezone).date()
+
+
+def rows_of(program, first, last):
+    """Return the rows of days from `first` to `last`, and of one on each side, by day."""
+    span = (first - timedelta(days=1)).isoformat(), (last + timedelta(days=1)).isoformat()
+    query = Day.select().where(Day.program == program.name, Day.day.between(*span))
+    return {row.day: row for row in query}
+
+
+def dates(first, last):
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def money(cents):
+    return Decimal(cents).scaleb(-2)
+
+
+# --- The chore ---
+
+
+def roll_up(programs, now=None):
+    """Add some leads to the row of their day, the newest days first; tell whether there are more.
+
+    For `store.add_chore`: any process may do a piece of this work, and two never do the same one.
+    """
+    now = now or datetime.now(UTC)
+    return any(_roll_up(program, now) for program in programs)
+
+
+def _roll_up(program, now):
+    settled = _settled(now)
+    if database.for_update:  # PostgreSQL: SQLite has one writer at a time anyway
+        database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, program.name])
+    row = _next_day(program, settled)
+    if row is None:
+        return False
+    end = id_at(min(row.ends, settled))
+    ids = _leads(program.name, row.counted_to, end).order_by(Lead.id).limit(COUNTED_AT_ONCE + 1).tuples()
+    ids = [lead_id for (lead_id,) in ids]
+    more = len(ids) > COUNTED_AT_ONCE
+    last = ids[-1] if more else end
+    counts = Counts(row.counts)
+    counts.add_leads(program.name, row.counted_to, last)
+    _count_fields(program, row.counted_to, last, row.fields)
+    row.counts, row.counted_to, row.closed = counts.found, last, not more and row.ends <= settled
+    row.save(force_insert=row.is_new)
+    return more or _next_day(program, settled) is not None
+
+
+def _settled(now):
+    """Return the milliseconds until which leads are counted: whole minutes, so that there is an end to it."""
+    return int((now.replace(second=0, microsecond=0) - SETTLED_AFTER).timestamp() * 1000)
+
+
+def settled_id(now):
+    """Return the beginning of the ids that are not counted yet, of a program that has caught up."""
+    return id_at(_settled(now))
+
+
+def has_caught_up(program, now):
+    """Tell whether all leads that have settled are counted."""
+    return _next_day(program, _settled(now)) is None
+
+
+def forget_partner(program, partner):
+    """Count a partner of the program among the others, in all days: the name is a person's."""
+    for row in Day.select().where(Day.program == program):
+        if partner in row.counts or partner in row.fields:
+            counts = Counts(row.counts)
+            for what, (count, cents) in counts.found.pop(partner, {}).items():
+                counts.add(OTHERS, what, count, cents)
+            row.fields.pop(partner, None)
+            row.save()
+
+
+LOCK = 0x64617973  # any number that is always the same
+
+
+def _next_day(program, settled):
+    """Return the newest day that has leads to be counted, as a row that may be new, or None."""
+    first = first_day(program)
+    last = today(program, datetime.fromtimestamp(settled / 1000, UTC))
+    if first is None:
+        return None
+    columns = Day.program, Day.day, Day.starts, Day.ends, Day.counted_to, Day.closed
+    known = {row.day: row for row in Day.select(*columns).where(Day.program == program.name)}
+    day = last
+    while day >= first:
+        row = known.get(day.isoformat())
+        if row is None:
+            starts, ends = span_of(program, day, known)
+            newest = _newest_before(program, id_at(ends))
+            if newest and newest >= id_at(starts):
+                row = Day(program=program.name, day=day.isoformat(), starts=starts, ends=ends, counted_to=id_at(starts))
+                row.counts, row.fields, row.is_new = {}, {}, True
+                return row
+            # Days without leads have no rows.
+            day = min(day, _day_of(program, newest) + timedelta(days=1)) if newest else first
+        elif not row.closed and row.counted_to < id_at(min(row.ends, settled)):
+            return Day.get(Day.program == row.program, Day.day == row.day)
+        day -= timedelta(days=1)
+    return None
+
+
+def _newest_before(program, end):
+    query = Lead.select(Lead.id).where(Lead.program == program.name, Lead.id < end)
+    return query.order_by(Lead.id.desc()).limit(1).scalar()
+
+
+def _day_of(program, lead_id):
+    return today(program, ULID.from_str(lead_id).datetime)
+
+
+def first_day(program):
+    """Return the day of the program's oldest lead, or None."""
+    oldest = Lead.select(Lead.id).where(Lead.program == program.name).order_by(Lead.id).limit(1).scalar()
+    return oldest and _day_of(program, oldest)
+
+
+def _count_fields(program, first, last, fields):
+    """Add how many leads of each partner have each declared field; "" counts the leads."""
+    query = _leads(program.name, first, last).where(~Lead.test).select(Lead.partner, Lead.fields).tuples()
+    for partner, found in query:
+        if partner not in fields and len(fields) >= MOST_PARTNERS:
+            partner = OTHERS
+        cells = fields.setdefault(partner, {})
+        for name in ["", *(name for name in found if name in program.fields)]:
+            cells[name] = cells.get(name, 0) + 1

@@ -1,0 +1,300 @@
+"""The commands about stored leads: `flask leads …`."""
+
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+import models
+import payload
+import people
+import privacy
+import search
+import store
+from export import WRITERS, presenter, show
+from judgement import judge, unreadable
+from logs import printable
+from rulefile import RuleFileError
+from ruleset import compile_text
+from store import StoreError
+
+leads = AppGroup("leads", help="Look at the stored leads, and remove what is personal.")
+
+as_json = click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs"
+)
+sensitive_too = click.option("--sensitive", is_flag=True, help="show the values of sensitive fields too")
+
+FILTERS = {
+    "program": "only leads of this program",
+    "since": "only leads since a day (2026-11-01), a moment or a time ago (30d, 12h)",
+    "until": "only leads until the end of a day, a moment or a time ago",
+    "valid": "yes: only valid leads; no: only those that were refused",
+    "partner": "only leads of this partner",
+    "reason": "only leads that were refused with this reason code",
+    "email": "only leads with this email address",
+    "phone": "only leads with this phone number",
+    "id": "only the lead with this id",
+    "observed": "only leads that this rule would have refused, if it did more than observe",
+}
+
+
+def filters(command):
+    """Give a command the options of search.Filter, as `wanted`."""
+    command = click.option("--tests", is_flag=True, help="only test leads, such as those whose conversions to reverse")(
+        command
+    )
+    for name, text in reversed(FILTERS.items()):
+        command = click.option(f"--{name}", name, help=text)(command)
+    return command
+
+
+def read_filter(tests, texts):
+    try:
+        return search.read_filter(texts | {"test": "yes" if tests else ""}, service().rulebook.programs)
+    except search.FilterError as error:
+        raise click.ClickException(f"--{error}") from None
+
+
+def format_option(default):
+    formats = click.Choice(["table", "json", "jsonl", "csv"])
+    return click.option("--format", "output", type=formats, default=default, show_default=True)
+
+
+@leads.command("list")
+@filters
+@format_option("table")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="as many leads at most")
+@sensitive_too
+def list_leads(tests, output, limit, sensitive, **texts):
+    """List the newest leads, tests among them: those are marked."""
+    wanted = read_filter(tests, texts)
+    with reading():
+        WRITERS[output](search.leads(wanted).limit(limit), presenter(service().rulebook.programs, sensitive))
+
+
+@leads.command("export")
+@filters
+@format_option("jsonl")
+@sensitive_too
+def export_leads(tests, output, sensitive, **texts):
+    """Write the stored leads to standard output, oldest first."""
+    wanted = read_filter(tests, texts)
+    with reading():
+        leads_wanted = search.leads(wanted, newest_first=False)
+        WRITERS[output](leads_wanted, presenter(service().rulebook.programs, sensitive))
+
+
+@leads.command("show")
+@click.argument("lead_id", metavar="ID")
+@click.option("--body", is_flag=True, help="write the body as it came (to a terminal, printable), and nothing else")
+@sensitive_too
+@as_json
+def show_lead(lead_id, body, sensitive, output):
+    """Show the lead ID: its decision, its fields and its trace."""
+    lead = find(lead_id)
+    if body and lead.masked_at:
+        raise click.ClickException(removed(lead))
+    if body:
+        raw = bytes(lead.body)
+        if sys.stdout.isatty():
+            raw = printable(raw.decode(errors="replace"), keep="\n\t")
+        click.echo(raw, nl=False)
+        return
+    with reading():
+        shown = presenter(service().rulebook.programs, sensitive)(lead)
+    show(shown, output)
+    if lead.masked_at:
+        click.echo(removed(lead), err=True)
+
+
+def removed(lead):
+    return f"the values of this lead were removed on {lead.masked_at:%Y-%m-%d}"
+
+
+@leads.command("explain")
+@click.argument("lead_id", metavar="ID")
+@sensitive_too
+@as_json
+def explain_lead(lead_id, sensitive, output):
+    """Explain the decision on the lead ID: step by step, judged again by the rules of that day and of today."""
+    lead = find(lead_id)
+    with reading():
+        shown = presenter(service().rulebook.programs, sensitive)(lead)
+        rule_text = models.RuleText.get_or_none(hash=lead.rules)
+    path = str(Path(service().settings.rules) / f"{lead.program}.yaml")
+    if lead.masked_at:
+        shown["rules_of_that_day"] = {"rules": lead.rules, "error": f"{removed(lead)}: it cannot be judged again"}
+        show(shown, output)
+        return
+    try:
+        then = compile_text(lead.program, path, rule_text.text if rule_text else "", examples=False)
+        shown["rules_of_that_day"] = judged_again(lead, then)
+    except RuleFileError as error:  # a list that it names is gone
+        shown["rules_of_that_day"] = {"rules": lead.rules, "error": "; ".join(error.errors)}
+    if today := service().rulebook.programs.get(lead.program):
+        shown["rules_of_today"] = judged_again(lead, today)
+    show(shown, output)
+
+
+def judged_again(lead, rule_set):
+    """Judge a stored lead again; on places that were taken, the decision of then is kept."""
+    try:
+        fields = payload.decode(bytes(lead.body), lead.content_type, bytes(lead.query), rule_set.names)
+    except payload.PayloadError as error:
+        verdict, settled = unreadable(rule_set, str(error)), []
+    else:
+        verdict = judge(rule_set, fields, lead.received_at, stored_lead=True)
+        settled = [
+            code for code in lead.reasons if code in {claim.rule for claim in verdict.claims if not claim.observed}
+        ]
+    codes = [*verdict.codes, *settled] or [code for code in lead.reasons if code == "retry.mismatch"]
+    return {
+        "rules": rule_set.hash,
+        "valid": not codes,
+        "reasons": codes,
+        "note": verdict.note if verdict.codes else lead.note,
+        "differs": codes != lead.reasons,
+    }
+
+
+def find(lead_id):
+    with reading():
+        lead = models.Lead.get_or_none(id=lead_id.strip().upper())
+    if lead is None:
+        raise click.ClickException("there is no lead with this id")
+    return lead
+
+
+# --- Privacy ---
+
+
+@leads.command("purge")
+@click.option("--program", "only", help="only this program")
+@click.option("--dry-run", is_flag=True, help="only say what would be masked and deleted")
+def purge_leads(only, dry_run):
+    """Mask and delete the leads that are older than the programs' `privacy:` allows.
+
+    The service does so by itself once a day; this is for a scheduler, or for now.
+    """
+    now, found = datetime.now(UTC), False
+    for name, program in sorted(service().rulebook.programs.items()):
+        if not program.spec.privacy or only not in (None, name):
+            continue
+        found = True
+        with reading():
+            masked, deleted = privacy.due(program, now)
+        if not dry_run:
+            with failing_plainly(), progress(masked + deleted, f"Purging {name}") as bar:
+                masked, deleted = privacy.purge(program, now, bar.update)
+        would = "would be " if dry_run else ""
+        click.echo(f"{name}: {masked} leads {would}masked, {deleted} leads {would}deleted")
+    if not found:
+        click.echo("no program has privacy: in its rule file, so that all leads are kept as they came")
+
+
+@leads.command("erase")
+@click.option("--email", help="the person's email address")
+@click.option("--phone", help="the person's phone number")
+@click.option("--id", "lead_id", help="the id of one lead")
+@click.option("--dry-run", is_flag=True, help="only say what would be erased")
+@click.option("--yes", is_flag=True, help="do not ask")
+@click.option("--forget-duplicates", is_flag=True, help="forget too that the person's values were submitted")
+def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
+    """Erase a person from all leads of all programs, for ever.
+
+    The leads stay for the books, with their dates, amounts and reasons and nothing of the person.
+    """
+    kind, text = one_of(email=email, phone=phone, id=lead_id)
+    with failing_plainly():
+        person, found = find_person(kind, text)
+        by_program = {}
+        for lead in found:
+            by_program[lead.program] = by_program.get(lead.program, 0) + 1
+        for program, count in sorted(by_program.items()):
+            click.echo(f"{program}: {leads_of(count)} with this {kind}")
+        if not found:
+            store.scrub()  # which may have been in somebody's way the last time
+            click.echo(f"no lead holds this {kind}: there is nothing to erase")
+            return
+        if dry_run:
+            for lead in found:
+                click.echo(f"  {lead.id}")
+            return
+        if not yes:
+            click.confirm(f"Erase what these {leads_of(len(found))} hold of people, for ever?", abort=True)
+        clean = privacy.erase(found, person, kind, forget_duplicates)
+    click.echo(f"erased: {leads_of(len(found))} now hold nothing but their dates, amounts and reasons")
+    if not forget_duplicates:
+        click.echo(
+            "Kept are keyed hashes, by which a duplicate is known and not paid twice: nobody can read them without "
+            "DATAPOST_SECRET. --forget-duplicates removes them too."
+        )
+    if not clean:
+        click.echo("Somebody reads the database, so its -wal file may hold the person for a while: run this again")
+    click.echo("Backups and exports made before still hold the person.")
+
+
+def leads_of(count):
+    return f"{count} lead{'s' * (count != 1)}"
+
+
+def one_of(**given):
+    chosen = [(kind, text) for kind, text in given.items() if text]
+    if len(chosen) != 1:
+        raise click.ClickException("say who: --email, --phone or --id, one of them")
+    return chosen[0]
+
+
+def find_person(kind, text):
+    """Return the Person, and the leads that hold him."""
+    programs = service().rulebook.programs
+    try:
+        if kind == "id":
+            with store.read():
+                query = models.Lead.select().where(models.Lead.id == search.read_filter({"id": text}, programs).id)
+                found = [privacy.Found(lead.id, lead.program) for lead in query]
+            return people.nobody(), found
+        if kind == "email":
+            person = people.with_email(text.strip(), search.normal_email(text.strip()))
+        else:
+            person = people.with_phone(*search.normal_phones(text.strip(), programs.values()))
+    except search.FilterError as error:
+        raise click.ClickException(f"--{error}") from None
+    with reading():
+        total = models.Lead.select().count()
+    with progress(total, "Searching") as bar:
+        return person, privacy.find(person, bar.update)
+
+
+# --- What the commands share ---
+
+
+def service():
+    return current_app.extensions["datapost"]
+
+
+def progress(length, label):
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
+
+
+@contextmanager
+def reading():
+    """Hold the store open; a store that cannot be read is a plain error."""
+    try:
+        with store.read():
+            yield
+    except StoreError as error:
+        raise click.ClickException(f"the store cannot be read: {error}") from None
+
+
+@contextmanager
+def failing_plainly():
+    try:
+        yield
+    except StoreError as error:
+        raise click.ClickException(f"the store cannot be changed: {error}") from None

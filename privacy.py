@@ -1,0 +1,220 @@
+"""How personal data goes again: by age (`privacy:` of a rule file), and for a person who asks.
+
+Masking and deleting go in small batches, since with SQLite all leads share one writer. Duplicates
+are found afterwards as before: places are keyed hashes of values and no part of a lead.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from peewee import CharField, IntegerField, TextField
+from ulid import ULID
+
+import days
+import models
+import store
+from models import Claim, Lead, Refusal, Table, Time, first_id
+from search import EPOCH
+from store import database
+
+AT_ONCE = 20  # leads: some 10 ms of the one writer
+DAILY = timedelta(days=1)
+MASK = "***"
+
+
+class Retention(Table):
+    """How far the leads of a program are masked, and when it was last looked after."""
+
+    program = TextField(primary_key=True)
+    masked_to = CharField(26)
+    done_at = Time()
+
+
+class Erasure(Table):
+    """That leads of a person were erased: when, by which kind of key, how many; not who it was."""
+
+    id = CharField(26, primary_key=True)
+    at = Time()
+    kind = CharField(10)
+    leads = IntegerField()
+
+
+# --- By age ---
+
+
+def purge_some(programs, now=None):
+    """Mask and delete some leads of programs that were not looked after for a day; tell whether there are more.
+
+    For `store.add_chore`: all processes together do this once a day.
+    """
+    now = now or datetime.now(UTC)
+    return any(_purge_daily(program, now) for program in programs if program.spec.privacy)
+
+
+def _purge_daily(program, now):
+    row = _retention(program, Retention.done_at <= now - DAILY)
+    if row is None or not days.has_caught_up(program, now):  # what is not counted yet must not go
+        return False
+    if _mask(program, row, now) or _delete(program, now):
+        return True
+    row.done_at = now
+    row.save()
+    return False
+
+
+def purge(program, now, progress):
+    """Mask and delete all leads of a program that are due; `progress(leads)` is told of each batch.
+
+    Returns how many were masked, and how many deleted.
+    """
+    if not program.spec.privacy:
+        return 0, 0
+    while store.transact(lambda: days.roll_up([program], now)):
+        pass
+
+    def work():
+        row = _retention(program, True, wait=True)
+        masked = _mask(program, row, now)
+        deleted = 0 if masked else _delete(program, now)
+        if not masked and not deleted:
+            row.done_at = now
+            row.save()
+        return masked, deleted
+
+    masked = deleted = 0
+    while any(batch := store.transact(work)):
+        masked, deleted = masked + batch[0], deleted + batch[1]
+        progress(sum(batch))
+    return masked, deleted
+
+
+def due(program, now):
+    """Return how many leads would be masked, and how many deleted."""
+    deleted = _to_delete(program, now).count()
+    row = Retention.get_or_none(program=program.name)
+    masked = _to_mask(program, row.masked_to if row else "", now).count()
+    return masked, deleted
+
+
+def _retention(program, condition, wait=False):
+    """Return the program's row if the condition holds and nobody else is at it (or wait for him)."""
+    if Retention.get_or_none(program=program.name) is None:
+        Retention.insert(program=program.name, masked_to="", done_at=EPOCH).on_conflict_ignore().execute()
+    query = Retention.select().where(Retention.program == program.name, condition)
+    if database.for_update:  # PostgreSQL
+        query = query.for_update("FOR UPDATE" if wait else "FOR UPDATE SKIP LOCKED")
+    return query.first()
+
+
+def _before(now, span):
+    return first_id(max(now - span, EPOCH))
+
+
+def _to_mask(program, masked_to, now):
+    """Return the query of the leads that are to be masked, and not to be deleted anyway."""
+    span, then_deleted = program.spec.privacy.mask_after, program.spec.privacy.delete_after
+    query = Lead.select(Lead.id, Lead.fields, Lead.trace).order_by(Lead.id)
+    query = query.where(Lead.program == program.name, Lead.masked_at.is_null(), Lead.id > masked_to)
+    query = query.where(Lead.id < (_before(now, span) if span else ""))
+    return query.where(Lead.id >= _before(now, then_deleted)) if then_deleted else query
+
+
+def _mask(program, row, now):
+    leads = list(_to_mask(program, row.masked_to, now).limit(AT_ONCE))
+    for lead in leads:
+        kept = program.spec.partner
+        fields = {name: value if name == kept else MASK for name, value in lead.fields.items()}
+        _empty(lead, "masked", now, fields=fields)
+    if leads:
+        row.masked_to = leads[-1].id
+        row.save()
+    return len(leads)
+
+
+def _empty(lead, what, now, **values):
+    """Take the values out of a lead; its trace tells it."""
+    trace = [*lead.trace, {"check": "privacy", "result": what}]
+    gone = {"email": "", "phone": "", "body": b"", "query": b"", "content_type": ""}
+    Lead.update(masked_at=now, trace=trace, **gone, **values).where(Lead.id == lead.id).execute()
+
+
+def _to_delete(program, now):
+    query = Lead.select(Lead.id, Lead.reasons, Lead.observed).where(Lead.program == program.name).order_by(Lead.id)
+    span = program.spec.privacy.delete_after
+    return query.where(Lead.id < (min(_before(now, span), days.settled_id(now)) if span else ""))
+
+
+def _delete(program, now):
+    leads = list(_to_delete(program, now).limit(AT_ONCE))
+    by_code = {}
+    for lead in leads:
+        for code in [*lead.reasons, *(models.OBSERVED + rule for rule in lead.observed)]:
+            by_code.setdefault(code, []).append(lead.id)
+    for code, ids in by_code.items():
+        Refusal.delete().where(Refusal.code == code, Refusal.lead.in_(ids)).execute()
+    Lead.delete().where(Lead.id.in_([lead.id for lead in leads])).execute()
+    return len(leads)
+
+
+# --- A person who asks ---
+
+
+@dataclass(frozen=True)
+class Found:
+    """A lead that holds the person."""
+
+    id: str
+    program: str
+
+
+CHUNK = 500  # leads that are read at once, so that nobody waits for a long reading
+COLUMNS = "id, program, email, phone, partner, note, content_type, fields, trace, query, body"
+
+
+def find(person, progress):
+    """Return the leads that hold the person, of all programs; `progress(leads)` is told of each chunk."""
+    found, after = [], ""
+    query = f"SELECT {COLUMNS} FROM lead WHERE id > ? ORDER BY id LIMIT {CHUNK}".replace("?", database.param)  # noqa: S608
+    while True:
+        with store.read():
+            rows = database.execute_sql(query, [after]).fetchall()
+        if not rows:
+            return found
+        found += [Found(*row[:2]) for row in rows if person.stands_in_lead(*row[2:])]
+        after = rows[-1][0]
+        progress(len(rows))
+
+
+def erase(found, person, kind, forget_duplicates=False, now=None):
+    """Empty these leads of all that is personal, for ever, and record that it was done.
+
+    Returns whether nothing of them is left in the database's files (see `store.scrub`).
+    """
+    now = now or datetime.now(UTC)
+    ids = [lead.id for lead in found]
+    record = Erasure.insert(id=str(ULID.from_datetime(now)), at=now, kind=kind, leads=len(ids))
+    store.transact(record.execute)
+    for start in range(0, len(ids), AT_ONCE):
+        batch = ids[start : start + AT_ONCE]
+        store.transact(lambda batch=batch: _erase(batch, person, now))
+    if forget_duplicates:
+        _forget_places(ids)
+    return store.scrub()
+
+
+def _forget_places(ids):
+    """Free the places that leads hold. There is no index for this: who reads all places must not write meanwhile."""
+    for start in range(0, len(ids), CHUNK):
+        with store.read():
+            keys = [row.key for row in Claim.select(Claim.key).where(Claim.lead.in_(ids[start : start + CHUNK]))]
+        for first in range(0, len(keys), CHUNK):
+            store.transact(Claim.delete().where(Claim.key.in_(keys[first : first + CHUNK])).execute)
+
+
+def _erase(ids, person, now):
+    for lead in Lead.select(Lead.id, Lead.program, Lead.partner, Lead.trace).where(Lead.id.in_(ids)):
+        others = {}
+        if person.stands_in(lead.partner):
+            others["partner"] = ""
+            days.forget_partner(lead.program, lead.partner)
+        _empty(lead, "erased", now, fields={}, customerid="", **others)

@@ -1,0 +1,239 @@
+"""Leads found: the filters that the dashboard and the commands share, and pages of what they find.
+
+Leads are told apart, sorted and paged by their ids, which begin with their time.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+
+import peewee
+
+import models
+from checks import TYPES
+from models import Lead, Refusal, first_id
+from payload import clean
+from schema import FieldSpec
+from values import Refused
+
+PAGE = 50
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class FilterError(ValueError):
+    """A text that is no filter. The sentence names it and says what to write."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which leads to find; what is None does not matter.
+
+    `programs` are those that an operator may see, `since` and `until` aware datetimes (`until` is
+    the first moment that does not count), `reason` a reason code, `observed` a rule that only
+    observes and would have refused the lead, `phones` the phone in normal form: a national number
+    may be one of several countries.
+    """
+
+    program: str | None = None
+    programs: frozenset | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    valid: bool | None = None
+    test: bool | None = None
+    partner: str | None = None
+    reason: str | None = None
+    email: str | None = None
+    phones: tuple = ()
+    id: str | None = None
+    observed: str | None = None
+
+
+# --- From texts ---
+
+
+def read_filter(texts, programs, now=None):
+    """Return the Filter that `texts` mean: `{"since": "30d", "email": "Ann@Example.com", …}`.
+
+    The keys are those of READERS; what is empty does not matter. `programs` are the programs by
+    name, whose time zone says when a day begins and whose countries how a phone is written.
+    Raises FilterError.
+    """
+    given = {name: clean(text.strip()) for name, text in texts.items() if text and text.strip()}
+    named = [programs[given["program"]]] if given.get("program") in programs else list(programs.values())
+    context = _Context(named, now or datetime.now(UTC))
+    return replace(Filter(), **dict(READERS[name](text, context) for name, text in given.items()))
+
+
+@dataclass(frozen=True)
+class _Context:
+    """The programs that a filter is about, and the time that it is."""
+
+    programs: list
+    now: datetime
+
+    @property
+    def zone(self):
+        zones = {program.spec.timezone for program in self.programs}
+        return zones.pop() if len(zones) == 1 else UTC
+
+
+def _since(text, context):
+    return "since", _moment("since", text, context)
+
+
+def _until(text, context):
+    return "until", _moment("until", text, context, timedelta(days=1))
+
+
+def _moment(name, text, context, whole_day=timedelta(0)):
+    """Return the moment that a text means; a day means its begin or, with `whole_day`, its end."""
+    if match := re.fullmatch(r"(\d{1,5}) ?([dhm])", text):
+        unit = {"d": "days", "h": "hours", "m": "minutes"}[match[2]]
+        return max(context.now - timedelta(**{unit: int(match[1])}), EPOCH)
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            moment = datetime.combine(date.fromisoformat(text) + whole_day, time.min, context.zone)
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=context.zone)
+        return max(moment.astimezone(UTC), EPOCH)
+    except (ValueError, OverflowError):
+        raise FilterError(f"{name} takes a date such as 2026-11-01 or a time ago such as 30d, 12h or 15m") from None
+
+
+def _word(name, words):
+    def read(text, _):
+        if text.lower() not in words:
+            raise FilterError(f"{name} is one of: {', '.join(words)}")
+        return name, words[text.lower()]
+
+    return read
+
+
+def _plain(name, longest=models.LONGEST_PARTNER):
+    return lambda text, _: (name, text[:longest])
+
+
+def _email(text, _):
+    return "email", normal_email(text)
+
+
+def _phone(text, context):
+    return "phones", normal_phones(text, context.programs)
+
+
+def _id(text, _):
+    if not re.fullmatch("[0-9A-Za-z]{26}", text):
+        raise FilterError("id is not the id of a lead: it has 26 letters and digits")
+    return "id", text.upper()
+
+
+VALIDITY = {"valid": True, "true": True, "yes": True, "invalid": False, "refused": False, "false": False, "no": False}
+READERS = {
+    "program": _plain("program"),
+    "since": _since,
+    "until": _until,
+    "valid": _word("valid", VALIDITY),
+    "test": _word("test", {"yes": True, "true": True, "no": False, "false": False}),
+    "partner": _plain("partner"),
+    "reason": _plain("reason"),
+    "email": _email,
+    "phone": _phone,
+    "id": _id,
+    "observed": _plain("observed"),
+}
+
+
+def normal_email(text):
+    """Return an address as leads have it. Raises FilterError."""
+    try:
+        return str(TYPES["email"].make(FieldSpec(type="email"), None)(text))
+    except Refused:
+        raise FilterError("email is not an email address: write it as ann@example.com") from None
+
+
+def normal_phones(text, programs):
+    """Return what a phone may be in normal form, by the countries of the programs. Raises FilterError."""
+    fields = [spec for program in programs for spec in program.spec.fields.values() if spec.type == "phone"]
+    countries = dict.fromkeys([None, *(spec.country for spec in fields)])
+    found = {}
+    for country in countries:
+        try:
+            found[str(TYPES["phone"].make(FieldSpec(type="phone", country=country), None)(text))] = True
+        except Refused:
+            continue
+    if not found:
+        raise FilterError("phone is not a phone number: write it with its country, such as +1 415 555 2671")
+    return tuple(found)
+
+
+# --- Queries ---
+
+
+def leads(wanted, newest_first=True, before=None):
+    """Return a query of the leads that the Filter wants, those with smaller ids than `before` if it is given."""
+    query, key = Lead.select(), Lead.id
+    if code := wanted.reason or (wanted.observed and models.OBSERVED + wanted.observed):
+        # The narrow table leads the way: it is sorted by id for each code.
+        query, key = query.join(Refusal, on=(Refusal.lead == Lead.id)).where(Refusal.code == code), Refusal.lead
+    for condition in _conditions(wanted, key, before):
+        query = query.where(condition)
+    return query.order_by(key.desc() if newest_first else key.asc())
+
+
+def _conditions(wanted, key, before):
+    if wanted.reason and wanted.observed:
+        also = Refusal.alias()
+        code = models.OBSERVED + wanted.observed
+        yield peewee.fn.EXISTS(also.select(peewee.SQL("1")).where(also.code == code, also.lead == Lead.id))
+    if wanted.id:
+        yield Lead.id == wanted.id
+    if wanted.since:
+        yield key >= first_id(wanted.since)
+    # One bound only: of two, the database might read from the wrong one.
+    if ends := [end for end in (before, wanted.until and first_id(wanted.until)) if end]:
+        yield key < min(ends)
+    if wanted.test is not None:
+        yield Lead.test if wanted.test else ~Lead.test
+    if wanted.programs is not None:
+        yield Lead.program.in_(sorted(wanted.programs))
+    for column in ("program", "valid", "partner"):
+        if (value := getattr(wanted, column)) is not None:
+            yield getattr(Lead, column) == value
+    if wanted.email:
+        yield _same_email(wanted.email)
+    if wanted.phones:
+        yield Lead.phone.in_(wanted.phones)
+
+
+def _same_email(email):
+    return peewee.fn.LOWER(Lead.email) == peewee.fn.LOWER(email)  # as the index has it
+
+
+def page(wanted, after=None, size=PAGE):
+    """Return the newest leads that the Filter wants, and the cursor of the next page (None: there is none).
+
+    `after` is the cursor of this page, as the page before gave it.
+    """
+    if after and not re.fullmatch("[0-9A-Z]{26}", after):
+        raise FilterError("this page does not exist: start again from the first one")
+    each = [wanted]
+    if wanted.programs is not None and wanted.program is None:  # by the index of each program
+        each = [replace(wanted, program=name, programs=None) for name in wanted.programs]
+    found = []
+    for one in each:
+        found.extend(leads(one, before=after).limit(size + 1))
+    found.sort(key=lambda lead: lead.id, reverse=True)
+    return found[:size], (found[size - 1].id if len(found) > size else None)
+
+
+def repeats_of(lead, size=PAGE):
+    """Return the newest other leads with the same email, phone or customer."""
+    found = {}
+    same = {"email": _same_email(lead.email), "phone": Lead.phone == lead.phone}
+    same["customerid"] = Lead.customerid == lead.customerid
+    for column, condition in same.items():
+        if getattr(lead, column):
+            query = Lead.select().where(condition, Lead.id != lead.id).order_by(Lead.id.desc()).limit(size)
+            found |= {other.id: other for other in query}
+    return [found[key] for key in sorted(found, reverse=True)[:size]]

@@ -1,0 +1,284 @@
+"""The figures: right at any time, counted or live, and the same after the leads are gone."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from conftest import statements
+from test_store import scans
+
+import days
+import figures
+import models
+import store
+import unusual
+from judgement import judge, unreadable
+from models import Submission
+from ruleset import compile_program
+
+NOW = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)  # 11:30 in New York
+
+RULES = """
+timezone: America/New_York
+partner: irpid
+test_flag: is_test
+fields:
+  email: {type: email, required: true}
+  years: {type: integer}
+  irpid: {}
+  is_test: {type: boolean}
+rules:
+  - {id: adult, reject_if: years < 18}
+  - {id: old, mode: observe, reject_if: years > 90}
+  - {id: daily-cap, limit: 100, per: day, by: [irpid]}
+  - {id: monthly, budget: 5000, per: month}
+sale_amount: 12.50
+"""
+
+
+def program(name="default", rules=RULES):
+    return compile_program(name, f"rules/{name}.yaml", rules, name.ljust(64, "x"), NOW)
+
+
+PROGRAM = program()
+numbers = iter(range(1_000_000))
+
+
+def submit(at=NOW, to=PROGRAM, years=40, partner="7", **fields):
+    given = {"email": f"n{next(numbers)}@example.com", "years": str(years), "irpid": partner} | fields
+    verdict = judge(to, {name: [text] for name, text in given.items() if text}, at)
+    return models.record(Submission(to.name, "", b"", "", b"", at), verdict)
+
+
+def collect(days, *programs, now=NOW):
+    with store.read():
+        return figures.collect(programs or [PROGRAM], days, now)
+
+
+def count_all(now=NOW, programs=(PROGRAM,)):
+    while store.transact(lambda: days.roll_up(programs, now)):
+        pass
+
+
+def rows():
+    with store.read():
+        return {row.day: row for row in days.Day.select()}
+
+
+@pytest.fixture
+def month(ledger):
+    """Leads of two partners in the last days, tests among them."""
+    for back in range(6):
+        at = NOW - timedelta(days=back)
+        submit(at)
+        submit(at, years=17, partner="8")
+        submit(at, years=95, partner="8")
+        submit(at, email="", years=3)
+        submit(at, is_test="yes")
+        submit(at, is_test="yes", years=3)
+    return ledger
+
+
+EXPECTED = figures.Totals(12, 6, 6, Decimal("75.00"), Decimal("75.00"), 6)
+
+
+@pytest.mark.parametrize("counted_at", [None, NOW - timedelta(days=1), NOW, NOW + timedelta(minutes=10)])
+def test_the_figures_are_the_same_whether_days_are_counted_or_not(month, counted_at):
+    if counted_at:
+        count_all(counted_at)
+    found = collect(3)
+    assert found.totals == found.before == EXPECTED
+    assert [(day.day, day.submissions, day.valid, day.refused, day.amount) for day in found.by_day] == [
+        (date(2026, 3, 18 + n), 4, 2, 2, Decimal("25.00")) for n in range(3)
+    ]
+    assert [(r.program, r.code, r.count, r.share, r.unpaid, r.partners) for r in found.reasons] == [
+        ("default", "adult", 3, 0.5, Decimal("37.50"), [("8", 3)]),
+        ("default", "email.required", 3, 0.5, Decimal("37.50"), [("7", 3)]),
+    ]
+    assert found.partners == [
+        figures.PartnerFigure("7", 6, 3, 0.5, Decimal("37.50"), [("email.required", 3)]),
+        figures.PartnerFigure("8", 6, 3, 0.5, Decimal("37.50"), [("adult", 3)]),
+    ]
+    assert found.observed == [figures.ObservedFigure("default", "old", 3, Decimal("37.50"), [("8", 3)])]
+    assert found.uncounted == 0
+
+
+def test_figures_stay_when_leads_are_deleted(month):
+    before = collect(3)
+    count_all(NOW + timedelta(days=2))
+    with store.read():
+        models.Lead.delete().execute()
+    assert collect(3) == before
+
+
+def test_a_day_is_counted_a_few_leads_at_a_time_and_each_lead_once(month, monkeypatch):
+    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 4)
+    before, steps = collect(3), 0
+    while store.transact(lambda: days.roll_up([PROGRAM], NOW)):
+        steps += 1
+        assert collect(3) == before
+    assert steps > 6
+    assert not store.transact(lambda: days.roll_up([PROGRAM], NOW))
+    assert [row.closed for _, row in sorted(rows().items())] == [True] * 5 + [False]
+
+
+def test_the_newest_days_are_counted_first_and_days_without_leads_not_at_all(ledger):
+    submit(NOW - timedelta(days=400))
+    submit(NOW - timedelta(days=1))
+    store.transact(lambda: days.roll_up([PROGRAM], NOW))
+    assert list(rows()) == ["2026-03-19"]
+    count_all()
+    assert sorted(rows()) == ["2025-02-13", "2026-03-19"]
+
+
+def test_a_lead_that_came_just_now_is_counted_live_until_it_has_settled(ledger):
+    submit(NOW)
+    count_all(NOW)
+    assert rows() == {} or rows()["2026-03-20"].counts == {}
+    assert collect(1).totals.submissions == 1
+    count_all(NOW + timedelta(minutes=6))
+    assert rows()["2026-03-20"].counts["7"]["valid"] == [1, 1250]
+    assert collect(1).totals.submissions == 1
+
+
+def test_days_with_too_many_leads_to_count_now_are_said_to_be_counted(month, monkeypatch):
+    monkeypatch.setattr(figures, "COUNTED_LIVE", 13)
+    found = collect(6)
+    assert found.uncounted == 4  # each day has six leads
+    assert found.totals.submissions == 8
+    count_all()
+    assert (collect(6).uncounted, collect(6).totals.submissions) == (0, 24)
+
+
+def test_a_day_begins_at_midnight_of_the_programs_time_zone(ledger):
+    submit(datetime(2026, 3, 20, 3, 59, tzinfo=UTC))  # 23:59 in New York
+    submit(datetime(2026, 3, 20, 4, 1, tzinfo=UTC))
+    assert [day.submissions for day in collect(2).by_day] == [1, 1]
+
+
+def test_when_the_time_zone_changes_no_lead_is_counted_twice_or_left_out(ledger):
+    for hour in range(72):
+        submit(datetime(2026, 3, 18, 4, 30, tzinfo=UTC) + timedelta(hours=hour))
+    count_all(NOW)
+    moved = program(rules=RULES.replace("America/New_York", "Asia/Tokyo"))
+    later = NOW + timedelta(days=2)
+    count_all(later, [moved])
+    found = collect(9, moved, now=later)
+    assert found.totals.submissions == 72
+    assert [day.submissions for day in found.by_day if day.submissions] == [24, 24, 24]
+
+
+def test_today_is_compared_with_yesterday_up_to_the_same_time(ledger, monkeypatch):
+    submit(NOW - timedelta(minutes=1))
+    submit(NOW - timedelta(days=1, minutes=1))
+    submit(NOW - timedelta(days=1) + timedelta(minutes=1))
+    found = collect(1)
+    assert (found.totals.submissions, found.before.submissions, found.until_now) == (1, 1, True)
+    count_all(NOW + timedelta(hours=1))
+    monkeypatch.setattr(figures, "COUNTED_LIVE", 0)
+    found = collect(1, now=NOW)
+    assert (found.before.submissions, found.until_now) == (2, False)
+
+
+def test_several_programs_are_added_up_and_their_reasons_kept_apart(ledger):
+    other = program("other")
+    submit(NOW, years=3)
+    submit(NOW, other, years=3)
+    found = collect(1, PROGRAM, other)
+    assert found.totals.refused == 2
+    assert [(reason.program, reason.code, reason.share) for reason in found.reasons] == [
+        ("default", "adult", 0.5), ("other", "adult", 0.5),
+    ]  # fmt: skip
+    assert [partner.submissions for partner in found.partners] == [2]
+
+
+def test_of_very_many_partners_the_rest_are_counted_together(ledger, monkeypatch):
+    monkeypatch.setattr(days, "MOST_PARTNERS", 2)
+    for number in range(5):
+        submit(NOW, partner=str(number))
+    found = collect(1)
+    assert [figure.submissions for figure in found.partners] == [3, 1, 1]
+    assert {figure.partner for figure in found.partners} > {days.OTHERS}
+
+
+def test_without_leads_there_are_figures_of_nothing(ledger):
+    found = collect(7)
+    assert found.totals == figures.Totals()
+    assert len(found.by_day) == 7
+    assert collect(1).before == figures.Totals()
+
+
+def test_a_body_that_could_not_be_read_is_worth_nothing_known(ledger):
+    verdict = unreadable(PROGRAM, "The XML is not well-formed")
+    assert models.record(Submission("default", "", b"<", "", b"", NOW), verdict).worth is None
+    assert submit(NOW, email="").worth == Decimal("12.50")
+    assert submit(NOW).worth is None
+
+
+# --- What is unusual ---
+
+
+def test_a_field_that_vanished_is_told_by_partner_and_what_may_have_come_instead(ledger):
+    for number in range(30):
+        submit(NOW - timedelta(days=3, minutes=number), partner="8")
+        submit(NOW - timedelta(days=3, minutes=number))
+    for number in range(12):
+        submit(NOW - timedelta(minutes=number), partner="8", years="", age="40")
+        submit(NOW - timedelta(minutes=number))
+    count_all(NOW)
+    with store.read():
+        found = figures.field_use(PROGRAM, NOW)
+        assert figures.new_names(PROGRAM, "8", NOW) == ["age"]
+        assert figures.new_names(PROGRAM, "7", NOW) == []
+    gone = [(use.partner, use.field, use.count, use.leads, use.share_before) for use in found if use.vanished]
+    assert gone == [("8", "years", 0, 12, 1.0)]
+
+
+def arrivals(now):
+    with store.read():
+        return figures.arrivals(PROGRAM, now)
+
+
+def test_silence_is_unusual_where_leads_came_at_this_time_in_the_weeks_before(ledger):
+    assert arrivals(NOW) == unusual.Arrivals(None, None, 0.0, None)
+    for week in range(1, 5):
+        for number in range(12):
+            # By the clock on the wall: the clocks have gone forward meanwhile.
+            then = NOW.astimezone(PROGRAM.spec.timezone) - timedelta(weeks=week) + timedelta(minutes=5 * number)
+            submit(then.astimezone(UTC))
+    submit(NOW)
+    found = arrivals(NOW + timedelta(minutes=10))
+    assert (found.last, found.silence, found.unusual) == (NOW, timedelta(minutes=10), False)
+    assert found.expected == 2
+    assert arrivals(NOW + timedelta(minutes=31)).unusual
+    assert arrivals(NOW + timedelta(minutes=31)).gap == timedelta(minutes=10)
+    assert not arrivals(NOW - timedelta(minutes=1)).unusual
+
+
+def test_limits_tell_what_is_used_up_of_each_group_that_came_today(ledger):
+    submit(NOW - timedelta(days=1), partner="old")
+    for partner in ("A", "A", "b", ""):
+        submit(NOW, partner=partner)
+    with store.read():
+        found = figures.limits(PROGRAM, NOW)
+    shown = [(limit.rule, limit.kind, limit.per, limit.group, limit.used, limit.limit) for limit in found]
+    assert shown == [
+        ("daily-cap", "limit", "day", ("a",), 2, 100),
+        ("daily-cap", "limit", "day", ("",), 1, 100),
+        ("daily-cap", "limit", "day", ("b",), 1, 100),
+        ("monthly", "budget", "month", (), Decimal("62.50"), Decimal(5000)),
+    ]
+
+
+def test_counting_and_collecting_read_no_whole_table(month):
+    with statements() as seen:
+        count_all(NOW)
+        collect(30)
+        with store.read():
+            for question in (figures.field_use, figures.arrivals, figures.limits):
+                question(PROGRAM, NOW)
+    queries = {sql: params for sql, params in seen if "FROM" in sql}
+    assert len(queries) > 10
+    with store.read():
+        for sql, params in queries.items():
+            assert not [line for line in scans(sql, params) if line != "SCAN _wrapped"], sql
