@@ -21,13 +21,16 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
 
+import dashboard
 import days
+import leads
 import logs
 import models
 import network
 import payload
 import privacy
 import store
+import trials
 from documents import documents
 from judgement import content, judge, unreadable
 from login import Login
@@ -381,7 +384,8 @@ def create_app(settings=None):
         Login(settings.operators, settings.secret),
     )
     app.register_blueprint(site)
-    app.register_blueprint(documents)
+    for pages in (dashboard.site, leads.site, trials.site, documents):
+        app.register_blueprint(pages)
     app.before_request(_begin)
     app.after_request(_finish)
     app.teardown_request(lambda _error: store.set_deadline(None))

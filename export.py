@@ -1,4 +1,4 @@
-"""Leads as the commands write them: JSON, JSON lines, CSV, a table, or plain text.
+"""Leads as the commands and the pages write them: JSON, JSON lines, CSV, a table, or plain text.
 
 What is stored is data: no value steers the terminal that shows it, or the spreadsheet that reads it.
 """
@@ -9,43 +9,33 @@ import json
 import re
 import shutil
 import sys
-from contextlib import suppress
 from datetime import datetime
 
 import click
 
+import masks
 import models
 from logs import printable
-from rulefile import RuleFileError, read
 
 
-def _write_jsonl(query, present):
-    for lead in query.iterator():
-        click.echo(to_json(present(lead)))
+def jsonl_lines(leads, present):
+    for lead in leads:
+        yield to_json(present(lead)) + "\n"
 
 
-def _write_json(query, present):
-    before = "["
-    for lead in query.iterator():
-        click.echo(before + "\n" + to_json(present(lead)), nl=False)
-        before = ","
-    click.echo("[]" if before == "[" else "\n]")
-
-
-def _write_csv(query, present):
-    """One column for each key, and one for each field that any of the leads has."""
-    names = sorted({name for lead in query.clone().iterator() for name in lead.fields})
+def csv_lines(leads, names, present):
+    """One column for each key, and one for each field in `names`."""
     keys = [key for key in models.LEAD_KEYS if key not in ("fields", "trace")]
-    _csv_line([*keys, *(f"fields.{name}" for name in names)])
-    for lead in query.iterator():
+    yield _csv_line([*keys, *(f"fields.{name}" for name in names)])
+    for lead in leads:
         shown = present(lead)
-        _csv_line([*(shown[key] for key in keys), *(shown["fields"].get(name) for name in names)])
+        yield _csv_line([*(shown[key] for key in keys), *(shown["fields"].get(name) for name in names)])
 
 
 def _csv_line(values):
-    line, on_terminal = io.StringIO(), sys.stdout.isatty()
-    csv.writer(line, lineterminator="\n" if on_terminal else "\r\n").writerow(_cell(value) for value in values)
-    click.echo(printable(line.getvalue(), keep="\n\t") if on_terminal else line.getvalue(), nl=False)
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(_cell(value) for value in values)
+    return line.getvalue()
 
 
 # Where a spreadsheet could find a formula: at the start of a cell, and where one that is set up for
@@ -71,6 +61,27 @@ def _cell(value):
     return _FORMULA.sub("'", text)
 
 
+def _write_jsonl(query, present):
+    for line in jsonl_lines(query.iterator(), present):
+        click.echo(line, nl=False)
+
+
+def _write_json(query, present):
+    before = "["
+    for lead in query.iterator():
+        click.echo(before + "\n" + to_json(present(lead)), nl=False)
+        before = ","
+    click.echo("[]" if before == "[" else "\n]")
+
+
+def _write_csv(query, present):
+    """Write a column for each field that any of the leads has."""
+    names = sorted({name for lead in query.clone().iterator() for name in lead.fields})
+    on_terminal = sys.stdout.isatty()
+    for line in csv_lines(query.iterator(), names, present):
+        click.echo(printable(line[:-2], keep="\n\t") + "\n" if on_terminal else line, nl=False)
+
+
 def _write_table(query, present):
     """One line for each lead, as wide as the terminal; narrow ones get shorter columns."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -92,27 +103,9 @@ def _cut(text, width):
 
 
 def presenter(programs, sensitive=False):
-    """Return the function from a lead to what is shown of it.
-
-    Unless asked for, what the rules of that day or of today call sensitive is masked; where
-    neither is known, everything is.
-    """
-    then = {}
-
-    def hidden(lead):
-        if lead.rules not in then:
-            then[lead.rules] = set(lead.fields)
-            if text := models.RuleText.get_or_none(hash=lead.rules):
-                with suppress(RuleFileError):  # a text of an earlier version
-                    then[lead.rules] = _sensitive_fields(read(text.text, lead.program)[0])
-        now = _sensitive_fields(programs[lead.program].spec) if lead.program in programs else ()
-        return {*then[lead.rules], *now}
-
+    """Return the function from a lead to what is shown of it: sensitive values are masked unless asked for."""
+    hidden = masks.hidden_fields(programs)
     return lambda lead: lead.as_dict(() if sensitive else hidden(lead))
-
-
-def _sensitive_fields(spec):
-    return {name for name, field in spec.fields.items() if field.sensitive}
 
 
 WRITERS = {"jsonl": _write_jsonl, "json": _write_json, "csv": _write_csv, "table": _write_table}

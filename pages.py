@@ -1,9 +1,13 @@
 """What all pages share: who may see them, how they are rendered, and how they say what went wrong."""
 
 import logging
+from datetime import UTC
+from decimal import Decimal
+from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, g, make_response, render_template, request
 from flask_httpauth import HTTPBasicAuth
+from markupsafe import Markup
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 
 import logs
@@ -42,10 +46,47 @@ def page(template, status=200, **values):
 def blueprint(name):
     """Return a Blueprint whose errors are told on a page."""
     made = Blueprint(name, name)
+    made.record_once(_set_up)
     made.register_error_handler(HTTPException, lambda error: refuse(error.code or 500, headers=_kept(error)))
     made.register_error_handler(StoreError, lambda error: refuse(503, error=str(error)))
     made.register_error_handler(Exception, lambda error: refuse(500, error=logs.where(error)))
     return made
+
+
+def _set_up(state):
+    environment = state.app.jinja_env
+    environment.finalize = visible
+    environment.filters |= {"money": money, "moment": moment, "number": number, "told": told}
+
+
+def number(count):
+    return f"{count:,}"
+
+
+def money(amount):
+    return "–" if amount is None else f"{Decimal(amount):,.2f}"
+
+
+def told(value):
+    """Return a stored value in words."""
+    if isinstance(value, list):
+        return ", ".join(map(told, value))
+    return ("no", "yes")[value] if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def moment(time, program=None):
+    """Return a time as the program's people count it."""
+    return f"{time.astimezone(program.spec.timezone if program else UTC):%d %b %Y, %H:%M:%S %Z}"
+
+
+def visible(value):
+    """Return what a page shows of a value: control characters, and those that turn the line around, as a sign.
+
+    Jinja2 calls this for every value of every page, so that none can be forgotten.
+    """
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return logs.printable(value.replace("\r\n", "\n"), keep="\n\t")
+    return value
 
 
 def _kept(error):
@@ -77,18 +118,57 @@ def verify_operator(name, password):
 
 @operators.error_handler
 def refuse_operator(_status):
-    response = refuse(401, address=network.read_address(request.remote_addr or ""))
+    if "Authorization" in request.headers:
+        response = refuse(401, address=network.read_address(request.remote_addr or ""))
+    else:  # every browser asks once, to be told that it needs a login: that is no news
+        response = page("error.html", 401, sentence=SENTENCES[401], request_id=g.request_id)
     response.headers["WWW-Authenticate"] = 'Basic realm="Datapost operators", charset="UTF-8"'
     return response
+
+
+def for_operators(made):
+    """Let only operators see the pages of a Blueprint, and only our own pages send something to it."""
+    made.before_request(operators.login_required(refuse_other_sites))
+    made.after_request(_let_forms_name_us)
+
+
+def _let_forms_name_us(response):
+    # With no-referrer, as everywhere else, browsers would send our own forms with the origin "null".
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def may_see(program):
+    """Tell whether the operator who is logged in may see a program."""
+    programs = operators.current_user().programs
+    return programs is None or program in programs
+
+
+def programs():
+    """Return the programs that the operator who is logged in may see, by name."""
+    return {name: program for name, program in sorted(rulebook().programs.items()) if may_see(name)}
+
+
+def rulebook():
+    """Return the RuleBook as the files are now."""
+    book = current_app.extensions["datapost"].rulebook
+    book.refresh()
+    return book
 
 
 def refuse_other_sites():
     """Refuse what another site has a logged-in browser send: it would come with the operator's login.
 
-    For `before_request`. Browsers name the site that a request comes from; programs name none.
+    Browsers name the site that a request comes from, programs name none. Sec-Fetch-Site says it best, but
+    older browsers lack it, and all leave it out where the page came by plain http. Origin is held against
+    the host alone: behind a proxy that does not tell, we would take https for http.
     """
     if request.method in ("GET", "HEAD"):
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if (site or "same-origin") not in ("same-origin", "none") or (origin and origin != request.host_url.rstrip("/")):
+    if site is not None:
+        ours = site in ("same-origin", "none")
+    else:
+        ours = origin is None or urlsplit(origin).netloc == request.host
+    if not ours:
         raise Forbidden

@@ -59,14 +59,18 @@ def field_use(program, now):
 
 
 def new_names(program, partner, now):
-    """Return the names that no field of the program has and most of a partner's last leads do."""
-    leads = _recent_fields(program, partner, id_at(midnight(program, today(program, now) - timedelta(days=1))))
-    names = Counter(name for fields in leads for name in fields if name not in program.fields)
+    """Return the names that no field has and most of a partner's last leads do, and those before did not."""
+    first = id_at(midnight(program, today(program, now) - timedelta(days=1)))
+    leads, known = _recent_fields(program, partner, first), set(program.fields)
+    earlier = id_at(midnight(program, today(program, now) - timedelta(days=4)))  # it came up some days ago at most
+    known.update(name for fields in _recent_fields(program, partner, "", earlier) for name in fields)
+    names = Counter(name for fields in leads for name in fields if name not in known)
     return [name for name, count in names.most_common(10) if count > len(leads) / 2]
 
 
-def _recent_fields(program, partner, first):
-    query = Lead.select(Lead.fields).where(Lead.partner == partner, Lead.id >= first, Lead.program == program.name)
+def _recent_fields(program, partner, first, last=None):
+    query = Lead.select(Lead.fields).where(Lead.partner == partner, Lead.program == program.name)
+    query = query.where(Lead.id >= first, *([Lead.id < last] if last else []))
     query = query.where(~Lead.test, Lead.masked_at.is_null()).order_by(Lead.id.desc()).limit(RECENT)
     return [found for (found,) in query.tuples()]
 

@@ -2,13 +2,18 @@
 
 import sys
 import tempfile
+from base64 import b64encode
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "screenshots"))
 
+import sample
 from browser import CHROMIUM, DESKTOP, MISSING, PHONE, start
 
+import search
+import store
 from app import create_app
 from documents import link
 from settings import Settings, User
@@ -38,6 +43,34 @@ def answer(client, route):
     route.fulfill(status=response.status_code, headers=dict(response.headers), body=response.data)
 
 
+def take_dashboard(browser, folder):
+    """Photograph the operators' pages of a brand that does not exist."""
+    sample.main(folder)
+    owner = User("owner", "owner")
+    settings = {"rules": str(folder / "rules"), "database_url": f"sqlite:///{folder}/datapost.db"}
+    app = create_app(Settings(secret=sample.KEY, operators=(owner,), **settings))
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Basic {b64encode(b'owner:owner').decode()}"
+    with store.read():
+        (refused,), _ = search.page(search.Filter(reason="duplicate", partner="clickfarm-eu"), size=1)
+    pictures = [
+        ("dashboard-phone", "?days=30", PHONE, 2.6, "light"),
+        ("dashboard-desktop", "?days=30", DESKTOP, 1.6, "light"),
+        ("dashboard-dark", "?days=30", DESKTOP, 1, "dark"),
+        ("dashboard-lead", f"/leads/{refused.id}", DESKTOP, 1.6, "light"),
+        ("dashboard-program", "/programs/default", DESKTOP, 1.6, "light"),
+    ]
+    for name, path, size, screens, scheme in pictures:
+        context = browser.new_context(viewport=size, color_scheme=scheme)
+        context.route(f"{SITE}/**", partial(answer, client))
+        page = context.new_page()
+        page.goto(f"{SITE}/dashboard{path}")
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": int(size["height"] * screens)}
+        page.screenshot(path=PICTURES / f"{name}.png", full_page=True, clip=clip)
+        context.close()
+    store.disconnect()
+
+
 def main():
     if not CHROMIUM:
         sys.exit(MISSING)
@@ -49,6 +82,7 @@ def main():
         with app.app_context():
             address = link("insurance", "")
         take(browser, app, address, "posting-instructions")
+        take_dashboard(browser, Path(folder) / "brand")
 
 
 if __name__ == "__main__":

@@ -334,7 +334,7 @@ def test_a_postgresql_database_with_leads_is_brought_up_to_date(postgresql_url, 
             columns = ", ".join(f'"{name}"' for name in lead)
             places = ", ".join(["%s"] * len(lead))
             store.database.execute_sql(f"INSERT INTO lead ({columns}) VALUES ({places})", list(lead.values()))
-    assert store.migrate() == ["0004_leads_are_found_counted_and_forgotten"]
+    assert store.migrate()[0] == "0004_leads_are_found_counted_and_forgotten"
     with store.read():
         assert models.Lead.select().count() == 4
         found_as_before()

@@ -1,0 +1,148 @@
+"""Backtests that operators start: they run in the background, and every process can tell how far they are.
+
+The state stands in the store, since the page that asks for it may be answered by another process, or by
+another machine. Who runs one renews its row each second: a row that is not renewed tells that its process
+is gone.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from peewee import CharField, TextField
+from ulid import ULID
+
+import logs
+import models
+import store
+from backtest import backtest, memory_of
+from models import JSONField, Lead, Table, Time
+from store import StoreError
+
+AT_ONCE = 2  # in all processes: each takes a core for as long as it runs
+LONGEST = 120  # seconds
+MOST_LEADS = 200_000  # what a backtest remembers of each for the duplicates takes some hundred bytes
+RENEWED_EVERY = 1  # seconds
+GONE_AFTER = timedelta(seconds=20)
+KEPT = timedelta(days=1)
+PAGE = 500
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+log = logging.getLogger("datapost")
+
+
+class Backtest(Table):
+    """A backtest: its `state` is running, done or failed, `report` what it has found."""
+
+    id = CharField(26, primary_key=True)
+    program = TextField()
+    operator = TextField()
+    text = TextField()
+    started_at = Time()
+    renewed_at = Time()
+    state = TextField()
+    report = JSONField()
+
+    @property
+    def gone(self):
+        """Whether the process that ran it has ended without a word."""
+        return self.state == "running" and self.renewed_at < datetime.now(UTC) - GONE_AFTER
+
+
+def start(program, days, operator):
+    """Start a backtest of a Program with the leads of so many days; return it, or None if too many run."""
+    now = datetime.now(UTC)
+    report = {"days": days, "done": 0, "total": 0, "begun_at": None, "stopped_at": None}
+    row = Backtest(
+        id=str(ULID()),
+        program=program.name,
+        operator=operator,
+        text=program.text,
+        started_at=now,
+        renewed_at=now,
+        state="running",
+        report=report,
+    )
+
+    def claim():
+        Backtest.delete().where(Backtest.started_at < now - KEPT).execute()
+        running = Backtest.select().where(Backtest.state == "running", Backtest.renewed_at > now - GONE_AFTER)
+        return running.count() < AT_ONCE and row.save(force_insert=True)
+
+    if not store.transact(claim):
+        return None
+    arguments = row.id, program, now - timedelta(days=days), report
+    threading.Thread(target=_run, name="backtest", args=arguments, daemon=True).start()
+    return row
+
+
+def find(backtest_id):
+    """Return the Backtest with this id, or None. Raises StoreError."""
+    with store.read():
+        return Backtest.get_or_none(id=backtest_id)
+
+
+def _run(row_id, program, since, report):
+    try:
+        source = Source(row_id, program, since, report)
+        found = backtest(program, source, since)
+        _save(row_id, "done", report | found.as_dict())
+    except Exception as error:  # nobody waits for it: what went wrong is told by the row
+        log.error("a backtest failed", {"backtest": row_id, "error": logs.where(error)})
+        _save(row_id, "failed", report)
+
+
+def _save(row_id, state, report):
+    now = datetime.now(UTC)
+    update = Backtest.update(state=state, report=report, renewed_at=now).where(Backtest.id == row_id)
+    try:
+        store.transact(update.execute)
+    except StoreError as error:
+        log.error("the state of a backtest cannot be written: %s", error)
+
+
+@dataclass
+class Source:
+    """The stored leads for a backtest, oldest first, as long as its time lasts; tells how far it is."""
+
+    row_id: str
+    program: object
+    since: datetime
+    report: dict
+    until: float = field(default_factory=lambda: time.monotonic() + LONGEST)
+
+    def __iter__(self):
+        memory = memory_of(self.program)
+        start = None if memory is None or memory > self.since - EPOCH else self.since - memory
+        with store.read():
+            self.report["total"] = models.leads(self.program.name, start).count()
+            after = self._shortened()
+        renewed = time.monotonic()
+        while leads := self._page(start, after):
+            for lead in leads:
+                yield lead
+                self.report["done"] += 1
+                time.sleep(0)  # hand over to the threads that answer leads: else each would wait 5 ms for its turn
+                now = time.monotonic()
+                if now > self.until:
+                    self.report["stopped_at"] = f"{lead.received_at:%Y-%m-%d %H:%M} UTC"
+                    return
+                if now - renewed > RENEWED_EVERY:
+                    renewed = now
+                    _save(self.row_id, "running", self.report)
+            after = leads[-1].id
+
+    def _shortened(self):
+        """Return after which lead to start, so that there are not too many."""
+        if self.report["total"] <= MOST_LEADS:
+            return ""
+        newest = models.leads(self.program.name).order_by(Lead.id.desc())
+        (first,) = newest.offset(MOST_LEADS).limit(1)
+        self.report |= {"total": MOST_LEADS, "begun_at": f"{first.received_at:%Y-%m-%d %H:%M} UTC"}
+        return first.id
+
+    def _page(self, start, after):
+        with store.read():
+            return list(models.leads(self.program.name, start).where(Lead.id > after).limit(PAGE))

@@ -1,0 +1,49 @@
+"""How long the operators' pages take over many leads: python bench/dashboards.py 1000000.
+
+Run with the product's Python and, as bench/run.py does, its settings: see bench/README.md.
+"""
+
+import statistics
+import sys
+import time
+
+import fill
+
+import days
+import store
+from app import create_app
+from settings import Settings, User
+
+PAGES = [
+    "?days=1",
+    "",
+    "?days=30",
+    "?days=90",
+    "/partner?partner=1",
+    "/leads",
+    "/leads?valid=no",
+    "/leads?reason=adult",
+]
+ROUNDS = 15
+
+
+def main(count):
+    path, operator = fill.main(count), User("owner", "owner")
+    settings = Settings.load()
+    app = create_app(Settings(f"sqlite:///{path}", operators=(operator,), secret=settings.secret, rules=settings.rules))
+    programs = list(app.extensions["datapost"].rulebook.programs.values())
+    while store.transact(lambda: days.roll_up(programs)):  # the service does so by and by
+        pass
+    client = app.test_client()
+    for page in PAGES:
+        seconds = []
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            status = client.get(f"/dashboard{page}", auth=("owner", "owner")).status_code
+            seconds.append(time.perf_counter() - started)
+        middle, most = statistics.median(seconds) * 1000, max(seconds) * 1000
+        print(f"{status} {middle:6.1f} ms, at most {most:6.1f} ms  /dashboard{page}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

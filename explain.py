@@ -1,0 +1,85 @@
+"""Decisions in the words of the people who pay for them."""
+
+import re
+from typing import NamedTuple
+
+from judgement import OBSERVED, RETRY_MISMATCH
+from rulekinds import RULES, reasons
+
+
+class Step(NamedTuple):
+    """One step of a decision: what was looked at, what came of it, and how that sounds (good, bad, warn, quiet)."""
+
+    subject: str
+    sentence: str
+    tone: str
+
+
+# What a trace says, and what is meant: a tone, and a sentence that may take up parts of it.
+_SENTENCES = [
+    (r"passed", "good", "Fine."),
+    (r"absent", "quiet", "Not sent, and not required."),
+    (r"absent: the default is taken", "quiet", "Not sent: the default of the rule file is taken."),
+    (r"absent, and not required", "quiet", "Not sent, and not required of this lead."),
+    (r"absent, and not required: (.+)", "quiet", "Not sent, and not required of this lead: {0}."),
+    (r"(\d+) values: the first is taken", "quiet", "Sent {0} times: the first value is taken."),
+    (r"warned: (.+)", "warn", "Not right ({0}), which is recorded and refuses nobody."),
+    (r"forgotten", "quiet", "Checked when it came, then forgotten: it is not stored."),
+    (r"off", "quiet", "Switched off."),
+    (r"does not apply", "quiet", "Does not apply to this lead (see its “when”)."),
+    (r"skipped: (.+)", "quiet", "Passed over, because {0}."),
+    (re.escape(OBSERVED), "warn", "Only watched: in force, this rule would have refused the lead."),
+    (r"number (\d+) fits: (.+)", "good", "Amount number {0} of the rule file fits: {1}."),
+    (r"number (\d+) skipped: (.+)", "quiet", "Amount number {0} of the rule file is passed over, because {1}."),
+    (r"decided when the lead is posted", "quiet", "Decided when a lead is posted, since it depends on earlier leads."),
+]
+SENTENCES = [(re.compile(pattern), tone, sentence) for pattern, tone, sentence in _SENTENCES]
+
+_OTHERS = {
+    "body.unreadable": "The body could not be read",
+    "retry.mismatch": RETRY_MISMATCH.note,
+}
+
+
+def steps(trace, program):
+    """Return the Steps of a trace; `program` is the one that judged, or None if it is not known any more."""
+    return [Step(_subject(step["check"], program), *_told(step["result"], program)) for step in trace]
+
+
+def _subject(check, program):
+    if check in ("sale_amount", "body", "retry"):
+        return {"sale_amount": "Amount", "body": "The request as a whole", "retry": "Repeated request"}[check]
+    if program and check in program.fields:
+        label = program.fields[check].label
+        return label[:1].upper() + label[1:]
+    return f"Rule “{check}”" if program and any(rule.id == check for rule in program.rules) else check
+
+
+def _told(result, program):
+    if result.startswith("refused: "):
+        return f"Refused: {reason(result.removeprefix('refused: '), program)}.", "bad"
+    for pattern, tone, sentence in SENTENCES:
+        if match := pattern.fullmatch(result):
+            return sentence.format(*match.groups()), tone
+    return result, "quiet"
+
+
+def reason(code, program):
+    """Return the sentence of a reason code, as far as the program can tell it; else the code."""
+    return (_sentence(code, program) or _OTHERS.get(code) or f"Rule “{code}”").rstrip(".")
+
+
+def knows(code, program):
+    """Tell whether the code is one of the program's own that has a sentence."""
+    return bool(_sentence(code, program))
+
+
+def _sentence(code, program):
+    field, _, what = code.rpartition(".")
+    if program and field in program.fields and what in program.fields[field].sentences:
+        return program.fields[field].reason(what).note
+    for rule in program.spec.rules if program else []:
+        if rule.id == code:
+            word = next(word for word in RULES if getattr(rule, word) is not None)
+            return " or: ".join(reason.note for reason in reasons(word, rule, program.labels))
+    return None

@@ -1,0 +1,226 @@
+"""The operators' pages about leads: those that a filter finds, to read or to take along, and each by itself."""
+
+import re
+import socket
+import struct
+from dataclasses import replace
+
+from flask import Response, redirect, request, stream_with_context, url_for
+from werkzeug.exceptions import NotFound
+
+import explain
+import logs
+import masks
+import models
+import pages
+import payload
+import search
+import store
+from export import csv_lines, jsonl_lines, presenter
+from models import Lead
+from pages import page
+from render import Answer, render
+from rulefile import RuleFileError
+from ruleset import compile_text
+from search import FilterError
+from store import database
+
+EXPORT_PAGE = 500
+PATIENCE = 60  # seconds
+
+site = pages.blueprint("leads")
+pages.for_operators(site)
+
+
+# --- Leads ---
+
+# What may stand in an address. An email address or a phone may not: addresses end up in the logs of
+# routers, and in the history of the browser. Who looks for a person sends a form.
+IN_ADDRESS = ("program", "since", "until", "valid", "test", "partner", "reason", "observed")
+
+
+@site.route("/dashboard/leads", methods=["GET", "POST"])
+def list_leads():
+    given = _given()
+    try:
+        wanted = _filter(given)
+        with store.read():
+            leads, older = search.page(wanted, request.values.get("after"))
+    except FilterError as error:
+        return _list_page(given, problem=str(error), status=400)
+    if request.method == "POST" and wanted.id and leads:
+        return redirect(url_for(".show_lead", lead_id=leads[0].id), 303)
+    return _list_page(given, leads, older)
+
+
+def _list_page(given, leads=(), older=None, problem=None, status=200):
+    programs = pages.programs()
+    return page(
+        "dashboard/leads.html",
+        status,
+        leads=leads,
+        older=older,
+        given=given,
+        shown=dict.fromkeys(IN_ADDRESS, "") | given,
+        in_address={name: text for name, text in given.items() if name in IN_ADDRESS},
+        find=request.form.get("find", ""),
+        problem=problem,
+        programs=programs,
+        words=lambda lead, code: explain.reason(code, programs.get(lead.program)),
+        first=not request.values.get("after"),
+    )
+
+
+def _given():
+    """Return the texts of the filter that was sent: what tells a person only if it came by a form."""
+    given = {name: text for name in IN_ADDRESS if (text := request.values.get(name, "").strip())}
+    if request.method == "POST" and (found := request.form.get("find", "").strip()):
+        kind = "email" if "@" in found else "id" if re.fullmatch("[0-9A-Za-z]{26}", found) else "phone"
+        given[kind] = found
+    return given
+
+
+def _filter(given):
+    """Return the Filter that was asked for, within what the operator may see. Raises FilterError."""
+    return replace(search.read_filter(given, pages.programs()), programs=pages.operators.current_user().programs)
+
+
+@site.route("/dashboard/leads.<any(csv, jsonl):form>", methods=["GET", "POST"])
+def export_leads(form):
+    """Write the leads that the filter finds, the newest first, a page at a time: memory stays flat."""
+    given, sensitive = _given(), request.method == "POST" and "sensitive" in request.form
+    try:
+        wanted = _filter(given)
+    except FilterError as error:
+        return _list_page(given, problem=str(error), status=400)
+    operator = pages.operators.current_user().name
+    logs.log.info("export", {"operator": operator, "form": form, "by": sorted(given), "sensitive": sensitive})
+    present = presenter(pages.rulebook().programs, sensitive)
+    if form == "csv":
+        lines = csv_lines(_all(wanted), _field_names(wanted), present)
+    else:
+        lines = jsonl_lines(_all(wanted), present)
+    _be_patient()
+    response = Response(stream_with_context(lines), mimetype={"csv": "text/csv", "jsonl": "application/jsonl"}[form])
+    response.headers["Content-Disposition"] = f'attachment; filename="leads.{form}"'
+    return response
+
+
+def _field_names(wanted):
+    """Return the names of all fields that the leads have: the columns, which must be known before the first line.
+
+    The database finds them: to read a million leads here would take longer than a router waits for an answer.
+    """
+    sql, values = search.leads(wanted).select(Lead.fields).order_by().sql()
+    names = "SELECT DISTINCT k.key FROM ({}) AS l, json_each(l.fields) AS k"
+    if database.for_update:  # PostgreSQL
+        names = "SELECT DISTINCT k FROM ({}) AS l, json_object_keys(l.fields::json) AS k"
+    with store.read():
+        return sorted(name for (name,) in database.execute_sql(names.format(sql), values))
+
+
+def _all(wanted):
+    """Yield all leads that are found, while the store is open."""
+    after = None
+    while True:
+        with store.read():
+            leads, after = search.page(wanted, after, EXPORT_PAGE)
+            yield from leads
+        if after is None:
+            return
+
+
+def _be_patient():
+    """Let gunicorn wait for who reads a long answer slowly, longer than for the answer to a lead."""
+    if connection := request.environ.get("gunicorn.socket"):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", PATIENCE, 0))
+
+
+# --- One lead ---
+
+
+@site.get("/dashboard/leads/<lead_id>")
+def show_lead(lead_id):
+    return _lead_page(_find(lead_id), revealed=False)
+
+
+@site.post("/dashboard/leads/<lead_id>")
+def reveal_lead(lead_id):
+    """Show a lead with what is masked else. By POST, so that nobody is led to it by a link."""
+    lead = _find(lead_id)
+    logs.log.info("sensitive values shown", {"operator": pages.operators.current_user().name, "lead": lead.id})
+    return _lead_page(lead, revealed=True)
+
+
+def _find(lead_id):
+    with store.read():
+        lead = models.Lead.get_or_none(id=lead_id.upper())
+    if lead is None or not pages.may_see(lead.program):
+        raise NotFound
+    return lead
+
+
+def _lead_page(lead, revealed):
+    book = pages.rulebook()
+    with store.read():
+        hidden = masks.hidden_fields(book.programs)(lead)
+        rules = models.RuleText.get_or_none(hash=lead.rules)
+        others = [other for other in search.repeats_of(lead) if pages.may_see(other.program)]
+    judged_by = _compiled(lead, rules) or book.programs.get(lead.program)
+    masked = () if revealed else hidden
+    return page(
+        "dashboard/lead.html",
+        lead=lead,
+        program=book.programs.get(lead.program),
+        reasons=[(code, explain.reason(code, judged_by)) for code in lead.reasons],
+        steps=explain.steps(lead.trace, judged_by),
+        values=_values(lead, judged_by, masked),
+        others=others,
+        sensitive=bool(hidden),
+        revealed=revealed,
+        body=None if masked else _text_of(lead),
+        query=None if masked else bytes(lead.query).decode(errors="replace"),
+        answer=_answer(lead, judged_by, masked),
+        rules_changed=lead.program in book.programs and book.programs[lead.program].hash != lead.rules,
+    )
+
+
+def _compiled(lead, rules):
+    """Return the Program that judged the lead, or None where it cannot be read any more."""
+    try:
+        return compile_text(lead.program, f"{lead.program}.yaml", rules.text, examples=False) if rules else None
+    except RuleFileError:  # a list that it names is elsewhere or gone
+        return None
+
+
+def _values(lead, program, masked):
+    """Return for each stored field its label or name, its value, and whether it is judged; first those that are."""
+    fields = program.fields if program else {}
+    rows = []
+    for name, value in lead.fields.items():
+        label = fields[name].label if name in fields else name
+        shown = "***" if name in masked else value
+        rows.append((label[:1].upper() + label[1:] if name in fields else name, shown, name in fields))
+    return sorted(rows, key=lambda row: not row[2])
+
+
+def _text_of(lead):
+    """Return the body as text; what is no text is told by the sign for it."""
+    charset = re.search(r"charset=\"?([\w-]+)", lead.content_type)
+    try:
+        return bytes(lead.body).decode(charset[1] if charset else "utf-8", errors="replace")
+    except LookupError:
+        return bytes(lead.body).decode(errors="replace")
+
+
+def _answer(lead, program, masked):
+    """Return the answer that the lead was given, in the format of those that ask for none."""
+    email = "***" if any(lead.fields.get(name) == lead.email for name in lead.fields if name in masked) else lead.email
+    values = Answer(False, note=lead.note)
+    if lead.valid:
+        values = Answer(True, lead.id, lead.amount, lead.customerid, email, lead.note)
+    try:
+        is_json = payload.kind(lead.content_type, bytes(lead.body)) == "json"
+    except payload.PayloadError:
+        is_json = False
+    return render(values, "json" if is_json else program.spec.respond if program else "xml", lead.program)

@@ -1,0 +1,118 @@
+"""An operator's morning, in a real browser: what is wrong, why, whose leads, and the list to send to the partner."""
+
+import csv
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import DESKTOP, PHONE, serving
+from conftest import Partner
+from test_dashboard import OPERATORS, OWNER, RULES, id_of
+from test_trials import EXAMPLES, wait_for_backtests
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture
+def brand(make_app):
+    """A brand whose partner "clickfarm" sends bad leads, as a service with an address."""
+    app = make_app({"default": RULES + EXAMPLES, "solar": "fields: {email: {}}"}, operators=OPERATORS)
+    partner = Partner(app)
+    for number in range(12):
+        partner.lead(email=f"ann{number}@example.com", irpid="brightleads", years="90")
+    partner.lead(email="tess@example.com", is_test="true")
+    partner.bad = id_of(partner.lead(email="kim@example.com", irpid="clickfarm", years="9", birth_date="2015-01-01"))
+    with serving(app) as partner.address:
+        yield partner
+        wait_for_backtests()
+
+
+def visit(browser, brand, size, **options):
+    """Return a page of a browser without scripts that is logged in, and that notes what it complains of."""
+    login = {"username": OWNER[0], "password": OWNER[1]}
+    page = browser.new_context(http_credentials=login, viewport=size, **options).new_page()
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.goto(f"{brand.address}/dashboard")
+    return page
+
+
+def press(page, name, role="button", **options):
+    """Press a button or follow a link, and wait for the page that it leads to."""
+    with page.expect_navigation():
+        page.get_by_role(role, name=name, **options).last.click()
+
+
+def test_an_owner_finds_out_why_a_partners_leads_are_refused_and_takes_the_list_along(browser, brand):
+    page = visit(browser, brand, PHONE, java_script_enabled=False)
+    assert page.locator(".tiles li").nth(2).inner_text().startswith("Refused\n1")
+    press(page, "clickfarm", "link")
+    press(page, "Applicants must be 18 or older", "link")
+    assert page.locator(".leads li").count() == 1
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    with open(download.value.path(), newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["id"] == brand.bad and row["fields.birth_date"] == "***"
+    press(page, f"Lead {brand.bad}", "link")
+    assert "2015-01-01" not in page.content()
+    press(page, "Show them")
+    assert "2015-01-01" in page.content()
+    assert page.complaints == []
+    page.context.close()
+
+
+def test_an_owner_finds_a_person_and_tries_a_change(browser, brand):
+    page = visit(browser, brand, DESKTOP, java_script_enabled=False)
+    press(page, "Leads", "link", exact=True)
+    page.get_by_label("Find a person or a lead").fill("kim@example.com")
+    press(page, "Find")
+    assert page.locator(".leads li").count() == 1 and page.url.endswith("/dashboard/leads")
+    press(page, "Programs", "link")
+    press(page, "Home loans", "link")
+    press(page, "Try a change", "link")
+    text = page.get_by_label("The changed rule file")
+    text.fill(text.input_value().replace("years < 18", "years < 8").replace("expect: [adult]", "expect: valid"))
+    press(page, "See what it would have done")
+    wait_for_backtests()
+    page.reload()
+    assert "Newly valid\n1" in page.locator(".tiles").inner_text()
+    assert page.complaints == []
+    page.context.close()
+
+
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+
+
+def test_everybody_can_read_every_page_on_a_phone_and_on_a_desktop_by_day_and_by_night(browser, brand):
+    page, seen = visit(browser, brand, PHONE, bypass_csp=True), []
+
+    def check():
+        for size, scheme, options in [(PHONE, "light", {}), (DESKTOP, "light", {}), (DESKTOP, "dark", CONTRAST)]:
+            page.set_viewport_size(size)
+            page.emulate_media(color_scheme=scheme)
+            results = Axe().run(page, options=options)
+            assert results.violations_count == 0, f"{page.url} {size} {scheme}\n{results.generate_report()}"
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], page.url
+        seen.append(page.url)
+
+    check()
+    for path in ["partner?partner=clickfarm", "leads?valid=no", f"leads/{brand.bad}", "programs", "programs/default"]:
+        page.goto(f"{brand.address}/dashboard/{path}")
+        check()
+    page.goto(f"{brand.address}/dashboard/programs/default/try")
+    page.get_by_label("Lead", exact=True).fill("email=ann@example.com\nyears=9")
+    press(page, "Try it")
+    check()
+    page.goto(f"{brand.address}/dashboard/programs/default/backtest")
+    text = page.get_by_label("The changed rule file")
+    right = text.input_value()
+    text.fill(right.replace("type: integer", "type: intger"))
+    press(page, "Only check")
+    check()
+    text.fill(right.replace("years < 18", "years < 10"))
+    press(page, "See what it would have done")
+    wait_for_backtests()
+    page.reload()
+    check()
+    assert len(seen) == 9
+    page.context.close()

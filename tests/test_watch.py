@@ -1,0 +1,148 @@
+"""What the first page warns of, each with what to do about it."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from conftest import Partner
+from test_dashboard import OPERATORS, RULES, Operator, html, record
+
+import days
+import store
+import watch
+
+LIMITED = RULES.replace("{id: duplicate, unique: [email]}", "{id: cap, limit: 5, per: day, by: [irpid]}")
+
+
+@pytest.fixture
+def shop(make_app):
+    app = make_app({"default": LIMITED}, operators=OPERATORS)
+    partner = Partner(app)
+    partner.operator, partner.rules = Operator(app), app.extensions["datapost"].rulebook.folder / "default.yaml"
+    partner.program = app.extensions["datapost"].rulebook.programs["default"]
+    return partner
+
+
+def notices(shop):
+    """Return the warnings of the first page, by how grave they are."""
+    page = html.fromstring(shop.operator.get("/dashboard").text)
+    return [
+        (div.get("class").split()[1], " ".join(" ".join(div.itertext()).split()))
+        for div in page.xpath("//div[@role='note']")
+    ]
+
+
+def test_where_nothing_is_wrong_all_is_well(shop):
+    shop.lead(email="ann@example.com")
+    assert notices(shop) == [] and "All is well." in shop.operator.words("/dashboard")
+
+
+def test_a_broken_rule_file_is_grave(shop):
+    shop.rules.write_text("fields: {a: {type: tekst}}")
+    long_ago = (datetime.now(UTC) - timedelta(minutes=1)).timestamp()
+    os.utime(shop.rules, (long_ago, long_ago))  # so that it is not taken for half a file
+    shop.app.extensions["datapost"].rulebook._next_look = 0
+    (notice,) = notices(shop)
+    assert notice[0] == "error" and "default.yaml is broken: 1 mistake." in notice[1]
+    assert "Leads are judged by its last good version until it is mended. See the mistakes" in notice[1]
+
+
+def test_a_limit_is_told_when_it_is_near_and_when_it_is_reached(shop):
+    for number in range(3):
+        shop.lead(email=f"ann{number}@example.com", irpid="Bright")
+    assert notices(shop) == []
+    shop.lead(email="ann4@example.com", irpid="Bright")
+    (notice,) = notices(shop)
+    assert notice[0] == "warning" and "“cap” is nearly reached for bright: 4 of 5 leads this day" in notice[1]
+    shop.lead(email="ann5@example.com", irpid="Bright")
+    (notice,) = notices(shop)
+    assert notice[0] == "error" and "is reached for bright: 5 of 5 leads" in notice[1]
+
+
+def test_many_limits_are_told_together(shop):
+    for partner in range(5):
+        for number in range(4):
+            shop.lead(email=f"ann{number}@example.com", irpid=f"p{partner}")
+    found = notices(shop)
+    assert len(found) == 4 and "for 2 more" in found[-1][1]
+
+
+def test_a_limit_by_a_sensitive_field_names_nobody(make_app):
+    app = make_app({"default": LIMITED.replace("irpid: {}", "irpid: {sensitive: true}")}, operators=OPERATORS)
+    shop = Partner(app)
+    shop.operator = Operator(app)
+    for number in range(4):
+        shop.lead(email=f"ann{number}@example.com", irpid="bright")
+    (notice,) = notices(shop)
+    assert "for ***:" in notice[1]
+
+
+def test_silence_that_is_unusual_is_told(shop):
+    now = datetime.now(UTC)
+    for hours in range(2, 24 * 29):
+        record(shop.program, now - timedelta(hours=hours, minutes=20), email=f"a{hours}@example.com", irpid=str(hours))
+    assert notices(shop) == []
+    with_silence = watch._silence(shop.program, now + timedelta(hours=8))
+    with store.read(), shop.app.test_request_context():
+        (warning,) = with_silence
+    assert warning.grave and "no lead has come for 10 hours; usually one comes every" in warning.sentence
+
+
+def test_a_field_that_a_partner_does_not_send_any_more_is_told_with_its_new_name(shop):
+    now = datetime.now(UTC)
+    for number in range(30):
+        moment = now - timedelta(days=6, minutes=number)
+        record(shop.program, moment, email=f"a{number}@example.com", irpid="bright", phone="415-555-2671", extra="x")
+    for number in range(12):
+        shop.lead(email=f"b{number}@example.com", irpid="bright", mobile="415-555-2671", extra="x")
+    while store.transact(lambda: days.roll_up([shop.program])):
+        pass
+    found = [text for _, text in notices(shop) if "does not send" in text]
+    (text,) = found
+    assert "bright does not send phone any more: none of the last 12 leads has it; before, 100% had it." in text
+    assert "Perhaps it is called mobile now: then add that to its aliases." in text
+
+
+MOUNTS = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
+23 22 0:5 / /tmp rw,nosuid - tmpfs tmpfs rw
+24 22 0:6 / /data rw master:3 propagate_from:1 - xfs /dev/sdb rw
+25 22 0:7 / /my\\040disk rw - overlay overlay rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/srv/x.db", "ext4"),
+        ("/tmp/a/x.db", "tmpfs"),
+        ("/data/x.db", "xfs"),
+        ("/my disk/x.db", "overlay"),
+        ("/tmpx", "ext4"),
+    ],
+)
+def test_the_file_system_of_a_file_is_that_of_its_nearest_mount(path, kind):
+    assert watch.file_system(Path(path), MOUNTS) == kind
+
+
+def test_a_sqlite_file_that_a_restart_loses_is_grave(monkeypatch):
+    assert list(watch._disk("postgresql://x/y", {"DYNO": "web.1"})) == []
+    (warning,) = watch._disk("sqlite:////srv/x.db", {"DYNO": "web.1"})
+    assert warning.grave and "this platform does not last" in warning.sentence
+    monkeypatch.setattr(watch, "file_system", lambda _: "overlay")
+    (warning,) = watch._disk("sqlite:////srv/x.db", {})
+    assert "this disk (overlay) does not last" in warning.sentence
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (timedelta(seconds=10), "few seconds"),
+        (timedelta(seconds=61), "minute"),
+        (timedelta(minutes=45), "45 minutes"),
+        (timedelta(hours=3), "3 hours"),
+        (timedelta(days=3), "3 days"),
+    ],
+)
+def test_spans_are_told_in_one_unit(span, words):
+    assert watch.duration(span) == words

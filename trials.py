@@ -1,0 +1,255 @@
+"""The operators' pages about programs: a rule file with its mistakes, a lead to try, a change to rehearse."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flask import redirect, request, url_for
+from werkzeug.exceptions import Forbidden, NotFound
+
+import backtests
+import documents
+import explain
+import logs
+import pages
+import payload
+from judgement import judge, unreadable
+from pages import page
+from render import Answer, render
+from rulefile import RuleFileError, read
+from ruleset import compile_text, judge_example, load
+
+site = pages.blueprint("programs")
+pages.for_operators(site)
+
+TYPES = {
+    "": "by its first character",
+    "application/x-www-form-urlencoded": "form",
+    "application/xml": "XML",
+    "application/json": "JSON",
+}
+PERIODS = (7, 30, 90)
+
+
+@dataclass
+class Sheet:
+    """A rule file as it stands: its lines, and what is wrong or suspicious about them.
+
+    `notes` holds for each line number the pairs of `error` or `warning` and a sentence.
+    """
+
+    text: str
+    program: object = None
+    notes: dict = field(default_factory=dict)
+    examples: list = field(default_factory=list)
+
+    @property
+    def errors(self):
+        return sum(kind == "error" for notes in self.notes.values() for kind, _ in notes)
+
+    @property
+    def warnings(self):
+        return sum(kind == "warning" for notes in self.notes.values() for kind, _ in notes)
+
+    @property
+    def lines(self):
+        return [(number, line, self.notes.get(number, [])) for number, line in enumerate(self.text.splitlines(), 1)]
+
+    def note(self, path, complaints):
+        for complaint in complaints:
+            place = re.match(rf"{re.escape(path)}:(\d+): (warning: )?(.*)", complaint, re.DOTALL)
+            line, is_warning, sentence = place.groups() if place else (1, None, complaint)
+            self.notes.setdefault(int(line), []).append(("warning" if is_warning else "error", sentence))
+
+
+# --- Routes ---
+
+
+@site.get("/dashboard/programs")
+def show_programs():
+    book = pages.rulebook()
+    names = sorted({*book.programs, *(Path(path).stem for path in _broken(book))})
+    rows = [(name, book.programs.get(name), name in map(_stem, _broken(book))) for name in names if pages.may_see(name)]
+    return page("dashboard/programs.html", rows=rows, folder=book.folder, docs=instructions_of)
+
+
+@site.get("/dashboard/programs/<name>")
+def show_program(name):
+    path = _find(name)
+    sheet = read_sheet(name, path)
+    return page(
+        "dashboard/program.html",
+        name=name,
+        path=path,
+        sheet=sheet,
+        used=pages.rulebook().programs.get(name),
+        docs=instructions_of,
+    )
+
+
+@site.route("/dashboard/programs/<name>/try", methods=["GET", "POST"])
+def try_lead(name):
+    _find(name)
+    program = pages.rulebook().programs.get(name)
+    if program is None:
+        raise NotFound
+    lead, content_type = request.form.get("lead", ""), request.form.get("type", "")
+    outcome = _judge(program, lead, content_type) if request.method == "POST" else None
+    return page(
+        "dashboard/try.html", name=name, program=program, lead=lead, type=content_type, types=TYPES, outcome=outcome
+    )
+
+
+@site.route("/dashboard/programs/<name>/backtest", methods=["GET", "POST"])
+def rehearse(name):
+    """Check the text of a changed rule file and, if it is right and so wished, start a backtest."""
+    path = _find(name)
+    text, days = request.form.get("text"), request.form.get("days", 30, int)
+    busy = False
+    if text is None:
+        sheet, text = None, read_sheet(name, path).text
+    else:
+        text = text.replace("\r\n", "\n")  # as browsers send it
+        sheet = check_text(name, path, text)
+        if sheet.program and not sheet.errors and "start" in request.form:
+            operator = pages.operators.current_user().name
+            if row := backtests.start(sheet.program, days if days in PERIODS else 30, operator):
+                logs.log.info("backtest", {"operator": operator, "program": name, "backtest": row.id, "days": days})
+                return redirect(url_for(".show_backtest", backtest_id=row.id), 303)
+            busy = True
+    values = {"name": name, "path": path, "text": text, "sheet": sheet, "days": days, "periods": PERIODS, "busy": busy}
+    return page("dashboard/rehearse.html", **values)
+
+
+@site.get("/dashboard/backtests/<backtest_id>")
+def show_backtest(backtest_id):
+    row = backtests.find(backtest_id)
+    if row is None or not pages.may_see(row.program):
+        raise NotFound
+    program = pages.rulebook().programs.get(row.program)
+    response = page("dashboard/backtest.html", row=row, report=row.report, program=program, explain=explain)
+    if row.state == "running" and not row.gone:
+        response.headers["Refresh"] = "2"  # the page works without JavaScript
+    return response
+
+
+def instructions_of(name):
+    """Return the address of what partners are told of a program: with its key, so that it opens everywhere."""
+    return documents.link(name, request.host_url) or url_for("documents.show_instructions", program=name)
+
+
+# --- Rule files ---
+
+
+def _stem(path):
+    return Path(path).stem
+
+
+def _broken(book):
+    """Return the paths of the rule files that are broken now."""
+    paths = {error.partition(":")[0] for error in book.errors}
+    return sorted(path for path in paths if Path(path).suffix in (".yaml", ".yml"))
+
+
+def _find(name):
+    """Return the path of a program's rule file, as messages write it."""
+    if not pages.may_see(name):
+        raise Forbidden
+    book = pages.rulebook()
+    if name in book.programs:
+        return book.programs[name].path
+    for path in _broken(book):
+        if _stem(path) == name:
+            return path
+    raise NotFound
+
+
+def read_sheet(name, path):
+    """Return the Sheet of the file on disk."""
+    try:
+        program = load(path)
+    except RuleFileError as error:
+        try:
+            text = Path(path).read_bytes().decode("utf-8-sig", "replace")
+        except OSError:  # the complaint says so
+            text = ""
+        sheet = Sheet(text, _without_examples(name, path, text))
+        sheet.note(path, error.errors)
+    else:
+        sheet = Sheet(program.text, program)
+        sheet.note(path, program.warnings)
+    sheet.examples = _run_examples(sheet.program)
+    return sheet
+
+
+def check_text(name, path, text):
+    """Return the Sheet of a text that an operator would like to be the file."""
+    try:
+        _refuse_lists_elsewhere(text, path)
+        program = compile_text(name, path, text)
+    except RuleFileError as error:
+        sheet = Sheet(text)
+        sheet.note(path, error.errors)
+    else:
+        sheet = Sheet(text, program)
+        sheet.note(path, program.warnings)
+    return sheet
+
+
+def _refuse_lists_elsewhere(text, path):
+    """Refuse lists outside of the rules folder: else a page could ask what other files of the machine hold."""
+    spec, source = read(text, path)
+    for index, rule in enumerate(spec.rules):
+        for key in ("listed", "not_listed"):
+            for file in (getattr(rule, key) or {}).values():
+                if not re.fullmatch(r"[^/\\]+", file) or file.startswith("."):
+                    source.complain(("rules", index, key), f'rule "{rule.id}": {key}: here only lists beside the file')
+                    source.check()
+
+
+def _without_examples(name, path, text):
+    """Return the Program if its examples are all that is wrong with it, or None."""
+    try:
+        return compile_text(name, path, text, examples=False)
+    except RuleFileError:
+        return None
+
+
+def _run_examples(program):
+    """Return for each example its name, what is expected, what the rules say, and whether that is the same."""
+    rows = []
+    for example in program.spec.examples if program else []:
+        verdict = judge_example(program, example, datetime.now(program.spec.timezone))
+        expected = [] if example.expect == "valid" else sorted(example.expect)
+        fits = (
+            sorted(verdict.codes) == expected
+            and example.sale_amount in (None, verdict.sale_amount)
+            and example.note in (None, verdict.note)
+        )
+        rows.append((example.name, expected, verdict, fits))
+    return rows
+
+
+def _judge(program, lead, content_type):
+    """Judge a lead that was pasted: nothing of it is stored or logged."""
+    body = lead.encode()
+    try:
+        kind = payload.kind(content_type, body)
+        if kind == "form":  # one field a line is easier to write; within a value, a line break is %0A
+            body = b"&".join(line.strip() for line in body.splitlines())
+        fields = payload.decode(body, content_type, b"", program.names)
+        verdict = judge(program, fields, datetime.now(UTC))
+    except payload.PayloadError as error:
+        verdict, kind = unreadable(program, str(error)), ""
+    for claim in verdict.claims:
+        verdict.say(claim.rule, "decided when the lead is posted")
+    amount = "" if verdict.sale_amount is None else f"{verdict.sale_amount:.2f}"
+    values = Answer(False, note=verdict.note)
+    if verdict.valid:
+        # What only a stored lead has is told, not made up.
+        values = Answer(
+            True, "(made when it is stored)", amount, "(made when it is stored)", verdict.email, verdict.note
+        )
+    answer = render(values, "json" if kind == "json" else program.spec.respond, program.name)
+    return {"verdict": verdict, "steps": explain.steps(verdict.trace, program), "amount": amount, "answer": answer}
