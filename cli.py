@@ -19,7 +19,7 @@ import models
 import payload
 import store
 from backtest import backtest, memory_of
-from documents import docs
+from documents import docs, link
 from export import show, to_json
 from freshen import freshened
 from judgement import judge, unreadable
@@ -143,7 +143,7 @@ def hash_password():
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="where the service is")
 @with_appcontext
 def example(url):
-    """Print a curl line that posts a lead to this service, and what the service answers.
+    """Print a curl line that posts a lead to this service, what the service answers, and the addresses of its pages.
 
     The lead is the first valid example of the rule file, with an email address of its own.
     """
@@ -158,6 +158,11 @@ def example(url):
     line.append(f"{url}/leads" + ("" if program == "default" else f"/{program}"))
     click.echo(f"Post a lead from another terminal:\n\n  {shlex.join(line)}\n\nIt answers:\n")
     click.echo(_answer_to(program, lead))
+    if told := link(program, url):
+        click.echo(f"Posting instructions for partners:\n\n  {told}\n")
+    if operator := next(iter(service().settings.operators), None):
+        password = "" if operator.hashed else f", password {operator.password}"
+        click.echo(f"Dashboard, for the user {operator.name}{password}:\n\n  {url}/dashboard\n")
 
 
 def _example_lead():

@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from base64 import b64encode
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 
@@ -47,8 +48,7 @@ def take_dashboard(browser, folder):
     """Photograph the operators' pages of a brand that does not exist."""
     sample.main(folder)
     owner = User("owner", "owner")
-    settings = {"rules": str(folder / "rules"), "database_url": f"sqlite:///{folder}/datapost.db"}
-    app = create_app(Settings(secret=sample.KEY, operators=(owner,), **settings))
+    app = create_app(Settings(secret=sample.KEY, operators=(owner,)))  # the settings as they are if left out
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Basic {b64encode(b'owner:owner').decode()}"
     with store.read():
@@ -82,7 +82,8 @@ def main():
         with app.app_context():
             address = link("insurance", "")
         take(browser, app, address, "posting-instructions")
-        take_dashboard(browser, Path(folder) / "brand")
+        with chdir(folder):
+            take_dashboard(browser, Path(folder))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+import re
 from unicodedata import normalize
 
 import pytest
 from conftest import RULES, Partner
-from werkzeug.security import check_password_hash
+from werkzeug.security import check_password_hash, generate_password_hash
 
 import models
+from settings import User
 
 # --- flask rules ---
 
@@ -386,6 +388,15 @@ def test_example_prints_a_curl_line_and_its_answer_and_stores_nothing(make_app, 
     assert "http://127.0.0.1:8123/leads\n" in output
     assert "<valid>true</valid>" in output
     assert not (tmp_path / "leads.db").exists()
+
+
+def test_example_prints_where_the_pages_are_and_no_password_that_is_a_hash(make_app):
+    rules = RULES + "examples: [{name: x, lead: {email: ann@example.com}, expect: valid}]"
+    for password, told in (("letmein", ", password letmein:"), (generate_password_hash("letmein"), ":")):
+        runner = make_app(rules, operators=(User("owner", password),)).test_cli_runner(catch_exceptions=False)
+        output = runner.invoke(args=["example"]).output
+        assert f"Dashboard, for the user owner{told}\n\n  http://127.0.0.1:8000/dashboard\n" in output
+        assert re.search(r"\n  http://127\.0\.0\.1:8000/docs/default\?key=[0-9a-f]{32}\n", output)
 
 
 def test_a_setting_that_cannot_be_used_is_a_plain_error(monkeypatch):

@@ -91,7 +91,8 @@ class Newcomer:
                 break
         self.reader = Thread(target=self.running.stdout.read)
         self.reader.start()
-        return "".join(printed), 0
+        self.printed = "".join(printed)
+        return self.printed, 0
 
     def leave(self):
         if self.running:
@@ -149,6 +150,9 @@ def follow(newcomer, guide):
 
 def test_a_newcomer_gets_from_a_clone_to_a_conversion(newcomer):
     follow(newcomer, "first-lead.md")
+    line = re.search(r"^  (curl .*)$", newcomer.printed, re.MULTILINE)[1]
+    for answer in ("<valid>true</valid>", "This email address was already submitted"):
+        assert answer in newcomer.say(line)[0]
 
 
 def test_what_connects_impact_com_can_be_made_and_proved(newcomer):
