@@ -79,7 +79,7 @@ def _python(url, kind, lead, login):
     pairs = "".join(f"    {name!r}: {text!r},\n" for name, text in lead.items())
     body = {"form": "urllib.parse.urlencode(lead)", "json": "json.dumps(lead)"}.get(kind)
     modules = ["base64"] * login + ["json"] * (kind == "json") + ["urllib.parse"] * (kind == "form")
-    lines = [f"import {module}" for module in [*modules, "urllib.request"]]
+    lines = [f"import {module}" for module in [*modules, "urllib.error", "urllib.request"]]
     lines += ["", f"lead = {{\n{pairs}}}" if body else f"lead = {_python_lines(FORMATS[kind].encode(lead))}"]
     lines += [f"headers = {{'Content-Type': '{FORMATS[kind].content_type}'}}"]
     if login:
@@ -90,8 +90,11 @@ def _python(url, kind, lead, login):
     lines += [
         f"body = {body or 'lead'}.encode()",
         f"request = urllib.request.Request({url!r}, data=body, headers=headers)",
-        "with urllib.request.urlopen(request) as response:",
-        "    print(response.read().decode())",
+        "try:",
+        "    response = urllib.request.urlopen(request)",
+        "except urllib.error.HTTPError as refused:  # it has an answer too",
+        "    response = refused",
+        "print(response.read().decode())",
     ]
     return "\n".join(lines)
 
