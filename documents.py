@@ -11,7 +11,7 @@ from urllib.parse import quote
 import click
 from flask import Response, abort, current_app, request, url_for
 from flask.cli import with_appcontext
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 
 import markup
 import models
@@ -59,6 +59,8 @@ def _told(program):
 
 
 def _instructions(program):
+    if not request.host:  # as Werkzeug has it of a Host header that names no host
+        raise BadRequest
     path = "/leads" if program.name == "default" else f"/leads/{quote(program.name)}"
     return instructions(program, request.host_url.rstrip("/") + path, login=not _service().settings.open)
 

@@ -214,6 +214,14 @@ def test_the_address_is_the_one_that_was_asked(make_app):
     assert "POST https://leads.example.com/leads/public" in page.get_data(as_text=True)
 
 
+@pytest.mark.parametrize("host", ["", "a b", "[::1", "leads.example.com/x", '"><b>'])
+def test_to_a_host_that_is_none_no_address_is_shown(app, host):
+    for form in FORMS:
+        answer = get(app, form.format("public"), headers={"Host": host})
+        assert answer.status_code == 400 and "POST" not in answer.get_data(as_text=True)
+        assert get(app, form.format("link"), headers={"Host": host}).status_code == 404
+
+
 def test_an_open_service_shows_no_login(make_app):
     assert "your-password" not in get(make_app(RULES, open=True), "/docs/public").get_data(as_text=True)
 
@@ -313,6 +321,7 @@ def test_on_paper_all_is_there_to_be_read(browser, site):
 
 NASTY = """
 docs: public
+invalid_status: 422
 customer: [email]
 fields:
   email: {type: email, required: true}
