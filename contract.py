@@ -18,8 +18,9 @@ from ulid import ULID
 
 import models
 import payload
+from fieldexamples import field_examples, made_leads
 from judgement import NOTE_LENGTH, VALID_NOTE
-from render import Answer, render
+from render import Answer, render, render_strictly
 from ruleset import judge_example
 from schema import ExampleSpec
 
@@ -159,10 +160,11 @@ def _answer(program, valid):
 
 
 def made_example(program, valid=True):
-    """Return an example of what the fields give as theirs, or of a lead without fields."""
-    given = {name: field.example or field.default for name, field in program.spec.fields.items()}
-    lead = {name: text for name, text in given.items() if text} if valid else {}
-    return ExampleSpec(name="a lead of the fields' examples", lead=lead, expect="valid" if valid else [])
+    """Return an example of values that the fields take, a valid one if there is, or of a lead without fields."""
+    leads = made_leads(program, field_examples(program)) if valid else [{}]
+    expect = "valid" if valid else []
+    made = [ExampleSpec(name="a lead of the fields' examples", lead=lead, expect=expect) for lead in leads]
+    return next((example for example in made if judge_example(program, example, datetime.now(UTC)).valid), made[0])
 
 
 # --- The contract ---
@@ -234,7 +236,12 @@ def prove(program):
     count, mistakes = 0, []
     for answer, answer_format in product(hostile_answers(program), FORMATS):
         count += 1
-        document = render(answer, answer_format, program.name)
+        try:
+            document = render_strictly(answer, answer_format, program.name)
+        except Exception as error:  # whatever a brand's template does
+            cause = " ".join(f"{type(error).__name__}: {error}".split())
+            mistakes.append(f"templates/{program.name}/response.{answer_format} cannot be rendered ({cause})")
+            continue
         mistakes += misread(document, answer_format, expected(answer))
     return count, list(dict.fromkeys(mistakes))
 

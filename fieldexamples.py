@@ -19,6 +19,12 @@ def field_examples(program):
     }
 
 
+def made_leads(program, examples):
+    """Return leads of these values: one of what may be required, one of everything."""
+    given = {name: text for name, text in examples.items() if text}
+    return [{name: text for name, text in given.items() if program.fields[name].spec.required}, given]
+
+
 def listed_fields(program):
     """Return the fields that lists are about: their values in examples may stand in the lists."""
     lists = [names for rule in program.spec.rules for names in (rule.listed, rule.not_listed) if names]

@@ -138,7 +138,7 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     target = address(url, rule_set)
     count = repeat * len(TYPES) * sum(len(case.leads) for case in cases)
     if not file and not rule_set.spec.examples:
-        _warn(f"{rule_set.path} has no examples: the lead is made of the examples that its fields have")
+        _warn(f"{rule_set.path} has no examples: the lead is made of values that its fields take")
     if not is_local(url) and url.startswith("http:"):
         _warn("WITHOUT ENCRYPTION: the password and the leads can be read on their way. Use the https address.")
     _warn(f"Posting {count} leads to {target}")

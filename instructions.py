@@ -15,7 +15,7 @@ from ulid import ULID
 import payload
 import wording
 from checks import LIMITS
-from fieldexamples import declared, field_examples, first_that_passes, listed_fields
+from fieldexamples import declared, field_examples, first_that_passes, listed_fields, made_leads
 from guidance import Guidance, guidance
 from judgement import RETRY_MISMATCH, Claims, Reason, judge
 from phrases import Said, condition
@@ -174,9 +174,7 @@ def _field_reasons(program):
 def _accepted(program, examples):
     """Return the lead of a valid answer, and the example that it is from; None if there is none to show."""
     written = [example for example in program.spec.examples if example.expect == "valid"]
-    needed = {name: text for name, text in examples.items() if text and program.fields[name].spec.required}
-    everything = {name: text for name, text in examples.items() if text}
-    made = [ExampleSpec(name="", lead=lead, expect="valid") for lead in (needed, everything)]
+    made = [ExampleSpec(name="", lead=lead, expect="valid") for lead in made_leads(program, examples)]
     for example in [*sorted(written, key=lambda example: len(example.after)), *made]:
         lead = _shown_lead(program, example, examples)
         if lead and _judged(program, lead, example).valid:

@@ -86,16 +86,19 @@ def render(answer, answer_format, program=""):
     one when the program answers first. One that cannot be rendered is logged, and ours is used:
     the lead is already stored.
     """
-    name, values = f"response.{answer_format}", answer._asdict()
-    finish = _plain_quotes if answer_format == "xml" else str
     if program:
         try:
-            return finish(_template(_ours, program, name).render(values))
+            return render_strictly(answer, answer_format, program)
         except Exception as error:  # whatever a brand's template does; its text may quote the lead
-            kind = type(error).__name__
+            name, kind = f"response.{answer_format}", type(error).__name__
             log.error("templates/%s/%s cannot be rendered and is passed over: %s", program, name, kind)
-    return finish(_template(_ours, "", name).render(values))
-    return _template(_ours, "", name).render(values)
+    return render_strictly(answer, answer_format)
+
+
+def render_strictly(answer, answer_format, program=""):
+    """Return the same document, but raise what a brand's template raises."""
+    document = _template(_ours, program, f"response.{answer_format}").render(answer._asdict())
+    return _plain_quotes(document) if answer_format == "xml" else document
 
 
 def is_ours(program, answer_format):

@@ -14,6 +14,8 @@ import re2
 from conftest import RULES, Partner
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import html
+from markdown_it import MarkdownIt
 
 import models
 import payload
@@ -248,6 +250,14 @@ def test_a_template_that_the_expressions_do_not_fit_is_told_and_not_proved(progr
     assert any(line.startswith("xml, note: the regular expression (RE2) takes ''") for line in mistakes)
 
 
+@pytest.mark.parametrize("text", ["{% if %}", "{% if valid %}<dataPostResponse/>{% else %}{{ nothing }}{% endif %}"])
+def test_a_template_that_cannot_be_rendered_is_told_once_and_not_proved(program, brand, caplog, text):
+    (brand / "response.json").write_text(text)
+    mistakes = [line for line in prove(program)[1] if "cannot be rendered" in line]
+    assert len(mistakes) == 1 and "templates/default/response.json cannot be rendered (" in mistakes[0]
+    assert not caplog.records
+
+
 # --- The contract ---
 
 
@@ -320,14 +330,16 @@ examples: [{{name: good, lead: {{email: x}}, expect: valid}}]
 
 
 def test_without_examples_the_samples_are_made_of_the_fields(make_app):
-    rules = "fields: {email: {type: email, required: true, example: zoe@example.com}, years: {}}"
-    made = contract_of(Partner(make_app(rules)))["samples"]
+    rules = "fields: {email: {type: email, required: true%s}, state: {type: region, country: US, required: true}}"
+    made = contract_of(Partner(make_app(rules % ", example: zoe@example.com")))["samples"]
     assert "<email>zoe@example.com</email>" in made["valid"]["xml"]
-    assert "<note>No email was submitted</note>" in made["invalid"]["xml"]
+    made = contract_of(Partner(make_app(rules % "")))["samples"]
+    assert "<email>ann@example.com</email>" in made["valid"]["xml"]
+    assert "<note>No email was submitted; No state was submitted</note>" in made["invalid"]["xml"]
 
 
 def test_where_no_sample_can_be_made_that_is_said(make_app):
-    runner = make_app("fields: {email: {type: email, required: true}}").test_cli_runner()
+    runner = make_app("fields: {ssn: {type: id, standard: us.ssn, required: true}}").test_cli_runner()
     result = runner.invoke(args=["contract", "default"])
     assert "no valid answer can be shown: write an example" in result.stderr
     assert "no such answer can be shown" in result.stdout
@@ -346,6 +358,14 @@ def test_the_text_can_be_sent_as_it_is(flask):
         assert question in text[text.index("What we do not know") :]
     for step in ("partner account", "payout of zero", "reversed"):
         assert step in text[text.index("Going live") :]
+
+
+def test_its_tables_are_whole(flask):
+    text = flask("contract", "default", "--url", "https://leads.example.com").stdout
+    page = html.fromstring(MarkdownIt().enable("table").render(text))
+    rows = [row.text_content().split()[0] for row in page.xpath("//table[1]/tbody/tr")]
+    assert rows[0] == "URL" and rows[-1] == "fields"
+    assert not [line.text_content() for line in page.iter("p") if line.text_content().startswith("|")]
 
 
 def test_of_a_local_address_it_says_that_the_public_one_goes_there(flask):
