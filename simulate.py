@@ -19,7 +19,7 @@ from freshen import alike, freshened
 from judgement import content
 from payload import canonical
 from render import MIMETYPES
-from ruleset import judge_in_turn, texts_of
+from ruleset import judge_example, judge_in_turn, texts_of
 
 TYPES = {"xml": "application/xml", "json": "application/json", "form": "application/x-www-form-urlencoded"}
 SLOW = 2.0  # seconds; impact.com's own limit is not known, other lead systems give up after two
@@ -62,10 +62,11 @@ class Outcome:
 
 
 def cases_of(program):
-    """Return the program's examples, or a lead made of its fields' examples where it has none."""
+    """Return the program's examples, or a lead of values that its fields take where it has none."""
     examples = program.spec.examples
     if not examples:
-        return [Case("a lead of the fields' examples", [made_example(program).lead])]
+        example = made_example(program)
+        return [Case(example.name, [example.lead], judge_example(program, example, datetime.now(UTC)).codes)]
     return [Case(e.name, [*e.after, e.lead], [] if e.expect == "valid" else e.expect) for e in examples]
 
 
@@ -88,7 +89,7 @@ def simulate(program, cases, post, repeat=1):
                     if outcome.decided and case.expect is not None:
                         _compare(outcome, verdict, case.expect if last else verdict.codes, tests=number > 1)
                     _check_order_id(outcome, order_ids)
-                    if outcome.problems and (labels := alike(program, given[number - 1], lead)):
+                    if outcome.decided and outcome.problems and (labels := alike(program, given[number - 1], lead)):
                         outcome.remarks.append(f"it may repeat an earlier post: no other {labels[0]} could be made")
                     yield outcome
                     if outcome.status in HOPELESS and not outcome.decided:

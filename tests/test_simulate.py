@@ -53,6 +53,9 @@ def reply(answer, status=200, form="xml", seconds=0.01):
     return status, MIMETYPES[form], render(answer, form), seconds
 
 
+DAY = Case("good", [{"day": "2001-02-03"}], [])  # no other day can be made
+
+
 def valid(order_id, amount="10.00", customer="c" * 64):
     return Answer(True, order_id, amount, customer, "ann@example.com", "Lead submitted successfully")
 
@@ -139,6 +142,12 @@ def test_without_examples_a_lead_is_made_of_those_of_the_fields(make_app):
     with serving(app) as url:
         result = run(app, "--url", url)
     assert "has no examples" in result.stderr and result.stdout.count("conversion ") == 3
+
+
+def test_a_lead_made_of_the_fields_is_held_against_the_rules_too(program_of):
+    program = program_of("fields: {email: {type: email, required: true}, state: {type: region, country: US}}")
+    found = outcomes(program, reply(Answer(False, note="No")), cases=cases_of(program))
+    assert len(found) == 3 and all("but the lead is not valid" in outcome.problems[0] for outcome in found)
 
 
 # --- Who posts, and where to ---
@@ -281,7 +290,9 @@ def test_the_status_that_a_program_chose_for_rejections_is_a_warning(program_of)
 
 def test_after_a_refused_login_nothing_more_is_posted(program_of):
     for status in (401, 403, 404, 405, 429):
-        assert len(outcomes(program_of(), reply(Answer(False, note="No"), status), repeat=3)) == 1
+        program = program_of("fields: {day: {type: date}}\nrules: [{id: once, unique: [day]}]")
+        found = outcomes(program, reply(Answer(False, note="No"), status), cases=[DAY], repeat=3)
+        assert len(found) == 1 and not found[0].remarks
 
 
 # --- The leads ---
@@ -346,8 +357,7 @@ def test_a_number_with_a_check_digit_is_made_new_too_and_what_cannot_be_is_said(
     kept = sum(freshened(program, [lead], datetime.now(UTC)) == [lead] for _ in range(20))
     assert kept < 20
     program = program_of("fields: {day: {type: date}}\nrules: [{id: once, unique: [day]}]")
-    case = Case("good", [{"day": "2001-02-03"}], [])
-    found = outcomes(program, reply(Answer(False, note="This day was already submitted")), cases=[case])[0]
+    found = outcomes(program, reply(Answer(False, note="This day was already submitted")), cases=[DAY])[0]
     assert found.remarks == ["it may repeat an earlier post: no other day could be made"]
 
 
