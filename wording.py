@@ -120,7 +120,8 @@ _UNITS = [(86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")]
 
 
 def _limit(spec, program):
-    return Said(f"We take at most {spec.limit:,} valid leads per {spec.per}{_each(spec, program)}.")
+    leads = f"{spec.limit:,} valid lead{'s' * (spec.limit != 1)}"
+    return Said(f"We take at most {leads} per {spec.per}{_each(spec, program)}.")
 
 
 def _budget(spec, program):

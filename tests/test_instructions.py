@@ -125,6 +125,7 @@ def test_a_condition_without_plain_words_is_shown_as_it_stands(condition, code):
         ("unique: {any_of: [e, t]}, across: all",
          "A lead is rejected if we took a valid lead with the same email address or the same town at any time before, "
          "in any of our programs.", ""),
+        ("limit: 1, per: month", "We take at most 1 valid lead per month.", ""),
         ("limit: 20000, per: day, by: [t]", "We take at most 20,000 valid leads per day for each town.", ""),
         ("budget: 5000, per: week", "We take leads until the budget of the week is used up.", ""),
     ],
