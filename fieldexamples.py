@@ -20,8 +20,8 @@ def field_examples(program):
 
 
 def made_leads(program, examples):
-    """Return leads of these values: one of what may be required, one of everything."""
-    given = {name: text for name, text in examples.items() if text}
+    """Return leads of these values that are no tests: one of what may be required, one of everything."""
+    given = {name: "false" if name == program.spec.test_flag else text for name, text in examples.items() if text}
     return [{name: text for name, text in given.items() if program.fields[name].spec.required}, given]
 
 

@@ -233,6 +233,12 @@ def test_a_program_without_examples_has_a_request_made_of_its_fields(told):
     assert "No email was submitted" in doc.rejected[0].answer
 
 
+def test_a_request_made_of_the_fields_is_no_test_lead(told):
+    doc = told("test_flag: is_test\nfields: {is_test: {type: boolean, required: true}, s: {type: region, country: US}}")
+    assert doc.accepted[0].lead == {"is_test": "false"}
+    assert [field.example for field in doc.fields] == ["true", "AL"]
+
+
 def test_a_program_of_which_no_lead_can_be_shown_has_none(told):
     doc = told("fields: {ssn: {type: id, standard: us.ssn, required: true}}")
     assert (doc.accepted, [exchange.lead for exchange in doc.rejected]) == ([], [])
