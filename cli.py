@@ -19,7 +19,7 @@ import models
 import payload
 import store
 from backtest import backtest, memory_of
-from documents import docs, link
+from documents import link
 from export import show, to_json
 from freshen import freshened
 from judgement import judge, unreadable
@@ -140,7 +140,7 @@ def hash_password():
 
 
 @click.command("example")
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="where the service is")
+@handover.where
 @with_appcontext
 def example(url):
     """Print a curl line that posts a lead to this service, what the service answers, and the addresses of its pages.
@@ -238,4 +238,4 @@ def _program(name):
         raise click.ClickException(str(error)) from None
 
 
-commands = (rules, leads, hash_password, example, migrate, copy_to, docs, *handover.commands)
+commands = (rules, leads, hash_password, example, migrate, copy_to, *handover.commands)

@@ -8,16 +8,12 @@ import hmac
 import json
 from urllib.parse import quote
 
-import click
 from flask import Response, abort, current_app, request, url_for
-from flask.cli import with_appcontext
 from werkzeug.exceptions import BadRequest, NotFound
 
 import markup
 import models
 import openapi
-from conditions import nearest
-from export import to_json
 from instructions import instructions
 from pages import blueprint, log, operators, page, refuse_operator, verify_operator
 
@@ -121,25 +117,3 @@ def link(program_name, base_url):
     if service.rulebook.programs[program_name].spec.docs != "link":
         return address
     return f"{address}?key={_key(program_name)}" if service.settings.secret else None
-
-
-@click.command("docs")
-@click.argument("program", required=False)
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="where the service is")
-@click.option(
-    "--format", "output", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs"
-)
-@with_appcontext
-def docs(program, url, output):
-    """Print the addresses of the posting instructions, of all programs or of PROGRAM, and who sees them."""
-    programs = _service().rulebook.programs
-    if program and program not in programs:
-        raise click.ClickException(f"there is no program {program}{nearest(program, programs)}")
-    rows = [
-        {"program": name, "docs": programs[name].spec.docs, "url": link(name, url)}
-        for name in ([program] if program else sorted(programs))
-    ]
-    if output == "json":
-        click.echo(to_json(rows, indent=2))
-    for row in rows if output == "text" else []:
-        click.echo(f"{row['program']:20}  {row['docs']:9}  {row['url'] or 'set DATAPOST_SECRET first'}")

@@ -1,4 +1,4 @@
-"""The commands for the one who connects impact.com: `flask contract` and `flask simulate`."""
+"""The commands for the one who connects impact.com: `flask contract`, `flask docs` and `flask simulate`."""
 
 import ipaddress
 import os
@@ -16,6 +16,7 @@ import payload
 from contract import address, contract, prove
 from documents import link
 from export import to_json
+from leadcommands import as_json
 from logs import printable
 from rulefile import RuleFileError
 from simulate import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
@@ -118,6 +119,22 @@ def _warn(text):
     click.echo(printable(text), err=True)
 
 
+@click.command("docs")
+@click.argument("program", required=False)
+@where
+@as_json
+@with_appcontext
+def show_docs(program, url, output):
+    """Print the addresses of the posting instructions, of all programs or of PROGRAM, and who sees them."""
+    book = current_app.extensions["datapost"].rulebook
+    programs = [_program(program)] if program else [book.programs[name] for name in sorted(book.programs)]
+    rows = [{"program": p.name, "docs": p.spec.docs, "url": link(p.name, url)} for p in programs]
+    if output == "json":
+        click.echo(to_json(rows, indent=2))
+    for row in rows if output == "text" else []:
+        click.echo(f"{row['program']:20}  {row['docs']:9}  {row['url'] or 'set DATAPOST_SECRET first'}")
+
+
 @click.command("simulate")
 @click.argument("program")
 @where
@@ -125,7 +142,7 @@ def _warn(text):
 @click.option("--repeat", default=1, type=click.IntRange(1, 1000), help="post each so often, as other people each time")
 @click.option("--user", help="post with this name; the password is asked for (or: DATAPOST_PASSWORD, standard input)")
 @click.option("--yes", is_flag=True, help="post leads that are no tests to another machine without asking")
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="a table, or JSON")
+@as_json
 @with_appcontext
 def simulate_posts(program, url, file, repeat, user, yes, output):
     """Post leads to PROGRAM as impact.com would, and show the conversions that it would create.
@@ -169,7 +186,7 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
         report = {"url": target, "test": bool(rule_set.spec.test_flag), "ok": good, "error": silence}
         click.echo(to_json(report | {"posts": [asdict(outcome) for outcome in outcomes]}, indent=2))
     elif outcomes:
-        _show_total(outcomes)
+        _show_total(outcomes, "all as the rules say" if not file else "read without a problem")
     if silence:
         raise click.ClickException(silence)
     sys.exit(not good)
@@ -229,12 +246,12 @@ def _show_outcome(outcome, first):
             click.echo(printable(f"  {kind}: {sentence}"))
 
 
-def _show_total(outcomes):
+def _show_total(outcomes, well):
     conversions = sum(outcome.conversion for outcome in outcomes)
     posted = sum(bool(outcome.status) for outcome in outcomes)
     counts = {kind: sum(len(getattr(o, kind)) for o in outcomes) for kind in ("problems", "warnings", "remarks")}
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    said = said if counts["problems"] else f"all as the rules say{', ' * bool(said)}{said}"
+    said = said if counts["problems"] else f"{well}{', ' * bool(said)}{said}"
     click.echo(f"{posted} posts: {conversions} conversions, {posted - conversions} without one; {said}")
 
 
@@ -245,4 +262,4 @@ def _program(name):
         raise click.ClickException(str(error)) from None
 
 
-commands = (show_contract, simulate_posts)
+commands = (show_contract, show_docs, simulate_posts)

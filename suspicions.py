@@ -5,6 +5,8 @@ import re
 from conditions import scope
 from payload import canonical
 
+ERRORS = {400, 401, 403, 404, 405, 413, 415, 429}  # what a lead is answered that is no decision
+
 # What it means that a condition is always true, and always false, by the key that it stands under.
 _CONSTANT = {
     "reject_if": ("is always true: the rule refuses every lead", "is never true: the rule refuses nobody"),
@@ -31,6 +33,9 @@ def of_program(spec, source):
     privacy = spec.privacy
     if privacy and privacy.mask_after and privacy.delete_after and privacy.delete_after < privacy.mask_after:
         source.warn(("privacy",), "privacy: delete_after comes before mask_after: no lead is ever masked")
+    if spec.invalid_status in ERRORS:
+        meant = "is what requests are answered that were not judged: write 422, so that the two can be told apart"
+        source.warn(("invalid_status",), f"invalid_status: {spec.invalid_status} {meant}")
     notes = {}
     for index, rule in enumerate(spec.rules):
         first = notes.setdefault(rule.note, rule.id) if rule.note else rule.id

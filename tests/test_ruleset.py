@@ -368,6 +368,14 @@ def test_a_program_that_uses_every_part_of_the_language_loads(tmp_path):
     assert not warned & {"docs", "privacy"}
 
 
+def test_a_status_of_errors_for_invalid_leads_is_a_warning():
+    made = compile_program("x", "rules/x.yaml", "invalid_status: 401\nfields: {a: {}}", "", NOW)
+    assert made.warnings == [
+        "rules/x.yaml:1: warning: invalid_status: 401 is what requests are answered that were not judged: "
+        "write 422, so that the two can be told apart"
+    ]
+
+
 def test_deleting_before_masking_is_a_warning():
     text = "fields: {a: {}}\nprivacy: {mask_after: 90 days, delete_after: 30 days}"
     made = compile_program("x", "rules/x.yaml", text, "", NOW)

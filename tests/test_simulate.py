@@ -130,6 +130,7 @@ def test_a_lead_of_a_file_is_posted_in_every_format_and_held_against_nothing(mak
     (tmp_path / "lead.xml").write_text("<lead><contact><email>o'brien&amp;co@example.com</email></contact></lead>")
     with serving(app) as url:
         result = run(app, "--url", url, "--lead", str(tmp_path / "lead.xml"), "--format", "json")
+        assert "; read without a problem" in run(app, "--url", url, "--lead", str(tmp_path / "lead.xml")).output
     posts = json.loads(result.stdout)["posts"]
     assert result.exit_code == 0 and [post["conversion"] for post in posts] == [True] * 3
     assert all(post["email"].startswith("o'brien&co.") for post in posts)
