@@ -92,6 +92,8 @@ def _argument(value, expected, complaint):
 
 FUNCTIONS = frozenset({"age", "today", "now", "days_since", "domain"})
 
+MOST_PARTS = 100  # of a condition: to compile each with all that is below it takes the square of their number
+
 # Words that Jinja2 reads in its own way, so that no field can be called so.
 RESERVED = FUNCTIONS | {"and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "self"}
 
@@ -118,7 +120,10 @@ def compile_condition(source, kinds, now):
         compared = _check_kinds(expression, kinds)
         expression = _as_values(expression)
         run = _build(expression)
-        parts = [run, *map(_compile, _parts(expression))]
+        parts = _parts(expression)
+        if len(parts) > MOST_PARTS:
+            raise ValueError
+        parts = [run, *map(_compile, parts)]
     except TemplateError as error:
         raise ConditionError(f'"{source}" cannot be read as a condition: {_of_syntax(error.message, source)}') from None
     except ConditionError as error:
