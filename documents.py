@@ -1,20 +1,24 @@
-"""The documents for partners: posting instructions as a page and as Markdown, and OpenAPI.
+"""The documents for partners: posting instructions as a page and as Markdown, and OpenAPI; the contract for impact.com.
 
 Who sees them is said by the program: everybody, whoever has the link with its key, or operators.
 Nothing here stores a lead.
 """
 
 import hmac
+import ipaddress
 import json
-from urllib.parse import quote
+import re
+from urllib.parse import quote, urlsplit
 
-from flask import Response, abort, current_app, request, url_for
+from flask import Response, abort, current_app, render_template, request, url_for
 from werkzeug.exceptions import BadRequest, NotFound
 
 import markup
 import models
 import openapi
+from contract import contract
 from instructions import instructions
+from logs import printable
 from pages import blueprint, log, operators, page, refuse_operator, verify_operator
 
 KEY_LENGTH = 32  # hexadecimal digits: 128 bits
@@ -117,3 +121,43 @@ def link(program_name, base_url):
     if service.rulebook.programs[program_name].spec.docs != "link":
         return address
     return f"{address}?key={_key(program_name)}" if service.settings.secret else None
+
+
+# --- For impact.com ---
+
+MEANINGS = {
+    "uniqueid": "the Order ID",
+    "sale_amount": "the amount",
+    "customerid": "the customer ID",
+    "email": "the customer's e-mail address",
+    "note": "for the log, and the partner's reason; rejections have it too",
+}
+
+
+def contract_of(program, url):
+    """Return what impact.com's integrations engineer needs to know of a program at `url`, as one dict."""
+    return contract(program, url, _service().settings) | {"posting_instructions": link(program.name, url)}
+
+
+def contract_text(program, url):
+    """Return the same as a text in Markdown, to be sent as it is."""
+    values = {
+        "c": contract_of(program, url),
+        "program": program,
+        "title": program.spec.title or program.name,
+        "meanings": MEANINGS,
+        "max_body": _service().settings.max_body,
+        "local": is_local(url),
+        "unique": any(rule.unique and rule.mode == "enforce" for rule in program.spec.rules),
+    }
+    text = re.sub("\n{3,}", "\n\n", render_template("contract.md", **values).strip())
+    return printable(text, keep="\n")
+
+
+def is_local(url):
+    """Tell whether an address is one of this machine."""
+    host = urlsplit(url).hostname
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

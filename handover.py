@@ -1,6 +1,5 @@
 """The commands for the one who connects impact.com: `flask contract`, `flask docs` and `flask simulate`."""
 
-import ipaddress
 import os
 import re
 import sys
@@ -9,25 +8,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-from flask import current_app, render_template
+from flask import current_app
 from flask.cli import with_appcontext
 
 import payload
-from contract import address, contract, prove
-from documents import link
+from contract import address, prove
+from documents import contract_of, contract_text, is_local, link
 from export import to_json
 from leadcommands import as_json
 from logs import printable
 from rulefile import RuleFileError
 from simulate import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
-
-MEANINGS = {
-    "uniqueid": "the Order ID",
-    "sale_amount": "the amount",
-    "customerid": "the customer ID",
-    "email": "the customer's e-mail address",
-    "note": "for the log, and the partner's reason; rejections have it too",
-}
 
 
 def service_url(_context, _option, text):
@@ -40,15 +31,6 @@ def service_url(_context, _option, text):
     if not fits or parts.query or parts.fragment or "@" in parts.netloc or not re.fullmatch("[!-~]+", text):
         raise click.BadParameter("write the service's base address, such as https://leads.example.com")
     return text.rstrip("/")
-
-
-def is_local(url):
-    """Tell whether an address is one of this machine."""
-    host = urlsplit(url).hostname
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 where = click.option(
@@ -68,12 +50,11 @@ where = click.option(
 @with_appcontext
 def show_contract(program, output, url, proved):
     """Write what impact.com's integrations engineer needs to know to connect PROGRAM."""
-    rule_set, settings = _program(program), current_app.extensions["datapost"].settings
+    rule_set = _program(program)
     if proved:
         _show_proof(rule_set, output)
         return
-    made = contract(rule_set, url, settings)
-    made["posting_instructions"] = link(rule_set.name, url)
+    made = contract_of(rule_set, url)
     mistakes = prove(rule_set)[1]
     for line in mistakes:
         click.echo(f"do not send this: {printable(line)} (see templates/{rule_set.name}/)", err=True)
@@ -84,22 +65,8 @@ def show_contract(program, output, url, proved):
                 "or give its required fields their `example`",
                 err=True,
             )
-    click.echo(to_json(made, indent=2) if output == "json" else _as_text(made, rule_set, url))
+    click.echo(to_json(made, indent=2) if output == "json" else contract_text(rule_set, url))
     sys.exit(bool(mistakes))
-
-
-def _as_text(made, rule_set, url):
-    values = {
-        "c": made,
-        "program": rule_set,
-        "title": rule_set.spec.title or rule_set.name,
-        "meanings": MEANINGS,
-        "max_body": current_app.extensions["datapost"].settings.max_body,
-        "local": is_local(url),
-        "unique": any(rule.unique and rule.mode == "enforce" for rule in rule_set.spec.rules),
-    }
-    text = re.sub("\n{3,}", "\n\n", render_template("contract.md", **values).strip())
-    return printable(text, keep="\n")
 
 
 def _show_proof(rule_set, output):

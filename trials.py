@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flask import redirect, request, url_for
+from flask import Response, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
 
 import backtests
@@ -131,6 +131,17 @@ def show_backtest(backtest_id):
     response = page("dashboard/backtest.html", row=row, report=row.report, program=program, explain=explain)
     if row.state == "running" and not row.gone:
         response.headers["Refresh"] = "2"  # the page works without JavaScript
+    return response
+
+
+@site.get("/dashboard/programs/<name>/contract.md")
+def show_contract(name):
+    """Give what impact.com's engineer needs to know of a program, as a text to send."""
+    program = pages.programs().get(name)
+    if program is None:
+        raise NotFound
+    response = Response(documents.contract_text(program, request.host_url.rstrip("/")), mimetype="text/markdown")
+    response.headers.set("Content-Disposition", "attachment", filename=f"contract-{name}.md")
     return response
 
 

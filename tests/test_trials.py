@@ -59,6 +59,13 @@ def test_a_program_is_shown_with_its_text_and_what_becomes_of_its_examples(shop)
     assert "too young As expected: refused: Applicants must be 18 or older." in page
 
 
+def test_the_contract_is_a_file_to_send_to_impact_com(shop):
+    response = shop.operator.get("/dashboard/programs/default/contract.md", base_url="https://leads.example.com")
+    assert response.headers["Content-Disposition"] == "attachment; filename=contract-default.md"
+    assert "| URL | `https://leads.example.com/leads/default` |" in response.text
+    assert shop.operator.get("/dashboard/programs/none/contract.md").status_code == 404
+
+
 def test_warnings_stand_on_their_lines(shop):
     kind, text = line(shop.operator.get("/dashboard/programs/default"), 11)
     assert kind == "warning" and text.startswith("irpid: {}Warning: ")
