@@ -34,8 +34,8 @@ pages.for_operators(site)
 
 # --- Leads ---
 
-# What may stand in an address. An email address or a phone may not: addresses end up in the logs of
-# routers, and in the history of the browser. Who looks for a person sends a form.
+# What our own links and forms write into addresses. A person is no part of them: addresses end up in the
+# logs of routers, and in the history of the browser. Who looks for a person here sends a form.
 IN_ADDRESS = ("program", "since", "until", "valid", "test", "partner", "reason", "observed")
 
 
@@ -63,7 +63,7 @@ def _list_page(given, leads=(), older=None, problem=None, status=200):
         given=given,
         shown=dict.fromkeys(IN_ADDRESS, "") | given,
         in_address={name: text for name, text in given.items() if name in IN_ADDRESS},
-        find=request.form.get("find", ""),
+        find=_find_text(),
         problem=problem,
         programs=programs,
         words=lambda lead, code: explain.reason(code, programs.get(lead.program)),
@@ -72,12 +72,18 @@ def _list_page(given, leads=(), older=None, problem=None, status=200):
 
 
 def _given():
-    """Return the texts of the filter that was sent: what tells a person only if it came by a form."""
+    """Return the texts of the filter that was sent."""
     given = {name: text for name in IN_ADDRESS if (text := request.values.get(name, "").strip())}
-    if request.method == "POST" and (found := request.form.get("find", "").strip()):
+    if found := _find_text():
         kind = "email" if "@" in found else "id" if re.fullmatch("[0-9A-Za-z]{26}", found) else "phone"
         given[kind] = found
     return given
+
+
+def _find_text():
+    """Return the email address, phone or id that was sent by our form, or written into an address by hand."""
+    sent = [request.form.get("find"), *(request.args.get(name) for name in ("email", "phone", "id"))]
+    return next((text.strip() for text in sent if text and text.strip()), "")
 
 
 def _filter(given):
