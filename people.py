@@ -7,6 +7,7 @@ but no lead of somebody else, whose address or number only holds the one that is
 
 import html
 import re
+import unicodedata
 from urllib.parse import unquote, unquote_plus
 
 import phonenumbers
@@ -17,14 +18,17 @@ ROUNDS = 3  # of escapes within escapes
 
 
 class Person:
-    """Somebody known by a pattern in a text without escapes, in small letters."""
+    """Somebody known by a pattern in a text without escapes, in small letters.
+
+    What the pattern finds as a named group is somebody else.
+    """
 
     def __init__(self, pattern):
         self._pattern = re.compile(pattern)
 
     def stands_in(self, text):
         """Tell whether a text holds the person, escaped or not."""
-        return any(self._pattern.search(form) for form in _forms(text))
+        return any(not found.lastgroup for form in _forms(text) for found in self._pattern.finditer(form))
 
     def stands_in_lead(self, email, phone, partner, note, content_type, fields, trace, query, body):
         texts = [email, phone, partner, note, content_type, fields, trace]
@@ -40,10 +44,10 @@ def nobody():
 
 def with_email(*spellings):
     """Return the Person with this address; `spellings` are how it may be written, but for case."""
-    spellings = {spelling.casefold() for spelling in spellings}
+    spellings = {_plain(spelling) for spelling in spellings}
     spellings |= {_in_unicode(spelling) for spelling in spellings}
     any_of = "|".join(re.escape(spelling) for spelling in sorted(spellings))
-    return Person(rf"(?<![\w.+-])(?:{any_of})(?![\w-]|\.\w)")
+    return Person(rf"(?<![\w+-])(?<![\w+-]\.)(?:{any_of})(?!-*[^\W_]|\.[^\W_])")
 
 
 def _in_unicode(email):
@@ -54,22 +58,27 @@ def _in_unicode(email):
         return email
 
 
-_GAP = r"[\s().+/\u00b7\u2010-\u2015-]*"
+# A few characters at most: a search through a long run of them would take the square of its length.
+_GAP = r"[\s().+/_\u00b7\u2010-\u2015-]{0,8}"
+_PLUS = r"(?:\+|%(?:25)*2b|\\u002b|&#43;|&#x2b;|00|011)"
 
 
 def with_phone(*numbers):
-    """Return the Person with one of these numbers (E.164), written as in its country or from abroad."""
-    patterns = []
+    """Return the Person with one of these numbers (E.164), written as in its country or from abroad.
+
+    The same digits after the code of another country are somebody else's number.
+    """
+    ours, digits = [], []
     for number in map(phonenumbers.parse, numbers):
-        digits = _GAP.join(phonenumbers.national_significant_number(number))
-        abroad = rf"(?:00|011)?{_GAP}{number.country_code}{_GAP}(?:0{_GAP})?"
-        patterns.append(rf"(?:{abroad}|0{_GAP})?{digits}")
-    return Person(rf"(?<!\d)(?:{'|'.join(patterns)})(?!\d)")
+        digits.append(_GAP.join(phonenumbers.national_significant_number(number)))
+        ours.append(rf"(?:(?:00|011)?{_GAP}{number.country_code}{_GAP}(?:0{_GAP})?|0{_GAP})?{digits[-1]}")
+    other = rf"(?P<other>{_PLUS}{_GAP}\d{{1,3}}{_GAP}(?:0{_GAP})?(?:{'|'.join(digits)}))"
+    return Person(rf"(?<!\d)(?:{'|'.join(ours)}|{other})(?!\d)")
 
 
 def _forms(text):
-    """Yield a text as it is, and with its escapes read, in small letters."""
-    text = text.casefold()
+    """Yield a text as it is, and with its escapes read, in small letters and without variants such as ＠."""
+    text = _plain(text)
     yield text
     for _ in range(ROUNDS):
         read = text
@@ -81,8 +90,12 @@ def _forms(text):
             read = unquote(read, errors="replace")
         if read == text:
             return
-        text = read.casefold()
+        text = _plain(read)
         yield text
+
+
+def _plain(text):
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|(.))", re.DOTALL)
