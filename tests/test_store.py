@@ -298,22 +298,25 @@ def test_a_ledger_of_version_0_1_0_is_brought_up_to_date_when_it_is_opened(sqlit
 def test_leads_of_version_0_1_0_are_found_by_their_reasons_and_phones(sqlite_file):
     with closing(sqlite3.connect(sqlite_file)) as old:
         old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
-        old.execute("UPDATE lead SET fields = ?, partner = ? WHERE id LIKE '%WH6K%'", [WITH_PHONE, "x" * 3000])
+        values = [WITH_PHONE, "x" * 3000, OBSERVED]
+        old.execute("UPDATE lead SET fields = ?, partner = ?, trace = ? WHERE id LIKE '%WH6K%'", values)
         old.commit()
     with store.read():
         found_as_before()
 
 
 WITH_PHONE = '{"a": "+1x", "b": ["+1"], "phone": "+14155552671", "mobile": "+4930901820"}'
+OBSERVED = '[{"check": "a", "result": "passed"}, {"check": "watch", "result": "observed: it would be refused"}]'
 
 
 def found_as_before():
     """Hold leads of an earlier version to what they are found by since migration 0004."""
-    reasons = {row.code: models.Lead.get_by_id(row.lead).reasons for row in models.Refusal.select()}
-    assert reasons == {"duplicate": ["duplicate"], "body.unreadable": ["body.unreadable"]}
     (lead,) = models.Lead.select().where(models.Lead.phone != "")
+    reasons = {row.code: models.Lead.get_by_id(row.lead).reasons for row in models.Refusal.select()}
+    assert reasons.pop("observed:watch") == lead.reasons
+    assert reasons == {"duplicate": ["duplicate"], "body.unreadable": ["body.unreadable"]}
     assert (lead.phone, lead.partner, lead.worth, lead.observed, lead.masked_at) == (
-        "+14155552671", "x" * 250, None, [], None,
+        "+14155552671", "x" * 250, None, ["watch"], None,
     )  # fmt: skip
 
 
@@ -330,7 +333,7 @@ def test_a_postgresql_database_with_leads_is_brought_up_to_date(postgresql_url, 
             lead = dict(zip(names, row, strict=True))
             lead |= {"valid": bool(lead["valid"]), "test": bool(lead["test"])}
             if "WH6K" in lead["id"]:
-                lead |= {"fields": WITH_PHONE, "partner": "x" * 3000}
+                lead |= {"fields": WITH_PHONE, "partner": "x" * 3000, "trace": OBSERVED}
             columns = ", ".join(f'"{name}"' for name in lead)
             places = ", ".join(["%s"] * len(lead))
             store.database.execute_sql(f"INSERT INTO lead ({columns}) VALUES ({places})", list(lead.values()))
