@@ -17,6 +17,7 @@ from werkzeug.security import generate_password_hash
 import handover
 import models
 import payload
+import search
 import store
 from backtest import backtest, memory_of
 from documents import link
@@ -28,7 +29,7 @@ from login import normalized
 from rulefile import RuleFileError
 from ruleset import load, rule_files
 from schema import json_schema
-from search import EPOCH
+from search import EPOCH, Filter
 from settings import CONTROL_CHARACTERS, Settings, SettingsError
 from store import StoreError
 from transfer import TransferError, copy
@@ -116,10 +117,10 @@ def backtest_rules(file, since, program, shown, output):
         raise click.ClickException(str(error)) from None
     start, memory, name = read_filter(False, {"since": since}).since, memory_of(rule_set), program or Path(file).stem
     with reading():
-        stored = models.leads(name, max(start - memory, EPOCH) if memory is not None else None)
-        count = stored.count()
-        hidden = not sys.stderr.isatty()
-        with click.progressbar(stored.iterator(), length=count, file=sys.stderr, hidden=hidden) as bar:
+        wanted = Filter(program=name, since=max(start - memory, EPOCH) if memory is not None else None)
+        count, hidden = search.leads(wanted).count(), not sys.stderr.isatty()
+        leads_then = search.each(wanted, newest_first=False)
+        with click.progressbar(leads_then, length=count, file=sys.stderr, hidden=hidden) as bar:
             report = backtest(replace(rule_set, name=name), bar, start, shown)
     decision = {"program": name, "since": start.isoformat(timespec="seconds")} | report.as_dict()
     show(decision, output)

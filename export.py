@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 from datetime import datetime
+from unicodedata import category, east_asian_width
 
 import click
 
@@ -61,45 +62,62 @@ def _cell(value):
     return _FORMULA.sub("'", text)
 
 
-def _write_jsonl(query, present):
-    for line in jsonl_lines(query.iterator(), present):
+# Each takes a function that returns the leads, since one of them goes through them twice.
+
+
+def _write_jsonl(find, present):
+    for line in jsonl_lines(find(), present):
         click.echo(line, nl=False)
 
 
-def _write_json(query, present):
+def _write_json(find, present):
     before = "["
-    for lead in query.iterator():
+    for lead in find():
         click.echo(before + "\n" + to_json(present(lead)), nl=False)
         before = ","
     click.echo("[]" if before == "[" else "\n]")
 
 
-def _write_csv(query, present):
+def _write_csv(find, present):
     """Write a column for each field that any of the leads has."""
-    names = sorted({name for lead in query.clone().iterator() for name in lead.fields})
+    names = sorted({name for lead in find() for name in lead.fields})
     on_terminal = sys.stdout.isatty()
-    for line in csv_lines(query.iterator(), names, present):
+    for line in csv_lines(find(), names, present):
         click.echo(printable(line[:-2], keep="\n\t") + "\n" if on_terminal else line, nl=False)
 
 
-def _write_table(query, present):
+def _write_table(find, present):
     """One line for each lead, as wide as the terminal; narrow ones get shorter columns."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     program, partner, time = (12, 12, "%Y-%m-%d %H:%M:%S") if not width or width >= 110 else (7, 6, "%m-%d %H:%M")
-    row = f"{{:26}}  {{:{len(f'{datetime.now():{time}}')}}}  {{:{program}}}  {{:{partner}}}  {{:12}}  {{:>7}}  {{}}"
-    head = row.format(
-        "ID", "RECEIVED", _cut("PROGRAM", program), _cut("PARTNER", partner), "VALID", "AMOUNT", "REASONS"
-    )
-    click.echo(_cut(head, width))
-    for lead in query.iterator():
+    widths = 26, len(f"{datetime.now():{time}}"), program, partner, 12
+    _write_row(("ID", "RECEIVED", "PROGRAM", "PARTNER", "VALID", "AMOUNT", "REASONS"), widths, width)
+    for lead in find():
         valid = ("valid" if lead.valid else "invalid") + (" test" if lead.test else "")
-        cells = f"{lead.received_at:{time}}", _cut(lead.program, program), _cut(lead.partner, partner), valid
-        text = row.format(lead.id, *cells, lead.amount, ", ".join(lead.reasons))
-        click.echo(_cut(printable(text.rstrip()), width))
+        cells = lead.id, f"{lead.received_at:{time}}", lead.program, lead.partner, valid, lead.amount
+        _write_row((*cells, ", ".join(lead.reasons)), widths, width)
 
 
-def _cut(text, width):
-    return text if width is None or len(text) <= width else text[: width - 1] + "…"
+def _write_row(cells, widths, width):
+    *columns, amount, reasons = map(printable, cells)
+    columns = [_cut(text, room) for text, room in zip(columns, widths, strict=True)]
+    columns = [text + " " * (room - _room(text)) for text, room in zip(columns, widths, strict=True)]
+    click.echo(_cut("  ".join([*columns, f"{amount:>7}", reasons]).rstrip(), width))
+
+
+def _cut(text, room):
+    if room is None or _room(text) <= room:
+        return text
+    while _room(text) >= room:
+        text = text[:-1]
+    return text + "…"
+
+
+def _room(text):
+    """Return how many columns of a terminal a text takes: two for a Chinese letter, none for an accent of its own."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if category(c) in ("Mn", "Me") else 1 + (east_asian_width(c) in "WF") for c in text)
 
 
 def presenter(programs, sensitive=False):

@@ -3,6 +3,7 @@
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -74,7 +75,7 @@ def list_leads(tests, output, limit, sensitive, **texts):
     """List the newest leads, tests among them: those are marked."""
     wanted = read_filter(tests, texts)
     with reading():
-        WRITERS[output](search.leads(wanted).limit(limit), presenter(service().rulebook.programs, sensitive))
+        WRITERS[output](lambda: islice(search.each(wanted), limit), presenter(service().rulebook.programs, sensitive))
 
 
 @leads.command("export")
@@ -85,8 +86,15 @@ def export_leads(tests, output, sensitive, **texts):
     """Write the stored leads to standard output, oldest first."""
     wanted = read_filter(tests, texts)
     with reading():
-        leads_wanted = search.leads(wanted, newest_first=False)
-        WRITERS[output](leads_wanted, presenter(service().rulebook.programs, sensitive))
+        total = search.leads(wanted).count() * (2 if output == "csv" else 1)
+        with progress(total, "Exporting", hidden=sys.stdout.isatty()) as bar:
+
+            def find():
+                for lead in search.each(wanted, newest_first=False):
+                    yield lead
+                    bar.update(1)
+
+            WRITERS[output](find, presenter(service().rulebook.programs, sensitive))
 
 
 @leads.command("show")
@@ -278,8 +286,9 @@ def service():
     return current_app.extensions["datapost"]
 
 
-def progress(length, label):
-    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
+def progress(length, label, hidden=False):
+    hidden = hidden or not sys.stderr.isatty()
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden, update_min_steps=20)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from schema import FieldSpec
 from values import Refused
 
 PAGE = 50
+CHUNK = 200  # leads that are read at once: psycopg holds all that a query finds
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -170,29 +171,43 @@ def normal_phones(text, programs):
 # --- Queries ---
 
 
-def leads(wanted, newest_first=True, before=None):
-    """Return a query of the leads that the Filter wants, those with smaller ids than `before` if it is given."""
+def leads(wanted, newest_first=True, after=None):
+    """Return a query of the leads that the Filter wants, those that come after the id `after` if it is given."""
     query, key = Lead.select(), Lead.id
     if code := wanted.reason or (wanted.observed and models.OBSERVED + wanted.observed):
         # The narrow table leads the way: it is sorted by id for each code.
         query, key = query.join(Refusal, on=(Refusal.lead == Lead.id)).where(Refusal.code == code), Refusal.lead
-    for condition in _conditions(wanted, key, before):
+    for condition in _conditions(wanted, key, newest_first, after):
         query = query.where(condition)
     return query.order_by(key.desc() if newest_first else key.asc())
 
 
-def _conditions(wanted, key, before):
+def each(wanted, newest_first=True):
+    """Yield all leads that the Filter wants, however many there are, a chunk at a time."""
+    chunk = list(leads(wanted, newest_first).limit(CHUNK))
+    while chunk:
+        yield from chunk
+        chunk = list(leads(wanted, newest_first, chunk[-1].id).limit(CHUNK))
+
+
+def _conditions(wanted, key, newest_first, after):
     if wanted.reason and wanted.observed:
         also = Refusal.alias()
         code = models.OBSERVED + wanted.observed
         yield peewee.fn.EXISTS(also.select(peewee.SQL("1")).where(also.code == code, also.lead == Lead.id))
     if wanted.id:
         yield Lead.id == wanted.id
-    if wanted.since:
-        yield key >= first_id(wanted.since)
-    # One bound only: of two, the database might read from the wrong one.
-    if ends := [end for end in (before, wanted.until and first_id(wanted.until)) if end]:
-        yield key < min(ends)
+    # One bound only at each end: of two, the database might read from the wrong one.
+    begins, ends = wanted.since and first_id(wanted.since), wanted.until and first_id(wanted.until)
+    if after and newest_first:
+        ends = min(after, ends or after)
+    elif after:
+        begins = None
+        yield key > after
+    if begins:
+        yield key >= begins
+    if ends:
+        yield key < ends
     if wanted.test is not None:
         yield Lead.test if wanted.test else ~Lead.test
     if wanted.programs is not None:
@@ -222,7 +237,7 @@ def page(wanted, after=None, size=PAGE):
         each = [replace(wanted, program=name, programs=None) for name in wanted.programs]
     found = []
     for one in each:
-        found.extend(leads(one, before=after).limit(size + 1))
+        found.extend(leads(one, after=after).limit(size + 1))
     found.sort(key=lambda lead: lead.id, reverse=True)
     return found[:size], (found[size - 1].id if len(found) > size else None)
 

@@ -286,8 +286,8 @@ def _failures():
     """Turn the failures of the database into StoreError; those that are mistakes of ours stay."""
     try:
         yield
-    except (peewee.IntegrityError, peewee.DataError):
-        raise
+    except (peewee.IntegrityError, peewee.DataError, BrokenPipeError):
+        raise  # of pipes, only that of a command's output breaks, when somebody has read enough
     except (peewee.DatabaseError, peewee.InterfaceError, psycopg.OperationalError, OSError) as error:
         first = _first_failure(error)
         raise StoreError(f"{type(first).__name__}: {_reason(first)}") from None

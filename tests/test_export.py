@@ -163,6 +163,31 @@ def test_a_table_is_as_wide_as_the_terminal(flask, lead_id, tmp_path):
         assert max(map(len, lines)) <= columns
 
 
+@pytest.mark.parametrize("text", ["日本語のパートナー会社", "e\u0301" * 20, "ＷＩＤＥ and more of it", "plain"])
+def test_letters_take_the_columns_that_a_terminal_gives_them(text, capsys):
+    """Two for a Chinese letter, none for an accent of its own."""
+    export._write_row(("id", "", "", text, "valid", "10.00", text * 9), (26, 11, 7, 6, 12), 80)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert wcwidth(line) <= 80
+    assert wcwidth(line[: line.index("valid")]) == 26 + 11 + 7 + 6 + 4 * 2
+
+
+def wcwidth(text):
+    return sum(0 if c == "\u0301" else 1 + (ord(c) > 0x3000 and c != "…") for c in text)
+
+
+def test_who_has_read_enough_gets_no_error(flask, partner, tmp_path):
+    for number in range(300):
+        partner.lead(email=f"ann{number}@example.com", text="x" * 1000)
+    environ = {"DATABASE_URL": f"sqlite:///{tmp_path}/leads.db", "DATAPOST_RULES": str(tmp_path / "rules")}
+    line = [sys.executable, "-m", "flask", "leads", "export"]
+    ours = {"env": {"PATH": os.environ["PATH"]} | environ, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(line, cwd=ROOT, **ours) as process:
+        assert process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
 def on_terminal(line, **environ):
     """Run a command whose output is a terminal, and return what it shows."""
     terminal, theirs = pty.openpty()

@@ -102,6 +102,21 @@ def check_pages(texts):
     assert {len(page) for page in pages[:-1]} == {3}
 
 
+@pytest.mark.parametrize("texts", [{}, {"reason": "email.required"}, {"since": "2026-03-20T13:30:03Z"}])
+def test_all_leads_are_read_in_chunks_from_either_end(ledger, monkeypatch, texts):
+    monkeypatch.setattr(search, "CHUNK", 2)
+    for number in range(5):
+        submit(NOW + timedelta(seconds=number), email="")
+    with store.read(), statements() as seen:
+        assert [lead.id for lead in search.each(wanted(**texts))] == found_newest(texts)
+        assert [lead.id for lead in search.each(wanted(**texts), newest_first=False)] == found_newest(texts)[::-1]
+    assert len(seen) > 5
+
+
+def found_newest(texts):
+    return [lead.id for lead in search.leads(wanted(**texts))]
+
+
 MISTAKES = {
     "email": ("ann", "email is not an email address"),
     "phone": ("12", "phone is not a phone number: write it with its country"),
