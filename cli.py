@@ -24,7 +24,7 @@ from documents import link
 from export import show, to_json
 from freshen import freshened
 from judgement import judge, unreadable
-from leadcommands import as_json, leads, progress, read_filter, reading, service
+from leadcommands import as_json, find_program, leads, progress, read_filter, reading, service
 from login import normalized
 from rulefile import RuleFileError
 from ruleset import load, rule_files
@@ -78,7 +78,7 @@ def try_lead(program, file, content_type, output):
 
     Whether the lead is a duplicate is decided only when it is posted.
     """
-    rule_set = _program(program)
+    rule_set = find_program(program)
     try:
         verdict = judge(rule_set, payload.decode(file.read(), content_type), datetime.now(UTC))
     except payload.PayloadError as error:
@@ -230,13 +230,6 @@ def copy_to(url):
         raise click.ClickException(str(error)) from None
     for name, rows, checksum in tables:
         click.echo(f"{name:12}{rows:10} rows, the same here and there (SHA-256 {checksum[:16]})")
-
-
-def _program(name):
-    try:
-        return service().rulebook.find(name)
-    except RuleFileError as error:
-        raise click.ClickException(str(error)) from None
 
 
 commands = (rules, leads, hash_password, example, migrate, copy_to, *handover.commands)

@@ -159,8 +159,7 @@ def roll_up(programs, now=None):
 
 def _roll_up(program, now):
     settled = _settled(now)
-    if database.for_update:  # PostgreSQL: SQLite has one writer at a time anyway
-        database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, program.name])
+    _be_alone(program.name)
     row = _next_day(program, settled)
     if row is None:
         return False
@@ -175,6 +174,12 @@ def _roll_up(program, now):
     row.counts, row.counted_to, row.closed = counts.found, last, not more and row.ends <= settled
     row.save(force_insert=row.is_new)
     return more or _next_day(program, settled) is not None
+
+
+def _be_alone(program):
+    """Let nobody else count this program until the transaction ends."""
+    if database.for_update:  # PostgreSQL: SQLite has one writer at a time anyway
+        database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, program])
 
 
 def _settled(now):
@@ -194,6 +199,7 @@ def has_caught_up(program, now):
 
 def forget_partner(program, partner):
     """Count a partner of the program among the others, in all days: the name is a person's."""
+    _be_alone(program)
     for row in Day.select().where(Day.program == program):
         if partner in row.counts or partner in row.fields:
             counts = Counts(row.counts)

@@ -15,9 +15,8 @@ import payload
 from contract import address, prove
 from documents import contract_of, contract_text, is_local, link
 from export import to_json
-from leadcommands import as_json
+from leadcommands import as_json, find_program
 from logs import printable
-from rulefile import RuleFileError
 from simulate import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
 
 
@@ -50,7 +49,7 @@ where = click.option(
 @with_appcontext
 def show_contract(program, output, url, proved):
     """Write what impact.com's integrations engineer needs to know to connect PROGRAM."""
-    rule_set = _program(program)
+    rule_set = find_program(program)
     if proved:
         _show_proof(rule_set, output)
         return
@@ -94,7 +93,7 @@ def _warn(text):
 def show_docs(program, url, output):
     """Print the addresses of the posting instructions, of all programs or of PROGRAM, and who sees them."""
     book = current_app.extensions["datapost"].rulebook
-    programs = [_program(program)] if program else [book.programs[name] for name in sorted(book.programs)]
+    programs = [find_program(program)] if program else [book.programs[name] for name in sorted(book.programs)]
     rows = [{"program": p.name, "docs": p.spec.docs, "url": link(p.name, url)} for p in programs]
     if output == "json":
         click.echo(to_json(rows, indent=2))
@@ -117,7 +116,7 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     The leads are the examples of the rule file, in XML, JSON and as a form. The exit status is 0 if all
     answers are as the rules say.
     """
-    rule_set = _program(program)
+    rule_set = find_program(program)
     cases = [_case_of(file, rule_set)] if file else cases_of(rule_set)
     target = address(url, rule_set)
     count = repeat * len(TYPES) * sum(len(case.leads) for case in cases)
@@ -220,13 +219,6 @@ def _show_total(outcomes, well):
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     said = said if counts["problems"] else f"{well}{', ' * bool(said)}{said}"
     click.echo(f"{posted} posts: {conversions} conversions, {posted - conversions} without one; {said}")
-
-
-def _program(name):
-    try:
-        return current_app.extensions["datapost"].rulebook.find(name)
-    except RuleFileError as error:
-        raise click.ClickException(str(error)) from None
 
 
 commands = (show_contract, show_docs, simulate_posts)

@@ -190,6 +190,8 @@ def purge_leads(only, dry_run):
     The service does so by itself once a day; this is for a scheduler, or for now.
     """
     now, found = datetime.now(UTC), False
+    if only:
+        find_program(only)
     for name, program in sorted(service().rulebook.programs.items()):
         if not program.spec.privacy or only not in (None, name):
             continue
@@ -200,9 +202,10 @@ def purge_leads(only, dry_run):
             with failing_plainly(), progress(masked + deleted, f"Purging {name}") as bar:
                 masked, deleted = privacy.purge(program, now, bar.update)
         would = "would be " if dry_run else ""
-        click.echo(f"{name}: {masked} leads {would}masked, {deleted} leads {would}deleted")
+        click.echo(f"{name}: {leads_of(masked)} {would}masked, {leads_of(deleted)} {would}deleted")
     if not found:
-        click.echo("no program has privacy: in its rule file, so that all leads are kept as they came")
+        whose = f"the program {only} has no" if only else "no program has"
+        click.echo(f"{whose} privacy: in its rule file, so that all leads are kept as they came")
 
 
 @leads.command("erase")
@@ -220,7 +223,7 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
     kind, text = one_of(email=email, phone=phone, id=lead_id)
     with failing_plainly():
         person, found = find_person(kind, text)
-        by_program = {}
+        programs, by_program = service().rulebook.programs.values(), {}
         for lead in found:
             by_program[lead.program] = by_program.get(lead.program, 0) + 1
         for program, count in sorted(by_program.items()):
@@ -228,6 +231,9 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
         if not found:
             store.scrub()  # which may have been in somebody's way the last time
             click.echo(f"no lead holds this {kind}: there is nothing to erase")
+            if forget_duplicates and not dry_run:
+                privacy.forget_places(found, person, programs)
+                click.echo("It is forgotten that the value was submitted")
             return
         if dry_run:
             for lead in found:
@@ -235,7 +241,9 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
             return
         if not yes:
             click.confirm(f"Erase what these {leads_of(len(found))} hold of people, for ever?", abort=True)
-        clean = privacy.erase(found, person, kind, forget_duplicates)
+        if forget_duplicates:
+            privacy.forget_places(found, person, programs)
+        clean = privacy.erase(found, person, kind)
     click.echo(f"erased: {leads_of(len(found))} now hold nothing but their dates, amounts and reasons")
     if not forget_duplicates:
         click.echo(
@@ -280,6 +288,13 @@ def find_person(kind, text):
 
 
 # --- What the commands share ---
+
+
+def find_program(name):
+    try:
+        return service().rulebook.find(name)
+    except RuleFileError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def service():

@@ -20,11 +20,11 @@ ROUNDS = 3  # of escapes within escapes
 class Person:
     """Somebody known by a pattern in a text without escapes, in small letters.
 
-    What the pattern finds as a named group is somebody else.
+    What the pattern finds as a named group is somebody else. `values` are what fields of this person hold.
     """
 
-    def __init__(self, pattern):
-        self._pattern = re.compile(pattern)
+    def __init__(self, pattern, values=()):
+        self._pattern, self.values = re.compile(pattern), values
 
     def stands_in(self, text):
         """Tell whether a text holds the person, escaped or not."""
@@ -44,10 +44,10 @@ def nobody():
 
 def with_email(*spellings):
     """Return the Person with this address; `spellings` are how it may be written, but for case."""
-    spellings = {_plain(spelling) for spelling in spellings}
+    values, spellings = spellings, {_plain(spelling) for spelling in spellings}
     spellings |= {_in_unicode(spelling) for spelling in spellings}
     any_of = "|".join(re.escape(spelling) for spelling in sorted(spellings))
-    return Person(rf"(?<![\w+-])(?<![\w+-]\.)(?:{any_of})(?!-*[^\W_]|\.[^\W_])")
+    return Person(rf"(?<![\w+-])(?<![\w+-]\.)(?:{any_of})(?!-*[^\W_]|\.[^\W_])", values)
 
 
 def _in_unicode(email):
@@ -73,7 +73,7 @@ def with_phone(*numbers):
         digits.append(_GAP.join(phonenumbers.national_significant_number(number)))
         ours.append(rf"(?:(?:00|011)?{_GAP}{number.country_code}{_GAP}(?:0{_GAP})?|0{_GAP})?{digits[-1]}")
     other = rf"(?P<other>{_PLUS}{_GAP}\d{{1,3}}{_GAP}(?:0{_GAP})?(?:{'|'.join(digits)}))"
-    return Person(rf"(?<!\d)(?:{'|'.join(ours)}|{other})(?!\d)")
+    return Person(rf"(?<!\d)(?:{'|'.join(ours)}|{other})(?!\d)", numbers)
 
 
 def _forms(text):

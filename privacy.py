@@ -13,7 +13,9 @@ from ulid import ULID
 import days
 import models
 import store
+from backtests import Backtest
 from models import Claim, Lead, Refusal, Table, Time, first_id
+from rulekinds import unique_key
 from search import EPOCH
 from store import database
 
@@ -123,7 +125,9 @@ def _mask(program, row, now):
     leads = list(_to_mask(program, row.masked_to, now).limit(AT_ONCE))
     for lead in leads:
         kept = program.spec.partner
-        fields = {name: value if name == kept else MASK for name, value in lead.fields.items()}
+        # A name that no rule file knows is a text of the sender's too.
+        known = {name: value for name, value in lead.fields.items() if name in program.fields}
+        fields = {name: value if name == kept else MASK for name, value in known.items()}
         _empty(lead, "masked", now, fields=fields)
     if leads:
         row.masked_to = leads[-1].id
@@ -185,7 +189,7 @@ def find(person, progress):
         progress(len(rows))
 
 
-def erase(found, person, kind, forget_duplicates=False, now=None):
+def erase(found, person, kind, now=None):
     """Empty these leads of all that is personal, for ever, and record that it was done.
 
     Returns whether nothing of them is left in the database's files (see `store.scrub`).
@@ -197,24 +201,37 @@ def erase(found, person, kind, forget_duplicates=False, now=None):
     for start in range(0, len(ids), AT_ONCE):
         batch = ids[start : start + AT_ONCE]
         store.transact(lambda batch=batch: _erase(batch, person, now))
-    if forget_duplicates:
-        _forget_places(ids)
     return store.scrub()
 
 
-def _forget_places(ids):
-    """Free the places that leads hold. There is no index for this: who reads all places must not write meanwhile."""
+def forget_places(found, person, programs):
+    """Free the places that these leads hold, and those that other leads of the person took by one value alone.
+
+    There is no index for the first: who reads all places must not write meanwhile.
+    """
+    ids = [lead.id for lead in found]
     for start in range(0, len(ids), CHUNK):
         with store.read():
             keys = [row.key for row in Claim.select(Claim.key).where(Claim.lead.in_(ids[start : start + CHUNK]))]
         for first in range(0, len(keys), CHUNK):
             store.transact(Claim.delete().where(Claim.key.in_(keys[first : first + CHUNK])).execute)
+    store.transact(Claim.delete().where(Claim.key.in_(list(_places(person, programs)))).execute)
+
+
+def _places(person, programs):
+    for program in programs:
+        for rule in program.spec.rules:
+            for names in rule.unique or ():
+                if len(names) == 1:
+                    yield from (models.keyed_hash(*unique_key(program.name, rule, names, [v])) for v in person.values)
 
 
 def _erase(ids, person, now):
-    for lead in Lead.select(Lead.id, Lead.program, Lead.partner, Lead.trace).where(Lead.id.in_(ids)):
+    columns = Lead.id, Lead.program, Lead.partner, Lead.email, Lead.phone, Lead.trace
+    for lead in Lead.select(*columns).where(Lead.id.in_(ids)):
         others = {}
-        if person.stands_in(lead.partner):
+        if person.stands_in(lead.partner) or lead.partner.lower() in (lead.email.lower(), lead.phone):
             others["partner"] = ""
             days.forget_partner(lead.program, lead.partner)
+            Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
         _empty(lead, "erased", now, fields={}, customerid="", **others)

@@ -62,7 +62,6 @@ def _open(spec, compiler):
 
 
 def _unique(spec, compiler):
-    across = "*" if spec.across == "all" else compiler.program.name
     places = []
     for names, reason in zip(spec.unique, reasons("unique", spec, compiler.program.labels), strict=True):
         compiler.check_fields("unique", names)
@@ -74,12 +73,17 @@ def _unique(spec, compiler):
         for names, reason in places:
             absent = next((name for name in names if name not in verdict.values), None)
             if absent is None:
-                key = ("unique", across, *names, *(folded(verdict.values[name]) for name in names))
+                key = unique_key(compiler.program.name, spec, names, [verdict.values[name] for name in names])
                 verdict.claims.append(Claim(spec.id, key, reason, within=spec.within))
         if absent and not any(claim.rule == spec.id for claim in verdict.claims):
             verdict.say(spec.id, f"skipped: {absent} is absent")
 
     return check
+
+
+def unique_key(program, spec, names, values):
+    """Return the key of the place that these values take."""
+    return ("unique", "*" if spec.across == "all" else program, *sorted(names), *map(folded, values))
 
 
 def _limit(spec, compiler):

@@ -92,7 +92,7 @@ def _moment(name, text, context, whole_day=timedelta(0)):
         unit = {"d": "days", "h": "hours", "m": "minutes"}[match[2]]
         return max(context.now - timedelta(**{unit: int(match[1])}), EPOCH)
     try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        if re.fullmatch(r"\d{4}-?\d\d-?\d\d", text):
             moment = datetime.combine(date.fromisoformat(text) + whole_day, time.min, context.zone)
         else:
             moment = datetime.fromisoformat(text)

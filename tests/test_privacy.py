@@ -16,6 +16,7 @@ import models
 import people
 import privacy
 import store
+from backtests import Backtest
 from judgement import judge, unreadable
 from models import Lead, Refusal, Submission
 from payload import PayloadError, decode
@@ -77,7 +78,7 @@ def test_after_mask_after_only_the_decision_is_left(ledger):
     old, young = ann(NOW - timedelta(days=90, seconds=1)), ann(NOW - timedelta(days=89))
     assert purge() == [(1, 0)]
     masked = stored(old)
-    assert masked.fields == {"email": "***", "phone": "***", "irpid": "7", "name": "***", "x": "***"}
+    assert masked.fields == {"email": "***", "phone": "***", "irpid": "7"}
     assert (masked.email, masked.phone, bytes(masked.body), bytes(masked.query)) == ("", "", b"", b"")
     assert masked.masked_at == NOW
     assert masked.trace == [*old.trace, {"check": "privacy", "result": "masked"}]
@@ -241,8 +242,10 @@ NOT_WITH_PHONE = [b"94155552671", b"41555526719", b"4155552672", b"+444155552671
 NOT_WITH_PHONE += [b"+49 4155 552671", b"0049 (4155) 552671", b"+49 (0)4155-552671"]
 
 
-def erase(person, kind, **options):
+def erase(person, kind, forget=False, **options):
     found = privacy.find(person, lambda _: None)
+    if forget:
+        privacy.forget_places(found, person, [PROGRAM])
     privacy.erase(found, person, kind, **options)
     return [lead.id for lead in found]
 
@@ -328,8 +331,23 @@ def test_an_erasure_is_recorded_without_the_person(ledger):
 @pytest.mark.parametrize("forget", [False, True])
 def test_an_erased_lead_still_blocks_its_duplicates_unless_that_is_to_be_forgotten(ledger, forget):
     ann()
-    erase(EMAIL, "email", forget_duplicates=forget)
+    erase(EMAIL, "email", forget=forget)
     assert ann().valid is forget
+
+
+def test_duplicates_of_leads_that_were_masked_or_erased_before_can_be_forgotten_too(ledger):
+    ann(NOW - timedelta(days=91))
+    purge()
+    assert ann().reasons == ["duplicate"]
+    erase(EMAIL, "email")
+    erase(EMAIL, "email", forget=True)
+    assert ann().valid
+
+
+def test_names_that_no_rule_file_knows_are_not_kept_of_a_masked_lead(ledger):
+    post(b"email=a@example.com&ann@example.com=1", at=NOW - timedelta(days=91))
+    purge()
+    assert "ann@example.com" not in everything()
 
 
 def test_a_partner_that_is_a_person_is_counted_among_the_others(ledger):
@@ -337,6 +355,15 @@ def test_a_partner_that_is_a_person_is_counted_among_the_others(ledger):
     count_all(NOW + timedelta(hours=1), [PROGRAM])
     erase(EMAIL, "email")
     assert [figure.partner for figure in collect(1, PROGRAM).partners] == [days.OTHERS]
+
+
+def test_a_partner_that_is_the_person_goes_with_a_lead_that_is_erased_by_its_id(ledger):
+    lead = post(b"email=Ann@example.com&irpid=ann@Example.com")
+    report = {"by_partner": {"ann@Example.com": 1}}
+    row = {"id": "1", "operator": "", "text": "", "started_at": NOW, "renewed_at": NOW, "state": "done"}
+    store.transact(Backtest.insert(program="default", report=report, **row).execute)
+    privacy.erase([privacy.Found(lead.id, "default")], people.nobody(), "id")
+    assert not EMAIL.stands_in(everything())
 
 
 def test_many_leads_are_erased_in_batches(ledger, monkeypatch):
@@ -427,12 +454,13 @@ def service(make_app, monkeypatch):
 
 def test_purge_says_what_it_would_do_and_what_it_did(service):
     assert service.flask("leads", "purge", "--dry-run").output == (
-        "default: 1 leads would be masked, 1 leads would be deleted\n"
+        "default: 1 lead would be masked, 1 lead would be deleted\n"
     )
     assert len(service.stored()) == 5
-    assert service.flask("leads", "purge").output == "default: 1 leads masked, 1 leads deleted\n"
+    assert service.flask("leads", "purge").output == "default: 1 lead masked, 1 lead deleted\n"
     assert len(service.stored()) == 4
-    assert service.flask("leads", "purge", "--program", "solar").output.startswith("no program has privacy:")
+    mistaken = service.flask("leads", "purge", "--program", "defalt").output
+    assert 'there is no program defalt. Did you mean "default"?' in mistaken
 
 
 def test_the_chores_of_the_service_count_and_purge(service):
@@ -456,6 +484,15 @@ def test_erase_asks_and_says_what_it_did_and_what_is_kept(service):
     assert "--forget-duplicates removes them too" in output
     assert [lead.email for lead in service.stored()] == [""] * 4 + ["bob@example.com"]
     assert "there is nothing to erase" in service.flask("leads", "erase", "--email", "ann@example.com").output
+
+
+def test_that_a_value_was_submitted_may_be_forgotten_later(service):
+    service.flask("leads", "erase", "--email", "bob@example.com", "--yes")
+    assert service.lead(email="bob@example.com")["valid"] == "false"
+    service.flask("leads", "erase", "--email", "bob@example.com", "--yes")
+    again = service.flask("leads", "erase", "--email", "bob@example.com", "--forget-duplicates")
+    assert "It is forgotten that the value was submitted" in again.output
+    assert service.lead(email="bob@example.com")["valid"] == "true"
 
 
 def test_erase_may_be_told_one_lead(service):

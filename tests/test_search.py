@@ -43,6 +43,7 @@ FILTERS = {
     "since": ({"since": "1d"}, ["ann", "uk", "test", "none"]),
     "until": ({"until": "1d"}, ["old", "young"]),
     "a day": ({"since": "2026-03-19", "until": "2026-03-19", "program": "default"}, ["young", "ann"]),
+    "a day without dashes": ({"since": "20260319", "until": "20260319", "program": "default"}, ["young", "ann"]),
     "a moment": ({"since": "2026-03-19T09:31:00", "until": "2026-03-20 13:31Z", "program": "default"}, ["ann"]),
     "valid": ({"valid": "yes"}, ["old", "ann", "uk", "test"]),
     "refused": ({"valid": "no"}, ["young", "none"]),
