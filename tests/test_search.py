@@ -72,6 +72,11 @@ def test_a_lead_is_found_by_its_id_in_any_case(leads):
     assert found(id=leads["ann"].lower()) == [leads["ann"]]
 
 
+def test_letters_that_are_not_ascii_are_found_in_either_case(ledger):
+    lead = submit(NOW, email="Jörg@example.com")
+    assert found(email="jörg@example.com") == found(email="JÖRG@EXAMPLE.COM") == [lead.id]
+
+
 def test_an_operator_sees_the_leads_of_his_programs(leads):
     with store.read():
         for only in (Filter(programs=frozenset({"uk"})), Filter(programs=frozenset({"uk"}), program="uk")):
