@@ -55,6 +55,11 @@ def filters(command):
 
 
 def read_filter(tests, texts):
+    if name := texts.get("program"):
+        with reading():
+            known = models.leads(name).exists()  # the rule file may be gone
+        if not known:
+            find_program(name)
     try:
         return search.read_filter(texts | {"test": "yes" if tests else ""}, service().rulebook.programs)
     except search.FilterError as error:
@@ -203,6 +208,10 @@ def purge_leads(only, dry_run):
                 masked, deleted = privacy.purge(program, now, bar.update)
         would = "would be " if dry_run else ""
         click.echo(f"{name}: {leads_of(masked)} {would}masked, {leads_of(deleted)} {would}deleted")
+    with reading():
+        stored = {name for (name,) in models.Lead.select(models.Lead.program).distinct().tuples()}
+    for name in sorted(stored - service().rulebook.programs.keys()):
+        click.echo(f"{name}: kept as they came, since there is no rule file that says how long")
     if not found:
         whose = f"the program {only} has no" if only else "no program has"
         click.echo(f"{whose} privacy: in its rule file, so that all leads are kept as they came")

@@ -153,7 +153,6 @@ def test_list_shows_the_newest_first_and_marks_tests(shop):
         (["--email", "ANN@example.com"], ["ann", "ann"]),
         (["--since", "1h", "--limit", "2"], ["", "test"]),
         (["--until", "2020-01-01"], []),
-        (["--program", "solar"], []),
     ],
 )
 def test_list_and_export_take_the_same_filters(shop, options, emails):
@@ -414,3 +413,11 @@ def test_commands_work_while_a_rule_file_is_broken(make_app):
     result = app.test_cli_runner().invoke(args=["rules", "try", "broken", "-"])
     assert 'broken.yaml:1: "fields:" is empty' in result.output
     assert Partner(app).lead(email="ann@example.com")["valid"] == "true"
+
+
+def test_a_program_that_does_not_exist_is_told_and_one_whose_rule_file_is_gone_is_listed(flask, partner, tmp_path):
+    partner.lead(email="ann@example.com")
+    mistaken = flask("leads", "list", "--program", "defalt")
+    assert (mistaken.exit_code, mistaken.output) == (1, 'Error: there is no program defalt. Did you mean "default"?\n')
+    del partner.app.extensions["datapost"].rulebook.programs["default"]
+    assert len(flask("leads", "list", "--program", "default").output.splitlines()) == 2

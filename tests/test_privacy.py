@@ -463,6 +463,12 @@ def test_purge_says_what_it_would_do_and_what_it_did(service):
     assert 'there is no program defalt. Did you mean "default"?' in mistaken
 
 
+def test_purge_names_programs_whose_leads_nobody_purges(service):
+    ann(to=program("gone", RULES))
+    output = service.flask("leads", "purge").output
+    assert "gone: kept as they came, since there is no rule file that says how long" in output
+
+
 def test_the_chores_of_the_service_count_and_purge(service):
     for chore in store._current.writers.chores:
         while store.transact(chore):
