@@ -95,6 +95,7 @@ def _filter(given):
 def export_leads(form):
     """Write the leads that the filter finds, the newest first, a page at a time: memory stays flat."""
     given, sensitive = _given(), request.method == "POST" and "sensitive" in request.form
+    store.set_deadline(PATIENCE)  # a million leads take longer than a page may
     try:
         wanted = _filter(given)
     except FilterError as error:
@@ -129,9 +130,12 @@ def _all(wanted):
     """Yield all leads that are found, while the store is open."""
     after = None
     while True:
+        store.set_deadline(PATIENCE)
         with store.read():
             leads, after = search.page(wanted, after, EXPORT_PAGE)
-            yield from leads
+            for lead in leads:
+                store.set_deadline(PATIENCE)  # anew: who reads slowly may have used it up
+                yield lead
         if after is None:
             return
 

@@ -178,13 +178,21 @@ MIGRATION_LOCK = 0x6461746170  # any number that is always the same
 
 class PostgresConnection(psycopg.Connection):
     def wait(self, gen, interval=0.1, timeout=None):
-        """Wait for the server; in a thread that writes leads, not longer than SERVER_WAIT."""
+        """Wait for the server, not longer than SERVER_WAIT in a thread that writes leads, nor than a request may take."""
         try:
-            return super().wait(gen, interval, timeout or getattr(_thread, "patience", None))
+            return super().wait(gen, interval, timeout or _patience())
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.close()
             raise
+
+
+def _patience():
+    """Return how many seconds this thread waits for PostgreSQL's answer to a statement; None: as long as it takes."""
+    if deadline := getattr(_thread, "deadline", None):
+        # A connection that gives no answer is replaced once, which takes time of its own.
+        return max(deadline - SERVER_WAIT - monotonic(), 0.001)
+    return getattr(_thread, "patience", None)
 
 
 class PostgresAdapter(peewee.Psycopg3Adapter):

@@ -8,13 +8,13 @@ import sqlite3
 import tempfile
 import warnings
 from contextlib import closing
-from http.client import HTTPResponse
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
-from test_gunicorn import HEAD, Service, at_once
+from test_gunicorn import HEAD, LOGIN, Service, at_once
 
 import models
 import store
@@ -49,7 +49,7 @@ def on_server(service, server):
     store.migrate()
     store.transact(lambda: [table.delete().execute() for table in models.TABLES])
     store.disconnect()
-    service.environ["DATABASE_URL"] = server.get_uri()
+    service.environ |= {"DATABASE_URL": server.get_uri(), "DATAPOST_OPERATORS": "impact:secret"}
     service.start()
     assert all_valid(service, "before")
     return service
@@ -63,6 +63,14 @@ def all_valid(service, name):
     """Tell whether 16 new leads at once, to all threads of all processes, are answered valid."""
     answers = at_once(16, lambda number: post(service, f"{name}{number}@example.com"))
     return {(status, answer["valid"]) for status, _, answer in answers} == {(200, True)}
+
+
+def dashboard(service):
+    """Return the status of the operators' first page."""
+    client = HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
+    with closing(client):
+        client.request("GET", "/dashboard", headers=LOGIN)
+        return client.getresponse().status
 
 
 def refused(service, email):
@@ -89,12 +97,15 @@ def test_lost_connections_cost_no_lead_that_comes_after(on_server, server):
 
 @pytest.mark.long
 def test_a_postgresql_that_hangs_is_a_503_within_ten_seconds(on_server, server):
+    assert set(at_once(16, lambda _: dashboard(on_server))) == {200}
     postmaster = psutil.Process(server.get_pid())
     processes = [postmaster, *postmaster.children(recursive=True)]
     for process in processes:
         process.suspend()
     try:
         assert all(at_once(16, lambda number: refused(on_server, f"ann{number}@example.com")))
+        assert dashboard(on_server) == 503
+        assert refused(on_server, "bob@example.com")
     finally:
         for process in reversed(processes):
             process.resume()

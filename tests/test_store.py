@@ -57,6 +57,16 @@ def test_what_is_written_can_be_read_at_once(ledger):
     assert remembered() == ["a"]
 
 
+def test_who_reads_waits_for_a_server_that_hangs_no_longer_than_a_request_may(postgresql_ledger):
+    store.set_deadline(0.05)
+    try:
+        with pytest.raises(store.StoreError), store.read():
+            store.database.execute_sql("SELECT pg_sleep(5)")
+    finally:
+        store.set_deadline(None)
+    assert remembered() == []
+
+
 def test_work_that_fails_writes_nothing_and_its_failure_comes_back(ledger):
     def work():
         remember("a")()
