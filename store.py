@@ -178,7 +178,7 @@ MIGRATION_LOCK = 0x6461746170  # any number that is always the same
 
 class PostgresConnection(psycopg.Connection):
     def wait(self, gen, interval=0.1, timeout=None):
-        """Wait for the server, not longer than SERVER_WAIT in a thread that writes leads, nor than a request may take."""
+        """Wait for the server, in a thread that answers requests or writes leads only for its time."""
         try:
             return super().wait(gen, interval, timeout or _patience())
         except psycopg.OperationalError:

@@ -103,9 +103,8 @@ def test_a_postgresql_that_hangs_is_a_503_within_ten_seconds(on_server, server):
     for process in processes:
         process.suspend()
     try:
-        assert all(at_once(16, lambda number: refused(on_server, f"ann{number}@example.com")))
         assert dashboard(on_server) == 503
-        assert refused(on_server, "bob@example.com")
+        assert all(at_once(16, lambda number: refused(on_server, f"ann{number}@example.com")))
     finally:
         for process in reversed(processes):
             process.resume()
