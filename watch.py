@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask import url_for
 
+import pages
 import unusual
 
 NEARLY = 0.8  # of a limit
@@ -72,7 +73,7 @@ def _broken_files(book, programs):
     for path, mistakes in broken.items():
         name = Path(path).stem
         used = name in programs
-        if used or name not in book.programs:
+        if pages.may_see(name):
             yield Warning(
                 f"{path} is broken: {mistakes} {'mistake' if mistakes == 1 else 'mistakes'}.",
                 "Leads are judged by its last good version until it is mended."
@@ -105,8 +106,8 @@ def _fields(program, now):
             names = unusual.new_names(program, use.partner, now)
             called = f" Perhaps it is called {' or '.join(names[:3])} now: then add that to its aliases."
             yield Warning(
-                f"{use.partner or 'Somebody who names no partner'} does not send {label} any more: none of the last "
-                f"{use.leads} leads has it; before, {use.share_before:.0%} had it.",
+                f"{title(program)}: {use.partner or 'somebody who names no partner'} does not send {label} any more: "
+                f"none of the last {use.leads} leads has it; before, {use.share_before:.0%} had it.",
                 f"Ask the partner.{called if names else ''}",
                 href=url_for("leads.list_leads", partner=use.partner, program=program.name) if use.partner else "",
                 link="See the leads",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Partner
-from test_dashboard import OPERATORS, RULES, Operator, html, record
+from test_dashboard import OPERATORS, RULES, SOLAR, Operator, html, record
 
 import days
 import store
@@ -46,6 +46,17 @@ def test_a_broken_rule_file_is_grave(shop):
     (notice,) = notices(shop)
     assert notice[0] == "error" and "default.yaml is broken: 1 mistake." in notice[1]
     assert "Leads are judged by its last good version until it is mended. See the mistakes" in notice[1]
+
+
+def test_a_broken_file_of_another_program_is_no_business_of_an_operator(shop):
+    for name in ("secret", "solar"):
+        shop.rules.with_name(f"{name}.yaml").write_text("fields: {a: {type: tekst}}")
+        long_ago = (datetime.now(UTC) - timedelta(minutes=1)).timestamp()
+        os.utime(shop.rules.with_name(f"{name}.yaml"), (long_ago, long_ago))
+    shop.app.extensions["datapost"].rulebook._next_look = 0
+    shop.operator = Operator(shop.app, SOLAR)
+    ((_, notice),) = notices(shop)
+    assert "solar.yaml is broken" in notice
 
 
 def test_a_limit_is_told_when_it_is_near_and_when_it_is_reached(shop):
