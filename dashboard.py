@@ -10,12 +10,14 @@ import chart
 import explain
 import figures
 import pages
+import search
 import store
 import watch
 from pages import page
 from trials import instructions_of
 
 PERIODS = (1, 7, 30, 90)
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 site = pages.blueprint("dashboard")
 pages.for_operators(site)
@@ -48,10 +50,10 @@ class View:
 
     def leads(self, **others):
         """Return the address of the leads of these programs and days."""
-        zone = self.chosen[0].spec.timezone if len(self.chosen) == 1 else UTC
+        given = {"program": self.program or None, "test": "no"} | others
+        zone = search.zone([self.programs[given["program"]]] if given["program"] else self.chosen)
         since = datetime.now(zone).date() - timedelta(days=self.days - 1)
-        given = {"program": self.program or None, "since": since.isoformat(), "test": "no"} | others
-        return url_for("leads.list_leads", **given)
+        return url_for("leads.list_leads", **given, since=since.isoformat())
 
 
 def _view():
@@ -106,8 +108,10 @@ def _sentence(code, programs):
     return told[0] if told else explain.reason(code, None)
 
 
-@site.route("/dashboard/<path:_rest>", methods=["GET", "POST"])
+@site.route("/dashboard", defaults={"_rest": ""}, methods=METHODS)
+@site.route("/dashboard/<path:_rest>", methods=METHODS)
 def no_page(_rest):
+    """Say on a page, and only to operators, that there is none, by whatever method it is asked for."""
     raise NotFound
 
 

@@ -74,8 +74,13 @@ class _Context:
 
     @property
     def zone(self):
-        zones = {program.spec.timezone for program in self.programs}
-        return zones.pop() if len(zones) == 1 else UTC
+        return zone(self.programs)
+
+
+def zone(programs):
+    """Return the time zone in which days of these programs begin: their own if they share one, else UTC."""
+    zones = {program.spec.timezone for program in programs}
+    return zones.pop() if len(zones) == 1 else UTC
 
 
 def _since(text, context):

@@ -106,6 +106,14 @@ def test_no_page_opens_without_an_operators_login(shop, path):
     assert shop.http.post("/leads", auth=OWNER).status_code == 401
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "TRACE"])
+def test_a_method_that_no_page_knows_needs_a_login_too_and_is_answered_by_a_page(shop, method):
+    for path in ["/dashboard", "/dashboard/leads"]:
+        assert shop.http.open(path, method=method).status_code == 401
+        response = shop.http.open(path, method=method, auth=OWNER)
+        assert response.status_code == 404 and response.mimetype == "text/html"
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_without_operators_there_is_no_dashboard(partner, path):
     assert partner.http.get(path, auth=("impact", "secret")).status_code == 404
@@ -244,6 +252,22 @@ def record(program, moment, **fields):
     body = json.dumps(fields).encode()
     submission = models.Submission(program.name, "impact", body, "application/json", b"", moment, content(texts))
     return models.record(submission, judge(program, texts, moment), rule_text=program.text)
+
+
+def test_the_leads_behind_a_figure_are_those_of_its_program_and_of_its_days(make_app):
+    zone = "timezone: Pacific/Kiritimati\n"  # its days begin 14 hours before those of UTC
+    app = make_app({"default": zone + RULES, "solar": RULES}, operators=OPERATORS)
+    shop, book = Partner(app), app.extensions["datapost"].rulebook
+    midnight = datetime.now(book.programs["default"].spec.timezone).replace(hour=0, minute=0, second=0, microsecond=0)
+    ours = record(book.programs["default"], midnight, email="kim@example.com", years="9").id
+    record(book.programs["default"], midnight - timedelta(seconds=1), email="lee@example.com", years="9")
+    theirs = id_of(shop.lead("/leads/solar", email="kim@example.com", years="9"))
+    page = html.fromstring(Operator(app).get("/dashboard?days=1").text)
+    found = [re.findall("/leads/(01[0-9A-Z]{24})", Operator(app).get(link).text) for link in page.xpath(ADULT)]
+    assert sorted(found) == [[ours], [theirs]]
+
+
+ADULT = "//a[text()='Applicants must be 18 or older']/@href"
 
 
 def test_before_the_first_lead_the_pages_say_how_to_post_one(brand):
