@@ -69,7 +69,7 @@ class ReasonFigure:
 
 @dataclass
 class PartnerFigure:
-    """`share` is that of the valid leads among the partner's; `reasons` are the most frequent codes."""
+    """`share` is that of the valid leads among the partner's; `reasons` are the codes, the most frequent first."""
 
     partner: str
     submissions: int
@@ -232,7 +232,7 @@ class _Sheet:
                 observed.append(figure)
             figure.partners = _ranked(partners)
         by_partner = [
-            PartnerFigure(name, submissions, valid, valid / submissions, money(cents), _ranked(codes)[:5])
+            PartnerFigure(name, submissions, valid, valid / submissions, money(cents), _ranked(codes))
             for name, (submissions, valid, cents, codes) in self.partners.items()
         ]
         by_partner.sort(key=lambda figure: (-figure.submissions, figure.partner))

@@ -233,6 +233,21 @@ def test_from_the_first_page_two_clicks_lead_to_why_a_partners_lead_was_refused(
     assert lead in brand.operator.get(link).text
 
 
+def test_a_partners_page_tells_all_reasons_of_its_refused_leads(make_app):
+    fields = "".join(f"  f{number}: {{required: true}}\n" for number in range(7))
+    app = make_app(f"partner: irpid\nfields:\n  irpid: {{}}\n{fields}", operators=OPERATORS)
+    Partner(app).lead(irpid="bright")
+    shown = Operator(app).words("/dashboard/partner?partner=bright")
+    assert [shown.count(f"f{number}.required 1 100%") for number in range(7)] == [1] * 7
+
+
+def test_leads_that_name_no_partner_are_not_mixed_up_with_those_of_all(shop):
+    shop.lead(email="ann@example.com", years="9")
+    page = html.fromstring(shop.operator.get("/dashboard/partner?partner=").text)
+    assert "Applicants must be 18 or older" in page.text_content()
+    assert not page.xpath("//main//a[contains(@href, 'reason=')]")
+
+
 def test_periods_are_compared_with_those_before(brand):
     program = brand.app.extensions["datapost"].rulebook.programs["default"]
     now = datetime.now(UTC)
@@ -271,7 +286,8 @@ ADULT = "//a[text()='Applicants must be 18 or older']/@href"
 
 
 def test_before_the_first_lead_the_pages_say_how_to_post_one(brand):
-    assert "flask example" in brand.operator.words("/dashboard")
+    words = brand.operator.words("/dashboard")
+    assert "flask example" in words and "All is well." in words and "as usual" not in words
     assert "flask example" in brand.operator.words("/dashboard/leads")
 
 
