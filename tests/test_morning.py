@@ -45,6 +45,9 @@ def press(page, name, role="button", **options):
 def test_an_owner_finds_out_why_a_partners_leads_are_refused_and_takes_the_list_along(browser, brand):
     page = visit(browser, brand, PHONE, java_script_enabled=False)
     assert page.locator(".tiles li").nth(2).inner_text().startswith("Refused\n1")
+    page.emulate_media(media="print")
+    assert page.get_by_text("7 days", exact=True).is_visible() and not page.get_by_text("30 days").is_visible()
+    page.emulate_media(media="screen")
     press(page, "clickfarm", "link")
     press(page, "Applicants must be 18 or older", "link")
     assert page.locator(".leads li").count() == 1
