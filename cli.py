@@ -17,6 +17,7 @@ from werkzeug.security import generate_password_hash
 import handover
 import models
 import payload
+import privacycommands
 import search
 import store
 from backtest import backtest, memory_of
@@ -231,5 +232,8 @@ def copy_to(url):
     for name, rows, checksum in tables:
         click.echo(f"{name:12}{rows:10} rows, the same here and there (SHA-256 {checksum[:16]})")
 
+
+for command in privacycommands.commands:
+    leads.add_command(command)
 
 commands = (rules, leads, hash_password, example, migrate, copy_to, *handover.commands)
