@@ -59,7 +59,8 @@ def pre_fork(server, worker):
     worker.core = min(free) if free and len(cores) == server.num_workers else None
 
 
-def post_fork(_server, worker):
+def post_fork(server, worker):
+    worker.early_signals = server.SIG_QUEUE
     if worker.core is not None:
         with suppress(OSError):  # where it is forbidden
             os.sched_setaffinity(0, {worker.core})

@@ -6,6 +6,7 @@ the master kill the process. Here both kinds wait in the poller, which has room 
 """
 
 import re
+import signal
 import socket
 import struct
 import time
@@ -137,6 +138,16 @@ class Worker(ThreadWorker):
         fit = ROOM // (self.max_body + LONGEST_HEAD)
         self.worker_connections = min(self.worker_connections, max(fit, 2 * self.cfg.threads))
         super().init_process()
+
+    def init_signals(self):
+        """Obey a signal that came after the fork and before our handlers: the master's put it into its queue.
+
+        gunicorn forgets it, and then waits for us for the 30 s of a graceful stop.
+        """
+        super().init_signals()
+        while not self.early_signals.empty():
+            if self.early_signals.get_nowait() == signal.SIGTERM:
+                self.handle_exit(signal.SIGTERM, None)
 
     def handle(self, conn):
         """Judge a request that has arrived; put back into the poller one that has not."""

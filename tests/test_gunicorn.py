@@ -391,3 +391,16 @@ def test_the_development_server_refuses_to_start_with_a_broken_rule_file(tmp_pat
     assert process.returncode == 1
     assert "Error: the rules are broken:\n" in log
     assert "Traceback" not in log
+
+
+def test_a_stop_that_comes_while_a_process_starts_is_obeyed(service):
+    configuration = service.folder / "gunicorn.conf.py"
+    configuration.write_text(
+        f"exec(open({str(ROOT / 'gunicorn.conf.py')!r}).read())\n"
+        "ours = post_fork\n"
+        "def post_fork(server, worker):\n"
+        "    ours(server, worker)\n"
+        f"    os.kill(os.getpid(), {int(signal.SIGTERM)})\n"
+    )
+    service.start(("gunicorn", "-c", str(configuration)), sign="Worker exiting")
+    service.stop()
