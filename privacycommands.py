@@ -1,5 +1,6 @@
 """The commands that take personal data away: `flask leads purge` and `flask leads erase`."""
 
+import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -79,8 +80,8 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
             for lead in found:
                 click.echo(f"  {lead.id}")
             return
-        if not yes:
-            click.confirm(f"Erase what these {leads_of(len(found))} hold of people, for ever?", abort=True)
+        if not yes and not _is_meant(f"Erase what these {leads_of(len(found))} hold of people, for ever?"):
+            raise click.Abort
         if forget_duplicates:
             privacy.forget_places(found, person, programs)
         clean = privacy.erase(found, person, kind)
@@ -93,6 +94,13 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
     if not clean:
         click.echo("Somebody reads the database, so its -wal file may hold the person for a while: run this again")
     click.echo("Backups and exports made before still hold the person.")
+
+
+def _is_meant(question):
+    try:
+        return click.confirm(question)
+    except click.Abort:  # nobody is there to be asked: a script that names a person means it
+        return not sys.stdin.isatty()
 
 
 def leads_of(count):

@@ -492,6 +492,10 @@ def test_erase_asks_and_says_what_it_did_and_what_is_kept(service):
     assert "there is nothing to erase" in service.flask("leads", "erase", "--email", "ann@example.com").output
 
 
+def test_a_script_is_not_asked_whether_it_means_it(service):
+    assert "erased: 4 leads" in service.flask("leads", "erase", "--email", "ann@example.com", input="").output
+
+
 def test_that_a_value_was_submitted_may_be_forgotten_later(service):
     service.flask("leads", "erase", "--email", "bob@example.com", "--yes")
     assert service.lead(email="bob@example.com")["valid"] == "false"
