@@ -19,7 +19,7 @@ import models
 import store
 from backtest import backtest, memory_of
 from models import JSONField, Lead, Table, Time
-from store import StoreError
+from store import StoreError, database
 
 AT_ONCE = 2  # in all processes: each takes a core for as long as it runs
 LONGEST = 120  # seconds
@@ -67,6 +67,8 @@ def start(program, days, operator):
     )
 
     def claim():
+        if database.for_update:  # PostgreSQL, where two may count at once: SQLite has one writer
+            database.execute_sql("LOCK TABLE backtest IN SHARE ROW EXCLUSIVE MODE")
         Backtest.delete().where(Backtest.started_at < now - KEPT).execute()
         running = Backtest.select().where(Backtest.state == "running", Backtest.renewed_at > now - GONE_AFTER)
         return running.count() < AT_ONCE and row.save(force_insert=True)

@@ -207,7 +207,7 @@ def _what(problem):
         case "too_short":
             return f'"{key}:" is empty'
         case "string_pattern_mismatch":
-            return f'"{given}" is not a rule id: use letters, digits, - and _'
+            return f'"{given}" is not a rule id: start with a letter or digit, then up to 63 letters, digits, - and _'
     return f'"{key}:" {problem["msg"][0].lower()}{problem["msg"][1:]}'
 
 
