@@ -16,7 +16,6 @@ from werkzeug.security import generate_password_hash
 
 import handover
 import models
-import payload
 import privacycommands
 import search
 import store
@@ -24,7 +23,7 @@ from backtest import backtest, memory_of
 from documents import link
 from export import show, to_json
 from freshen import freshened
-from judgement import judge, unreadable
+from judgement import judge_body
 from leadcommands import as_json, find_program, leads, progress, read_filter, reading, service
 from login import normalized
 from rulefile import RuleFileError
@@ -80,12 +79,7 @@ def try_lead(program, file, content_type, output):
     Whether the lead is a duplicate is decided only when it is posted.
     """
     rule_set = find_program(program)
-    try:
-        verdict = judge(rule_set, payload.decode(file.read(), content_type), datetime.now(UTC))
-    except payload.PayloadError as error:
-        verdict = unreadable(rule_set, str(error))
-    for claim in verdict.claims:
-        verdict.say(claim.rule, "decided when the lead is posted")
+    verdict = judge_body(rule_set, file.read(), content_type, datetime.now(UTC))
     decision = {
         "program": program,
         "valid": verdict.valid,

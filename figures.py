@@ -24,9 +24,6 @@ from days import (
     today,
 )
 from models import OBSERVED
-from unusual import arrivals, field_use, limits, new_names
-
-__all__ = ["arrivals", "collect", "field_use", "limits", "new_names"]
 
 COUNTED_LIVE = 10_000  # leads: what a page waits for, at most; days beyond are "being counted"
 

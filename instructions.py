@@ -17,11 +17,11 @@ import wording
 from checks import LIMITS
 from fieldexamples import declared, field_examples, first_that_passes, listed_fields, made_leads
 from guidance import Guidance, guidance
-from judgement import RETRY_MISMATCH, Claims, Reason, judge
+from judgement import RETRY_MISMATCH, Reason
 from phrases import Said, condition
 from render import Answer, render
 from rulekinds import RULES, reasons
-from ruleset import moment_of, open_moment
+from ruleset import judge_in_turn, moment_of, open_moment
 from schema import ExampleSpec
 from snippets import FORMATS, LANGUAGES
 
@@ -209,12 +209,9 @@ def _shown_lead(program, example, examples):
 
 
 def _judged(program, lead, example, fields=None):
-    claims, moment = Claims(), moment_of(example, program.spec, datetime.now(UTC).astimezone(program.spec.timezone))
-    before = [{name: [text] for name, text in declared(program, other).items()} for other in example.after]
-    for submitted in [*before, fields or {name: [text] for name, text in lead.items()}]:
-        verdict = judge(program, submitted, moment)
-        claims.settle(verdict)
-    return verdict
+    moment = moment_of(example, program.spec, datetime.now(UTC).astimezone(program.spec.timezone))
+    before = [declared(program, other) for other in example.after]
+    return judge_in_turn(program, [*before, fields or lead], moment)[-1]
 
 
 def _exchanges(program, found, url, login):

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from conditions import Unanswered, scope
-from payload import FORBIDDEN, canonical, clean
+from payload import FORBIDDEN, PayloadError, canonical, clean, decode
 from schema import FieldSpec, RuleFile
 from values import LONGEST_VALUE, Refused, folded, stored
 
@@ -254,6 +254,17 @@ def judge(program, submitted, now, stored_lead=False):
     if not verdict.valid:
         verdict.claims = []
     _identify(program, verdict)
+    return verdict
+
+
+def judge_body(program, body, content_type, now):
+    """Return the verdict on a body that is not stored; its trace says what only the store would decide."""
+    try:
+        verdict = judge(program, decode(body, content_type, names=program.names), now)
+    except PayloadError as error:
+        verdict = unreadable(program, str(error))
+    for claim in verdict.claims:
+        verdict.say(claim.rule, "decided when the lead is posted")
     return verdict
 
 

@@ -14,7 +14,7 @@ import explain
 import logs
 import pages
 import payload
-from judgement import judge, unreadable
+from judgement import judge_body
 from pages import page
 from render import Answer, render
 from rulefile import RuleFileError, read
@@ -209,12 +209,12 @@ def check_text(name, path, text):
 
 
 def _refuse_lists_elsewhere(text, path):
-    """Refuse lists outside of the rules folder: else a page could ask what other files of the machine hold."""
+    """Refuse lists outside of the rules folder, and rule files: else a page could ask what other files hold."""
     spec, source = read(text, path)
     for index, rule in enumerate(spec.rules):
         for key in ("listed", "not_listed"):
             for file in (getattr(rule, key) or {}).values():
-                if not re.fullmatch(r"[^/\\]+", file) or file.startswith("."):
+                if not re.fullmatch(r"[^./\\][^/\\]*", file) or Path(file).suffix in (".yaml", ".yml"):
                     source.complain(("rules", index, key), f'rule "{rule.id}": {key}: here only lists beside the file')
                     source.check()
 
@@ -247,14 +247,11 @@ def _judge(program, lead, content_type):
     body = lead.encode()
     try:
         kind = payload.kind(content_type, body)
-        if kind == "form":  # one field a line is easier to write; within a value, a line break is %0A
-            body = b"&".join(line.strip() for line in body.splitlines())
-        fields = payload.decode(body, content_type, b"", program.names)
-        verdict = judge(program, fields, datetime.now(UTC))
-    except payload.PayloadError as error:
-        verdict, kind = unreadable(program, str(error)), ""
-    for claim in verdict.claims:
-        verdict.say(claim.rule, "decided when the lead is posted")
+    except payload.PayloadError:
+        kind = ""
+    if kind == "form":  # one field a line is easier to write; within a value, a line break is %0A
+        body = b"&".join(line.strip() for line in body.splitlines())
+    verdict = judge_body(program, body, content_type, datetime.now(UTC))
     amount = "" if verdict.sale_amount is None else f"{verdict.sale_amount:.2f}"
     values = Answer(False, note=verdict.note)
     if verdict.valid:

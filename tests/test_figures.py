@@ -227,16 +227,16 @@ def test_a_field_that_vanished_is_told_by_partner_and_what_may_have_come_instead
         submit(NOW - timedelta(minutes=number))
     count_all(NOW)
     with store.read():
-        found = figures.field_use(PROGRAM, NOW)
-        assert figures.new_names(PROGRAM, "8", NOW) == ["age"]
-        assert figures.new_names(PROGRAM, "7", NOW) == []
+        found = unusual.field_use(PROGRAM, NOW)
+        assert unusual.new_names(PROGRAM, "8", NOW) == ["age"]
+        assert unusual.new_names(PROGRAM, "7", NOW) == []
     gone = [(use.partner, use.field, use.count, use.leads, use.share_before) for use in found if use.vanished]
     assert gone == [("8", "years", 0, 12, 1.0)]
 
 
 def arrivals(now):
     with store.read():
-        return figures.arrivals(PROGRAM, now)
+        return unusual.arrivals(PROGRAM, now)
 
 
 def test_silence_is_unusual_where_leads_came_at_this_time_in_the_weeks_before(ledger):
@@ -260,7 +260,7 @@ def test_limits_tell_what_is_used_up_of_each_group_that_came_today(ledger):
     for partner in ("A", "A", "b", ""):
         submit(NOW, partner=partner)
     with store.read():
-        found = figures.limits(PROGRAM, NOW)
+        found = unusual.limits(PROGRAM, NOW)
     shown = [(limit.rule, limit.kind, limit.per, limit.group, limit.used, limit.limit) for limit in found]
     assert shown == [
         ("daily-cap", "limit", "day", ("a",), 2, 100),
@@ -275,7 +275,7 @@ def test_counting_and_collecting_read_no_whole_table(month):
         count_all(NOW)
         collect(30)
         with store.read():
-            for question in (figures.field_use, figures.arrivals, figures.limits):
+            for question in (unusual.field_use, unusual.arrivals, unusual.limits):
                 question(PROGRAM, NOW)
     queries = {sql: params for sql, params in seen if "FROM" in sql}
     assert len(queries) > 10

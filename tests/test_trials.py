@@ -159,7 +159,7 @@ def test_the_text_starts_as_the_file_is_and_stays_as_it_was_changed(shop):
     assert page.xpath("//textarea")[0].text.lstrip("\n") == "changed: [\n1"
 
 
-@pytest.mark.parametrize("file", ["../secret.txt", "/etc/passwd", ".env", "..\\x"])
+@pytest.mark.parametrize("file", ["../secret.txt", "/etc/passwd", ".env", "..\\x", "solar.yaml"])
 def test_a_pasted_file_reads_no_lists_but_those_beside_the_rules(shop, file):
     rules = RULES + f"  - {{id: list, listed: {{irpid: '{file}'}}}}\n"
     rules = rules.replace("sale_amount: 10.00\n", "") + "sale_amount: 10.00\n"
