@@ -17,7 +17,7 @@ import wording
 from checks import LIMITS
 from fieldexamples import declared, field_examples, first_that_passes, listed_fields, made_leads
 from guidance import Guidance, guidance
-from judgement import RETRY_MISMATCH, Reason
+from judgement import RETRY_MISMATCH, TEST_LIMIT, Reason
 from phrases import Said, condition
 from render import Answer, render
 from rulekinds import RULES, reasons
@@ -94,7 +94,12 @@ def instructions(program, url, login=True):
         guidance=guidance(spec, login),
         fields=[_field(program, rule, examples[rule.name]) for rule in program.fields.values()],
         rules=[_rule(program, rule) for rule in shown],
-        reasons=[*_field_reasons(program), *(r for rule in shown for r in _reasons(program, rule)), RETRY_MISMATCH],
+        reasons=[
+            *_field_reasons(program),
+            *(r for rule in shown for r in _reasons(program, rule)),
+            *([TEST_LIMIT] if spec.test_flag else []),
+            RETRY_MISMATCH,
+        ],
         accepted=_exchanges(program, _accepted(program, examples), url, login),
         rejected=_exchanges(program, _rejected(program, examples), url, login),
     )

@@ -289,12 +289,14 @@ def _insert_lead():
 
 
 # Each takes a place or nothing in one statement, so that of two at once never both get it.
-# A place that the lead has already, by another rule, stays taken for the longer time.
+# A place stays known until the last of those who asked for it needs it no more; without an end, for ever.
 TAKE_PLACE = """
     INSERT INTO claim (key, lead, claimed_at, expires_at, fingerprint) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET
         lead = excluded.lead, claimed_at = excluded.claimed_at, fingerprint = excluded.fingerprint,
-        expires_at = CASE WHEN claim.lead = excluded.lead THEN claim.expires_at ELSE excluded.expires_at END
+        expires_at = CASE
+            WHEN claim.expires_at < excluded.expires_at OR excluded.expires_at IS NULL THEN excluded.expires_at
+            ELSE claim.expires_at END
     WHERE claim.claimed_at <= ? OR claim.lead = excluded.lead
 """
 USE_UP = """
@@ -304,11 +306,15 @@ USE_UP = """
 """
 
 
-def _take_place(key, lead_id, now, within, fingerprint=""):
+def _take_place(key, lead_id, now, within, kept, fingerprint=""):
     now = Claim.claimed_at.db_value(now)
-    span = within and int(within.total_seconds() * 1000)
-    expires_at, run_out = (now + span, now - span) if within else (None, -1)
+    run_out = -1 if within is None else now - _milliseconds(within)
+    expires_at = None if kept is None else now + _milliseconds(kept)
     return _execute(TAKE_PLACE, [key, lead_id, now, expires_at, fingerprint, run_out]) == 1
+
+
+def _milliseconds(span):
+    return int(span.total_seconds() * 1000)
 
 
 def _use_up(key, claim):
@@ -331,7 +337,7 @@ def _first_of_repeated(submission, verdict, lead_id):
     first, mismatch, fingerprint = None, False, keyed_hash("content", submission.content)
     hashes = sorted(keyed_hash(*key) for key in keys)
     for key in hashes:
-        if not _take_place(key, lead_id, submission.received_at, RETRY_WINDOW, fingerprint):
+        if not _take_place(key, lead_id, submission.received_at, RETRY_WINDOW, RETRY_WINDOW, fingerprint):
             earlier = Claim.get_by_id(key)
             if earlier.fingerprint == fingerprint:
                 first = Lead.get_or_none(id=earlier.lead) or first
@@ -349,28 +355,50 @@ def _first_of_repeated(submission, verdict, lead_id):
 def _settle(verdict, lead_id, now):
     """Take the places that a valid lead needs, all of them or none.
 
-    A test lead asks for them and takes none. Places are asked for in the order of their keys, so
-    that two leads that need the same ones never wait for each other. Of two rules about one place,
-    the longer one is asked first: it must not see what the other took.
+    Places are taken in the order of their keys, so that two leads that need the same ones never
+    wait for each other. Of two rules about one place, the longer one is asked first: it must not
+    see what the other took.
     """
-    if not verdict.claims:
-        return
     claims = verdict.claims
+    if not claims:
+        return
+    refused = _refused_by_looking(claims, now)
     spans = [-claim.within.total_seconds() if claim.within else -inf for claim in claims]
-    order = sorted((keyed_hash(*claim.key), spans[n], n) for n, claim in enumerate(claims))
-    several = len(claims) > 1 or verdict.test
+    wanted = [n for n, claim in enumerate(claims) if not claim.asked and n not in refused]
+    order = sorted((keyed_hash(*claims[n].key), spans[n], n) for n in wanted)
+    several = len(order) > 1 or bool(refused)
     if several:
         database.execute_sql("SAVEPOINT places")
-    refused = {n for key, _, n in order if not _take(key, claims[n], lead_id, now)}
+    refused |= {n for key, _, n in order if not _take(key, claims[n], lead_id, now)}
     if several:
-        if verdict.test or not all(claims[n].observed for n in refused):
+        if not all(claims[n].observed for n in refused):
             database.execute_sql("ROLLBACK TO SAVEPOINT places")
         database.execute_sql("RELEASE SAVEPOINT places")
     verdict.settle(refused)
 
 
+def _refused_by_looking(claims, now):
+    """Return the positions of the claims that are refused by what they only look at."""
+    looked_at = [(n, key) for n, claim in enumerate(claims) for key in claim.before + (claim.key,) * claim.asked]
+    if not looked_at:
+        return set()
+    keys = {key: keyed_hash(*key) for _, key in looked_at}
+    taken = _found("SELECT key, claimed_at FROM claim WHERE key IN ({})", keys.values())
+    found = {key: Claim.claimed_at.python_value(at) for key, at in taken.items()}
+    if any(claims[n].limit is not None for n, _ in looked_at):
+        found |= _found("SELECT key, used FROM total WHERE key IN ({})", keys.values())
+    return {n for n, key in looked_at if not claims[n].allows(found.get(keys[key]), now)}
+
+
+def _found(sql, keys):
+    keys = list(keys)
+    return dict(database.execute_sql(sql.format(", ".join([database.param] * len(keys))), keys).fetchall())
+
+
 def _take(key, claim, lead_id, now):
-    return _use_up(key, claim) if claim.limit is not None else _take_place(key, lead_id, now, claim.within)
+    if claim.limit is not None:
+        return _use_up(key, claim)
+    return _take_place(key, lead_id, now, claim.within, claim.kept)
 
 
 def clear_expired(now=None):

@@ -15,7 +15,7 @@ import models
 import store
 from backtests import Backtest
 from models import Claim, Lead, Refusal, Table, Time, first_id
-from rulekinds import unique_key
+from rulekinds import former_places, place_of, unique_keys
 from search import EPOCH
 from store import database
 
@@ -223,7 +223,10 @@ def _places(person, programs):
         for rule in program.spec.rules:
             for names in rule.unique or ():
                 if len(names) == 1:
-                    yield from (models.keyed_hash(*unique_key(program.name, rule, names, [v])) for v in person.values)
+                    place = place_of(program.name, rule, names)
+                    for value in person.values:
+                        for key in unique_keys(place, former_places(place, program.fields), [value]):
+                            yield from (models.keyed_hash(*key), models.keyed_hash("test", *key))
 
 
 def _erase(ids, person, now):

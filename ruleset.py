@@ -18,7 +18,7 @@ from threading import Lock
 import suspicions
 from checks import LIMITS, TYPES, Refused, Unusable
 from conditions import ConditionError, all_of, any_of, compile_condition, nearest
-from judgement import Claims, FieldRule, Program, Rule, judge
+from judgement import TEST_LIMIT, Claims, FieldRule, Program, Rule, judge, longer
 from lists import ListError, read_list
 from payload import canonical
 from rulefile import RuleFileError, read
@@ -51,7 +51,7 @@ def compile_text(name, path, text, examples=True):
 def compile_program(name, path, text, digest, now, examples=True):
     """Compile the text of a rule file into a Program, and run its examples. Raises RuleFileError."""
     spec, source = read(text, path)
-    program = Program(name, path, text, digest, spec, {}, {}, [], [], set(), [])
+    program = Program(name, path, text, digest, spec, {}, {}, [], [], set(), {}, source, [])
     compiler = Compiler(program, source, now.astimezone(spec.timezone))
     for field_name, field_spec in spec.fields.items():
         program.fields[field_name] = _compile_field(compiler, field_name, field_spec)
@@ -197,6 +197,8 @@ def _check_field_lists(spec, source):
         for name in names:
             if name not in spec.fields:
                 source.complain((key,), f'{key}: there is no field "{name}"{nearest(name, spec.fields)}')
+    if "test_limit" in spec.model_fields_set and not spec.test_flag:
+        source.complain(("test_limit",), "test_limit: belongs to test_flag:, which says what marks a test")
     flag = spec.fields.get(spec.test_flag)
     if flag and TYPES[flag.type].kind != "boolean" and ("fields", spec.test_flag, "type") not in source.broken:
         source.complain(("test_flag",), f'test_flag: give the field "{spec.test_flag}" the type boolean')
@@ -208,6 +210,9 @@ def _compile_rule(compiler, spec):
     when = compiler.condition(spec.when, "when") if spec.when else None
     if any(rule.id == spec.id for rule in program.rules):
         compiler.complain("id", "another rule has this id; give each its own")
+    others = [rule for rule in program.spec.rules if rule is not spec]
+    if spec.id_before and any(spec.id_before in (rule.id, rule.id_before) for rule in others):
+        compiler.complain("id_before", f'id_before: another rule is or was called "{spec.id_before}"')
     for key, owners in BELONGS.items():
         if getattr(spec, key) and not set(owners) & set(words) and not broken:
             compiler.complain(key, f"{key}: belongs to {' and '.join(f'{owner}:' for owner in owners)}")
@@ -277,7 +282,8 @@ def open_moment(spec, now):
 
 def _reason_codes(program):
     fields = {f"{name}.{code}" for name, rule in program.fields.items() for code in rule.sentences}
-    return fields | {rule.id for rule in program.rules}
+    tests = {TEST_LIMIT.code} if program.spec.test_flag else set()
+    return fields | {rule.id for rule in program.rules} | tests
 
 
 def _outcome(codes):
@@ -364,6 +370,7 @@ class RuleBook:
                 self._read_file(name, path, programs, errors)
         for name in [name for name, program in programs.items() if program.path not in files]:
             log.warning("%s is gone: its program takes no more leads", programs.pop(name).path)
+        _share_places(programs.values())
         if not files:
             errors[""] = [f"{self.folder}: there is no rule file here; the first is default.yaml"]
         self.programs, self._errors = programs, errors
@@ -383,3 +390,13 @@ class RuleBook:
         else:
             if before not in (None, programs[name].hash):
                 log.info("%s is used in its new form, %s", path, programs[name].hash[:12])
+
+
+def _share_places(programs):
+    """Remember a place of all programs (`across: all`) for as long as any of them asks for it."""
+    kept = {}
+    for program in programs:
+        for place, span in program.kept.items():
+            kept[place] = longer(kept.get(place, span), span)
+    for program in programs:
+        program.kept.update({place: kept[place] for place in program.kept})

@@ -119,6 +119,16 @@ def folded(value):
     return _form(str(stored(value))).strip(" ")
 
 
+def folded_before(value):
+    """Return the text by which a value was compared until 0.3.0: places of duplicates are still known by it."""
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, datetime):
+        return folded(value)
+    text = str(stored(value))
+    return text.casefold() if text.isascii() or len(text) > LONGEST_VALUE else normalize("NFC", text).casefold()
+
+
 _EXACT = Context(prec=200)  # a number has 76 digits at most (see `number`); the usual 28 would make two of them one
 
 

@@ -16,10 +16,10 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DUPLICATE = Reason("duplicate", "Already submitted")
 
 
-def submit(*keys, at=NOW, within=timedelta(days=90), test=False, **submission):
+def submit(*keys, at=NOW, within=timedelta(days=90), asked=False, **submission):
     """Store a lead that claims `keys`, and return it."""
-    verdict = Verdict("default", "h" * 64, test=test)
-    verdict.claims = [Claim("duplicate", (key,), DUPLICATE, within) for key in keys]
+    verdict = Verdict("default", "h" * 64)
+    verdict.claims = [Claim("duplicate", (key,), DUPLICATE, within, within, asked=asked) for key in keys]
     given = {"program": "default", "user": "impact", "body": b"", "content_type": "", "query": b""} | submission
     return models.record(models.Submission(received_at=at, **given), verdict)
 
@@ -84,7 +84,7 @@ def test_a_place_that_was_taken_for_a_lead_that_is_refused_is_as_it_was_before(l
     def reasons(at, **days):
         verdict = Verdict("default", "h" * 64)
         for key, within in days.items():
-            verdict.claims.append(Claim(key, (key,), Reason(key, key), timedelta(days=within)))
+            verdict.claims.append(Claim(key, (key,), Reason(key, key), *[timedelta(days=within)] * 2))
         given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
         return models.record(models.Submission(received_at=NOW + timedelta(days=at), **given), verdict).reasons
 
@@ -100,7 +100,7 @@ def test_a_lead_may_claim_one_place_by_two_rules(ledger):
 def test_of_two_rules_about_one_place_the_longer_one_holds(ledger):
     def submit_under(rules, at):
         verdict = Verdict("default", "h" * 64)
-        verdict.claims = [Claim(rule, ("ann",), Reason(rule, rule), timedelta(days=n)) for rule, n in rules]
+        verdict.claims = [Claim(rule, ("ann",), Reason(rule, rule), *[timedelta(days=n)] * 2) for rule, n in rules]
         given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
         return models.record(models.Submission(received_at=at, **given), verdict).reasons
 
@@ -110,10 +110,10 @@ def test_of_two_rules_about_one_place_the_longer_one_holds(ledger):
     assert submit_under(rules, NOW + timedelta(days=90)) == []
 
 
-def test_a_test_lead_asks_for_places_and_takes_none(ledger):
-    assert submit("ann", test=True).valid
+def test_a_lead_that_only_asks_for_places_takes_none(ledger):
+    assert submit("ann", asked=True).valid
     assert submit("ann").valid
-    assert not submit("ann", test=True).valid
+    assert not submit("ann", asked=True).valid
 
 
 def test_claims_hold_no_personal_data(sqlite_file):
@@ -136,9 +136,9 @@ def test_of_requests_with_one_key_at_once_one_is_judged_and_the_others_get_its_a
     assert sum(lead.replayed for lead in leads) == 15
 
 
-def submit_under_limit(units=1, limit=3, until=None, **options):
-    verdict = Verdict("default", "h" * 64, **options)
-    verdict.claims = [Claim("cap", ("cap",), Reason("cap", "Full"), limit=limit, units=units, until=until)]
+def submit_under_limit(units=1, limit=3, until=None, asked=False):
+    verdict = Verdict("default", "h" * 64)
+    verdict.claims = [Claim("cap", ("cap",), Reason("cap", "Full"), limit=limit, units=units, until=until, asked=asked)]
     given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
     return models.record(models.Submission(received_at=NOW, **given), verdict)
 
@@ -157,10 +157,10 @@ def test_units_are_used_up_to_the_limit_and_not_beyond(ledger):
     assert not submit_under_limit(units=5, limit=4).valid
 
 
-def test_a_test_lead_asks_for_a_limit_and_uses_up_none(ledger):
-    assert submit_under_limit(limit=1, test=True).valid
+def test_a_lead_that_only_asks_for_a_limit_uses_up_none(ledger):
+    assert submit_under_limit(limit=1, asked=True).valid
     assert submit_under_limit(limit=1).valid
-    assert not submit_under_limit(limit=1, test=True).valid
+    assert not submit_under_limit(limit=1, asked=True).valid
 
 
 def test_a_retry_key_is_forgotten_after_24_hours(ledger):
@@ -260,7 +260,7 @@ def test_places_and_keys_that_have_run_out_are_cleared_and_no_others(ledger):
 
 def test_a_place_that_two_rules_take_is_kept_for_the_longer_one(ledger):
     verdict = Verdict("default", "h" * 64)
-    verdict.claims = [Claim(f"for-{n}", ("ann",), DUPLICATE, timedelta(days=n)) for n in (7, 90)]
+    verdict.claims = [Claim(f"for-{n}", ("ann",), DUPLICATE, *[timedelta(days=n)] * 2) for n in (7, 90)]
     given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
     assert models.record(models.Submission(received_at=NOW, **given), verdict).valid
     store.transact(lambda: models.clear_expired(NOW + timedelta(days=89)))
