@@ -31,6 +31,7 @@ import payload
 import privacy
 import store
 import trials
+from changes import begun_anew
 from documents import documents
 from judgement import content, judge, unreadable
 from login import Login
@@ -437,6 +438,9 @@ def _check_start(app):
     serving = command in ("", "run")
     for error in errors if serving else []:
         log.error("%s", error)
+    for program in app.extensions["datapost"].rulebook.programs.values() if serving else []:
+        for line in begun_anew(program, *models.last_rules(program)):
+            log.warning("%s", line)
     if serving and not settings.users and not settings.open:
         log.warning("every post is answered 401: DATAPOST_USERS is not set (or set DATAPOST_OPEN=on)")
 

@@ -20,6 +20,7 @@ import privacycommands
 import search
 import store
 from backtest import backtest, memory_of
+from changes import begun_anew
 from documents import link
 from export import show, to_json
 from freshen import freshened
@@ -62,10 +63,10 @@ def _check(path):
         program = load(path)
     except RuleFileError as error:
         return {"file": str(path), "ok": False, "errors": error.errors, "warnings": [], "summary": ""}
-    spec = program.spec
+    spec, warnings = program.spec, [*program.warnings, *begun_anew(program, *models.last_rules(program))]
     counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
     summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
-    return {"file": str(path), "ok": True, "errors": [], "warnings": program.warnings, "summary": summary}
+    return {"file": str(path), "ok": True, "errors": [], "warnings": warnings, "summary": summary}
 
 
 @rules.command("try")

@@ -425,9 +425,22 @@ def check_writing():
 
 def last_rule_text(program):
     """Return the text of the rules that judged the program's last lead, or None."""
+    if not store.exists():
+        return None
     with suppress(StoreError), store.read():
         query = RuleText.select(RuleText.text).join(Lead, on=(Lead.rules == RuleText.hash))
         return query.where(Lead.program == program).order_by(Lead.id.desc()).limit(1).scalar()
+
+
+def last_rules(program):
+    """Return the program's name and the text that judged its last lead; else the name that this text had, or Nones."""
+    if text := last_rule_text(program.name):
+        return program.name, text
+    if store.exists():
+        with suppress(StoreError), store.read():
+            if row := RuleText.get_or_none(hash=program.hash):
+                return row.program, row.text
+    return None, None
 
 
 def leads(program=None, since=None):

@@ -40,17 +40,17 @@ class Source:
         self.size, self._errors, self._warnings = 0, set(), set()
 
     def complain(self, place, message):
-        self._errors.add((self._line(place), message))
+        self._errors.add((self.line(place), message))
 
     def warn(self, place, message):
         """Note something legal that is probably not meant."""
-        self._warnings.add((self._line(place), message))
+        self._warnings.add((self.line(place), message))
 
     @property
     def warnings(self):
         return [f"{self.path}:{line}: warning: {message}" for line, message in sorted(self._warnings)]
 
-    def _line(self, place):
+    def line(self, place):
         while place not in self.lines:
             place = place[:-1]
         return self.lines[place]

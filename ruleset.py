@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 import suspicions
+from changes import begun_anew
 from checks import LIMITS, TYPES, Refused, Unusable
 from conditions import ConditionError, all_of, any_of, compile_condition, nearest
 from judgement import TEST_LIMIT, Claims, FieldRule, Program, Rule, judge, longer
@@ -390,6 +391,14 @@ class RuleBook:
         else:
             if before not in (None, programs[name].hash):
                 log.info("%s is used in its new form, %s", path, programs[name].hash[:12])
+            self._tell_what_begins_anew(programs[name])
+
+    def _tell_what_begins_anew(self, program):
+        """Compare it with the program that it was, under its own name or, if a file was renamed, under another."""
+        alike = [earlier for earlier in self.programs.values() if earlier.hash == program.hash]
+        for earlier in [self.programs[program.name]] if program.name in self.programs else alike[:1]:
+            for line in begun_anew(program, earlier.name, earlier.text):
+                log.warning("%s", line)
 
 
 def _share_places(programs):

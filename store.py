@@ -94,6 +94,9 @@ class Sqlite:
 
     alone = turn
 
+    def exists(self):
+        return os.path.exists(self.path)
+
     def check_encoding(self):
         pass  # always UTF-8
 
@@ -166,6 +169,9 @@ class Postgres:
 
     def check(self):
         pass
+
+    def exists(self):
+        return True
 
     def scrub(self):
         """Free the room of what was there before, to be overwritten by and by."""
@@ -258,6 +264,11 @@ def prepare():
 
 
 _preparing = threading.Lock()
+
+
+def exists():
+    """Tell whether there is a database: to read one that is not there would make it."""
+    return _current.engine.exists()
 
 
 @contextmanager

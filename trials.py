@@ -14,6 +14,7 @@ import explain
 import logs
 import pages
 import payload
+from changes import begun_anew
 from judgement import judge_body
 from pages import page
 from render import Answer, render
@@ -205,6 +206,8 @@ def check_text(name, path, text):
     else:
         sheet = Sheet(text, program)
         sheet.note(path, program.warnings)
+        if used := pages.rulebook().programs.get(name):
+            sheet.note(path, begun_anew(program, name, used.text))
     return sheet
 
 
