@@ -132,6 +132,35 @@ def canonical(name):
     return _SEPARATORS.sub("", name.casefold())
 
 
+class Names:
+    """The submitted names that count as some of a rule file's fields; `meaning` is `{canonical name: field}`.
+
+    These are their own names, and what stands under those: `applicant.ssn`, `applicant[ssn]`, `@ssn` and `ssn.@id`
+    count as `ssn`. But a name that the file gives to another field is that field's.
+    """
+
+    def __init__(self, meaning, fields):
+        self._meaning, self._fields = meaning, fields
+        paths = {_path(spelling) for spelling, field in meaning.items() if field in fields}
+        self._paths = paths - {".."}  # that of a name without a letter, under which everything would stand
+
+    def __bool__(self):
+        return bool(self._fields)
+
+    def __contains__(self, name):
+        if field := self._meaning.get(canonical(name)):
+            return field in self._fields
+        path = _path(name)
+        return any(known in path for known in self._paths)
+
+
+def _path(name):
+    return f".{_BETWEEN.sub('.', canonical(name)).strip('.')}."
+
+
+_BETWEEN = re.compile(r"\W+")  # of a path such as a.b, a[b] or @b
+
+
 def clean(text):
     """Return `text` with every character that XML 1.0 forbids replaced by U+FFFD."""
     return FORBIDDEN.sub("\ufffd", text)

@@ -415,6 +415,10 @@ FORGOTTEN = {
     "multipart": (multipart([("ssn", "536-90-4399")], "b")[0], "multipart/form-data; boundary=b"),
     "invalid": (b"ssn=536-90-4399-1", FORM),
     "unreadable": (b'{"ssn": "536-90-4399"', JSON),
+    "below another name": (b'{"email": "e@example.com", "applicant": {"SSN": "536-90-4399"}}', JSON),
+    "deep below, as an alias": (b"<l><a><b><social><c>536-90-4399</c></social></b></a></l>", XML),
+    "an attribute": (b"<person ssn='536-90-4399'><email>f@example.com</email></person>", XML),
+    "brackets": (b"applicant[s_s_n]=536-90-4399&x[ssn][]=536-90-4399", FORM),
 }
 
 
