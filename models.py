@@ -118,7 +118,7 @@ class Lead(Table):
     def as_dict(self, hidden=()):
         """Return the lead as the commands show it: the contract's keys, in its order.
 
-        The values of the fields in `hidden` are masked.
+        The values of the names in `hidden` (masks.Hidden) are masked.
         """
         shown = {key: getattr(self, key) for key in LEAD_KEYS}
         shown["fields"] = {name: "***" if name in hidden else value for name, value in self.fields.items()}

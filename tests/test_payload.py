@@ -361,14 +361,14 @@ DECLARED = {"ssn": "ssn", "social": "ssn", "tax.id": "ssn", "@": "ssn", "ssn.las
 
 @pytest.mark.parametrize(
     "name",
-    ["ssn", "S_S-N", "Social", "applicant.ssn", "a.b.SSN", "@ssn", "ssn.@id", "a.social.b", "a[ssn]", "a[ssn][]", "a:ssn",
-     "a/ssn", "x.tax.id", "Tax.Id.y", "ssn.last5"],
+    ["ssn", "S_S-N", "Social", "applicant.ssn", "a.b.SSN", "@ssn", "ssn.@id", "a.social.b", "a[ssn]", "a[ssn][]",
+     "a:ssn", "a/ssn", "x.tax.id", "Tax.Id.y", "ssn.last5"],
 )  # fmt: skip
 def test_what_stands_under_a_name_counts_as_it(name):
     assert name in Names(DECLARED, {"ssn"})
 
 
-@pytest.mark.parametrize("name", ["ssns", "a.mossn", "applicantssn", "tax.x.id", "id", "email", "ssn.last4", "", ".", "@"])
+@pytest.mark.parametrize("name", ["ssns", "a.mossn", "a_ssn", "tax.x.id", "id", "email", "ssn.last4", "", ".", "@"])
 def test_what_only_holds_a_name_or_is_that_of_another_field_does_not(name):
     assert name not in Names(DECLARED | {"@": "email"}, {"ssn"})
 
