@@ -18,6 +18,7 @@ from models import Claim, Lead, Refusal, Table, Time, first_id
 from rulekinds import unique_key
 from search import EPOCH
 from store import database
+from values import folded
 
 AT_ONCE = 20  # leads: some 10 ms of the one writer
 DAILY = timedelta(days=1)
@@ -172,21 +173,39 @@ class Found:
 
 
 CHUNK = 500  # leads that are read at once, so that nobody waits for a long reading
-COLUMNS = "id, program, email, phone, partner, note, content_type, fields, trace, query, body"
+COLUMNS = "id, program, customerid, email, phone, partner, note, content_type, fields, trace, query, body"
 
 
 def find(person, progress):
-    """Return the leads that hold the person, of all programs; `progress(leads)` is told of each chunk."""
-    found, after = [], ""
+    """Return the leads that hold the person, of all programs; `progress(leads)` is told of each chunk.
+
+    Leads that were masked say no more whose they are, but which customer's: that of a lead which holds
+    the person, or the one that a value of the person makes where `customer:` is one field.
+    """
+    found, after = {}, ""
+    customers = {models.customer_of([folded(value)]) for value in person.values}
     query = f"SELECT {COLUMNS} FROM lead WHERE id > ? ORDER BY id LIMIT {CHUNK}".replace("?", database.param)  # noqa: S608
     while True:
         with store.read():
             rows = database.execute_sql(query, [after]).fetchall()
         if not rows:
-            return found
-        found += [Found(*row[:2]) for row in rows if person.stands_in_lead(*row[2:])]
+            found |= _masked_of(sorted(customers - {""}))
+            return [found[key] for key in sorted(found)]
+        for lead_id, program, customer, *texts in rows:
+            if person.stands_in_lead(*texts):
+                found[lead_id] = Found(lead_id, program)
+                customers.add(customer)
         after = rows[-1][0]
         progress(len(rows))
+
+
+def _masked_of(customers):
+    found = {}
+    for start in range(0, len(customers), CHUNK):
+        query = Lead.select(Lead.id, Lead.program).where(Lead.customerid.in_(customers[start : start + CHUNK]))
+        with store.read():
+            found |= {lead.id: Found(lead.id, lead.program) for lead in query.where(Lead.masked_at.is_null(False))}
+    return found
 
 
 def erase(found, person, kind, now=None):
@@ -230,7 +249,8 @@ def _erase(ids, person, now):
     columns = Lead.id, Lead.program, Lead.partner, Lead.email, Lead.phone, Lead.trace
     for lead in Lead.select(*columns).where(Lead.id.in_(ids)):
         others = {}
-        if person.stands_in(lead.partner) or lead.partner.lower() in (lead.email.lower(), lead.phone):
+        is_same = lead.partner.lower() in (lead.email.lower(), lead.phone)
+        if lead.partner and (is_same or person.stands_in(lead.partner)):
             others["partner"] = ""
             days.forget_partner(lead.program, lead.partner)
             Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners

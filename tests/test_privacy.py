@@ -377,6 +377,50 @@ def test_many_leads_are_erased_in_batches(ledger, monkeypatch):
     assert "ann@example.com" not in everything()
 
 
+# --- Leads of a person that were masked before ---
+
+BY_NAME = RULES.replace("[email]\nfields:", "[email, last_name]\nfields:\n  last_name: {}")
+
+
+def masked_before(*bodies, rules=RULES):
+    """Store leads, and mask them."""
+    to = program("default", rules)
+    leads = [post(body, at=NOW - timedelta(days=91), to=to) for body in bodies]
+    assert purge(NOW, to) == [(len(leads), 0)]
+    return leads
+
+
+def test_a_lead_that_was_masked_before_is_known_by_the_customer_that_the_address_makes(ledger):
+    lead, bob = masked_before(b"email=Ann@EXAMPLE.com", b"email=bob@example.com")
+    assert erase(EMAIL, "email") == [lead.id]
+    assert (stored(lead).customerid, stored(lead).fields, stored(lead).reasons) == ("", {}, lead.reasons)
+    assert stored(bob).customerid
+    assert erase(EMAIL, "email") == []
+
+
+def test_a_lead_that_was_masked_before_is_known_by_the_customer_of_a_lead_that_holds_the_person(ledger):
+    bodies = b"email=ann@example.com&last_name=Lee&phone=415-555-2671", b"email=ann@example.com&last_name=Doe"
+    lead, other = masked_before(*bodies, rules=BY_NAME)
+    assert erase(PHONE, "phone") == []  # no lead says any more whose number it is
+    new = post(b"email=ann@example.com&last_name=Lee&phone=415-555-2671", to=program("default", BY_NAME))
+    assert erase(PHONE, "phone") == [lead.id, new.id]
+    assert (stored(lead).customerid, stored(other).customerid != "") == ("", True)
+
+
+def test_a_lead_of_the_same_customer_that_is_not_masked_and_does_not_hold_the_person_stays(ledger):
+    shared = program("default", RULES.replace("customer: [email]", "customer: [phone]"))
+    post(b"email=ann@example.com&phone=415-555-2671", to=shared)
+    bob = post(b"email=bob@example.com&phone=415-555-2671", to=shared)
+    assert bob.id not in erase(EMAIL, "email")
+
+
+def test_a_masked_lead_without_a_partner_is_erased_and_the_figures_stay(ledger):
+    (lead,) = masked_before(b"email=ann@example.com")
+    assert [figure.partner for figure in collect(100, PROGRAM).partners] == [""]
+    assert erase(EMAIL, "email") == [lead.id]
+    assert [figure.partner for figure in collect(100, PROGRAM).partners] == [""]
+
+
 # --- The files ---
 
 
