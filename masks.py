@@ -20,7 +20,7 @@ EVERYTHING = _Everything()
 class Hidden:
     """The submitted names whose values are masked; it is true where the lead's own program calls a field sensitive.
 
-    `own` are the rules of that day and of today, `others` those of the other programs, which
+    `own` are its rules of that day and of today, `others` those of the other programs, which
     count for names that the own ones do not declare.
     """
 
@@ -56,10 +56,10 @@ class _Secrets:
         self.names = Names(self.meaning, hidden)
 
 
-def hidden_fields(programs):
+def hidden_fields(programs, changed=()):
     """Return the function from a lead to the Hidden names of its fields.
 
-    They are those that the rules of that day or of today (`programs`) hide; where those of that
+    They are those that the rules of that day, of today (`programs`) or of a `changed` file hide; where those of that
     day cannot be read any more, EVERYTHING. It needs the store only for rules it has not met before.
     """
     known = {}
@@ -67,13 +67,13 @@ def hidden_fields(programs):
     def hidden(lead):
         key = lead.rules, lead.program
         if key not in known:
-            known[key] = _hidden(*key, programs)
+            known[key] = _hidden(*key, programs, changed)
         return known[key]
 
     return hidden
 
 
-def _hidden(rules, name, programs):
+def _hidden(rules, name, programs, changed):
     text = models.RuleText.get_or_none(hash=rules)
     try:
         own = [read(text.text, name)[0]] if text else None
@@ -83,4 +83,5 @@ def _hidden(rules, name, programs):
         return EVERYTHING
     today = {other: program.spec for other, program in programs.items()}
     own += [today.pop(name)] if name in today else []
+    own += [program.spec for program in changed]
     return Hidden(own, today.values())

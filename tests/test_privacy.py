@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from conftest import Partner
+from conftest import Partner, do_chores
 from test_figures import NOW, collect, count_all, program
 from test_payload import multipart
 
@@ -518,9 +518,7 @@ def test_purge_names_programs_whose_leads_nobody_purges(service):
 
 
 def test_the_chores_of_the_service_count_and_purge(service):
-    for chore in store._current.writers.chores:
-        while store.transact(chore):
-            pass
+    do_chores()
     assert [bool(lead.masked_at) for lead in service.stored()] == [True, False, False, False]
     with store.read():
         assert days.Day.select().count() >= 2
