@@ -84,10 +84,18 @@ class Partner:
 
 
 def do_chores():
-    """Do what the service does by itself each minute."""
+    """Do what the service does by itself each minute, and wait until it is done."""
     for chore in store._current.writers.chores:
         while store.transact(chore):
             pass
+    wait_for("scrub")
+
+
+def wait_for(name):
+    """Wait for the end of the threads of this name."""
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join()
 
 
 @contextmanager

@@ -2,11 +2,10 @@
 
 import json
 import logging
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import Partner, do_chores
+from conftest import Partner, do_chores, wait_for
 from test_dashboard import OPERATORS, RULES, Operator, html, id_of, record, text_of
 
 import backtests
@@ -139,9 +138,7 @@ def rehearse(operator, text, **fields):
 
 
 def wait_for_backtests():
-    for thread in threading.enumerate():
-        if thread.name == "backtest":
-            thread.join()
+    wait_for("backtest")
 
 
 def test_a_changed_file_is_checked_and_its_errors_stand_on_their_lines(shop):
