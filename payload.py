@@ -141,24 +141,18 @@ class Names:
 
     def __init__(self, meaning, fields):
         self._meaning, self._fields = meaning, fields
-        paths = {_path(spelling) for spelling, field in meaning.items() if field in fields}
-        self._paths = paths - {".."}  # that of a name without a letter, under which everything would stand
+        known = (re.findall(r"\w+", spelling) for spelling, field in meaning.items() if field in fields)
+        parts = [r"\W+".join(words) for words in known if words]
+        self._part = re.compile(rf"\b(?:{'|'.join(parts)})\b" if parts else r"(?!)")
 
     def __bool__(self):
         return bool(self._fields)
 
     def __contains__(self, name):
-        if field := self._meaning.get(canonical(name)):
+        name = canonical(name)
+        if field := self._meaning.get(name):
             return field in self._fields
-        path = _path(name)
-        return any(known in path for known in self._paths)
-
-
-def _path(name):
-    return f".{_BETWEEN.sub('.', canonical(name)).strip('.')}."
-
-
-_BETWEEN = re.compile(r"\W+")  # of a path such as a.b, a[b] or @b
+        return bool(self._part.search(name))
 
 
 def clean(text):
