@@ -145,9 +145,6 @@ class Names:
         parts = [r"\W+".join(words) for words in known if words]
         self._part = re.compile(rf"\b(?:{'|'.join(parts)})\b" if parts else r"(?!)")
 
-    def __bool__(self):
-        return bool(self._fields)
-
     def __contains__(self, name):
         name = canonical(name)
         if field := self._meaning.get(name):
