@@ -21,6 +21,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
 
+import backtests
 import dashboard
 import days
 import leads
@@ -378,6 +379,7 @@ def create_app(settings=None):
     book = RuleBook(settings.rules, models.last_rule_text)
     for chore in (days.roll_up, privacy.purge_some):
         store.add_chore(partial(_do_chore, chore, book))
+    store.add_chore(backtests.clear_old)
     app.extensions["datapost"] = Service(
         settings,
         book,

@@ -15,6 +15,7 @@ from flask.cli import AppGroup, with_appcontext
 from werkzeug.security import generate_password_hash
 
 import handover
+import masks
 import models
 import privacycommands
 import search
@@ -117,7 +118,8 @@ def backtest_rules(file, since, program, shown, output):
         count, hidden = search.leads(wanted).count(), not sys.stderr.isatty()
         leads_then = search.each(wanted, newest_first=False)
         with click.progressbar(leads_then, length=count, file=sys.stderr, hidden=hidden) as bar:
-            report = backtest(replace(rule_set, name=name), bar, start, shown)
+            hidden = masks.hidden_fields(service().rulebook.programs, [rule_set])
+            report = backtest(replace(rule_set, name=name), bar, start, shown, hidden)
     decision = {"program": name, "since": start.isoformat(timespec="seconds")} | report.as_dict()
     show(decision, output)
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from conditions import Unanswered, scope
-from payload import FORBIDDEN, PayloadError, canonical, clean, decode
+from payload import FORBIDDEN, Names, PayloadError, canonical, clean, decode
 from rulefile import Source
 from schema import FIELD_NAME, FieldSpec, RuleFile
 from values import LONGEST_VALUE, Refused, folded, stored
@@ -247,11 +247,13 @@ class Program:
         """The fields that are checked and then forgotten."""
         return {name for name, rule in self.fields.items() if not rule.spec.store}
 
+    @cached_property
+    def _forgotten_names(self):
+        return Names(self.names, self.forgets)
+
     def is_forgotten(self, name):
-        """Tell whether a submitted name is such a field, or stands below one (`ssn.@id`)."""
-        parts = name.split(".")
-        paths = (canonical(".".join(parts[:end])) for end in range(1, len(parts) + 1))
-        return any(self.names.get(path) in self.forgets for path in paths)
+        """Tell whether a submitted name is such a field, or stands under one (`applicant.ssn`, `ssn.@id`)."""
+        return name in self._forgotten_names
 
     def without_forgotten(self, submitted):
         """Return the submitted fields less those that are not to be stored."""

@@ -118,7 +118,7 @@ class Lead(Table):
     def as_dict(self, hidden=()):
         """Return the lead as the commands show it: the contract's keys, in its order.
 
-        The values of the fields in `hidden` are masked.
+        The values of the names in `hidden` (masks.Hidden) are masked.
         """
         shown = {key: getattr(self, key) for key in LEAD_KEYS}
         shown["fields"] = {name: "***" if name in hidden else value for name, value in self.fields.items()}
@@ -211,6 +211,11 @@ def keyed_hash(*parts):
     return hmac.digest(_state["secret"], json.dumps(parts).encode(), "sha256").hex()
 
 
+def customer_of(texts):
+    """Return the `customerid` of the values, folded, of the fields that say who is the same customer."""
+    return keyed_hash("customer", texts) if texts else ""
+
+
 # --- Recording a lead ---
 
 
@@ -252,7 +257,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
         reasons=verdict.codes,
         note=verdict.note,
         sale_amount=verdict.sale_amount if verdict.valid else None,
-        customerid=keyed_hash("customer", verdict.customer) if verdict.customer else "",
+        customerid=customer_of(verdict.customer),
         email=verdict.email,
         phone=verdict.phone,
         fields=verdict.fields,

@@ -132,6 +132,26 @@ def canonical(name):
     return _SEPARATORS.sub("", name.casefold())
 
 
+class Names:
+    """The submitted names that count as some of a rule file's fields; `meaning` is `{canonical name: field}`.
+
+    These are their own names, and what stands under those: `applicant.ssn`, `applicant[ssn]`, `@ssn` and `ssn.@id`
+    count as `ssn`. But a name that the file gives to another field is that field's.
+    """
+
+    def __init__(self, meaning, fields):
+        self._meaning, self._fields = meaning, fields
+        known = (re.findall(r"\w+", spelling) for spelling, field in meaning.items() if field in fields)
+        parts = [r"\W+".join(words) for words in known if words]
+        self._part = re.compile(rf"\b(?:{'|'.join(parts)})\b" if parts else r"(?!)")
+
+    def __contains__(self, name):
+        name = canonical(name)
+        if field := self._meaning.get(name):
+            return field in self._fields
+        return bool(self._part.search(name))
+
+
 def clean(text):
     """Return `text` with every character that XML 1.0 forbids replaced by U+FFFD."""
     return FORBIDDEN.sub("\ufffd", text)

@@ -121,12 +121,9 @@ def folded(value):
 
 def folded_before(value):
     """Return the text by which a value was compared until 0.3.0: places of duplicates are still known by it."""
-    if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
-    if isinstance(value, datetime):
+    if not isinstance(value, str):  # of two numbers with more than 28 digits it made one: better a place that is lost
         return folded(value)
-    text = str(stored(value))
-    return text.casefold() if text.isascii() or len(text) > LONGEST_VALUE else normalize("NFC", text).casefold()
+    return (value if value.isascii() or len(value) > LONGEST_VALUE else normalize("NFC", value)).casefold()
 
 
 _EXACT = Context(prec=200)  # a number has 76 digits at most (see `number`); the usual 28 would make two of them one

@@ -83,6 +83,21 @@ class Partner:
             return list(models.leads())
 
 
+def do_chores():
+    """Do what the service does by itself each minute, and wait until it is done."""
+    for chore in store._current.writers.chores:
+        while store.transact(chore):
+            pass
+    wait_for("scrub")
+
+
+def wait_for(name):
+    """Wait for the end of the threads of this name."""
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join()
+
+
 @contextmanager
 def serving(app):
     """Serve a WSGI app on a port of its own, and yield its address."""

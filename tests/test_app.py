@@ -125,6 +125,8 @@ rules: [{id: known, unique: [ssn]}]
         ("<l><email>a@example.com</email><SSN id='536-90-4399'>536904399</SSN><other>kept</other></l>", XML),
         ('{"email": "a@example.com", "social": "536904399", "other": "kept"}', JSON),
         ("email=a@example.com&s-s-n=536-90-4399&other=kept", FORM),
+        ('{"email": "a@example.com", "applicant": {"ssn": "536904399"}, "other": "kept"}', JSON),
+        ("<person ssn='536904399'><email>a@example.com</email><other>kept</other></person>", XML),
         ('{"ssn": "536-90-4399"', JSON),
     ],
 )

@@ -14,6 +14,7 @@ from payload import (
     MAX_LEVELS,
     MAX_NAME,
     MAX_NUMBER,
+    Names,
     PayloadError,
     UnsupportedPayload,
     canonical,
@@ -351,3 +352,26 @@ def test_1000_fields_are_read_and_1001_are_not(body, count):
     else:
         with pytest.raises(PayloadError, match="too many fields"):
             decode(*body(count))
+
+
+# --- What a name counts as ---
+
+DECLARED = {"ssn": "ssn", "social": "ssn", "tax.id": "ssn", "@": "ssn", "ssn.last4": "last4", "email": "email"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ssn", "S_S-N", "Social", "applicant.ssn", "a.b.SSN", "@ssn", "ssn.@id", "a.social.b", "a[ssn]", "a[ssn][]",
+     "a:ssn", "a/ssn", "x.tax.id", "Tax.Id.y", "ssn.last5"],
+)  # fmt: skip
+def test_what_stands_under_a_name_counts_as_it(name):
+    assert name in Names(DECLARED, {"ssn"})
+
+
+@pytest.mark.parametrize("name", ["ssns", "a.mossn", "a_ssn", "tax.x.id", "id", "email", "ssn.last4", "", ".", "@"])
+def test_what_only_holds_a_name_or_is_that_of_another_field_does_not(name):
+    assert name not in Names(DECLARED | {"@": "email"}, {"ssn"})
+
+
+def test_no_name_counts_as_one_of_no_fields():
+    assert "ssn" not in Names(DECLARED, set())
