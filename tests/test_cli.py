@@ -319,12 +319,11 @@ def test_explain_judges_a_lead_again_by_the_rules_of_that_day(shop, number, code
     assert shown["rules_of_that_day"]["differs"] is shown["rules_of_today"]["differs"] is False
 
 
-def test_explain_says_whether_the_rules_of_today_decide_otherwise(shop, tmp_path):
+def test_explain_says_whether_the_rules_of_today_decide_otherwise(shop, tmp_path, clock):
     path = tmp_path / "rules" / "default.yaml"
     path.write_text(shop.rules.replace("years < 18", "years < 17"))
-    book = shop.app.extensions["datapost"].rulebook
-    book.SETTLED_AFTER = book._next_look = 0
-    book.refresh()
+    clock.passes(2)
+    shop.app.extensions["datapost"].rulebook.refresh()
     shown = explain(shop, 3)
     assert shown["rules_of_that_day"]["reasons"] == ["adult"]
     assert shown["rules_of_today"] | {"rules": "", "note": ""} == {

@@ -184,19 +184,31 @@ def test_of_a_limit_of_50_hit_by_300_at_once_50_are_valid(make_service, migrated
 
 
 def test_a_changed_rule_file_is_used_in_every_process_without_a_restart(service):
+    rules, changed, broken = (service.folder / name for name in ("rules/default.yaml", "changed", "broken"))
+    changed.write_text(RULES.replace("label: email address", "label: mail"))
+    broken.write_text("fields: {email: {type: emial}}")
     service.start()
-    path = service.database.parent / "rules" / "default.yaml"
     assert service.post("{}")[2]["note"] == "No email address was submitted"
-    path.write_text(RULES.replace("label: email address", "label: mail"))
-    os.utime(path, (1, 1))  # as if it had been saved a while ago
+    rules.unlink()
+    rules.symlink_to(changed)  # a file that was saved a while ago
     notes = [service.post("{}")[2]["note"] for _ in range(400)]
     assert "No mail was submitted" in notes
     assert set(notes[-20:]) == {"No mail was submitted"}
-    path.write_text("fields: {email: {type: emial}}")
-    os.utime(path, (2, 2))
+    rules.unlink()
+    rules.symlink_to(broken)
     notes = [service.post("{}")[2]["note"] for _ in range(400)]
     assert set(notes) == {"No mail was submitted"}
     assert any('field "email": "emial" is not one of' in line["message"] for line in read_log(service.stop()))
+
+
+def test_the_first_lead_is_judged_by_the_files_that_there_are(service):
+    service.environ["WEB_CONCURRENCY"] = "1"
+    solar = service.folder / "rules" / "solar.yaml"
+    solar.write_text(RULES)
+    service.start()
+    assert service.post("{}", path="/nowhere")[0] == 404  # its process has read the rules
+    solar.unlink()
+    assert service.post("{}", path="/leads/solar")[0] == 404
 
 
 @pytest.mark.long
