@@ -434,7 +434,7 @@ def _check_start(app):
         raise click.ClickException("\n".join(["the rules are broken:", *errors]))
     if command == "run":
         try:
-            store.prepare()
+            models.prepare()
         except SchemaError as error:
             raise click.ClickException(str(error)) from None
     serving = command in ("", "run")

@@ -8,6 +8,7 @@ from contextlib import suppress
 from gunicorn import glogging
 
 import logs
+import models
 import store
 from ruleset import RuleBook
 from settings import Settings, SettingsError
@@ -74,8 +75,8 @@ def on_starting(_server):
         if not port_is_sound:
             problems.append("PORT is not a number from 1 to 65535")
         if not problems:
-            store.connect(settings.database_url)
-            store.prepare()
+            models.connect(settings.database_url, settings.secret)
+            models.prepare()
             store.disconnect()
     except (SettingsError, SchemaError) as error:
         problems = [str(error)]

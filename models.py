@@ -29,7 +29,7 @@ from peewee import (
 from ulid import ULID
 
 import store
-from store import StoreError, Unsure, database
+from store import SchemaError, StoreError, Unsure, database
 
 RETRY_WINDOW = timedelta(hours=24)
 LOGIN_WINDOW = timedelta(minutes=5)
@@ -183,7 +183,14 @@ class FailedLogin(Table):
         indexes = ((("address", "at"), False), (("name", "at"), False))
 
 
-TABLES = (RuleText, Lead, Refusal, Claim, Total, KnownLogin, FailedLogin)
+class Fact(Table):
+    """What is known of the database itself: by `secret` the secret that its hashes were made with."""
+
+    name = TextField(primary_key=True)
+    value = TextField()
+
+
+TABLES = (RuleText, Lead, Refusal, Claim, Total, KnownLogin, FailedLogin, Fact)
 
 
 @dataclass(frozen=True)
@@ -216,6 +223,30 @@ def customer_of(texts):
     return keyed_hash("customer", texts) if texts else ""
 
 
+# --- The secret ---
+
+MADE_WITH_ANOTHER = (
+    "DATAPOST_SECRET is not the one that the hashes in this database were made with: every address that was submitted "
+    "would be new and be paid again. Put the old one back; if it is lost, or known to others, SECURITY.md says under "
+    '"Rotate a secret" what to do'
+)
+
+
+def prepare():
+    """Make sure of the database before processes are forked. Raises SchemaError."""
+    store.prepare(hold_secret)
+
+
+def hold_secret():
+    """Refuse a database whose hashes were made with another secret, or note ours if it is the first."""
+    ours = keyed_hash("secret")
+    if _state["secret"] and Fact.get_or_none(name="secret") is None:
+        Fact.insert(name="secret", value=ours).on_conflict_ignore().execute()  # of two at once, one wins
+    noted = Fact.get_or_none(name="secret")
+    if noted and noted.value != ours:
+        raise SchemaError(MADE_WITH_ANOTHER)
+
+
 # --- Recording a lead ---
 
 
@@ -238,13 +269,14 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
 
 def _record(lead_id, submission, verdict, invalid_status, rule_text):
     verdict = verdict.copy()
+    if verdict.rules not in _state["rules"]:
+        hold_secret()
+        rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
+        rules.on_conflict_ignore().execute()
     if first := _first_of_repeated(submission, verdict, lead_id):
         first.replayed = True
         return first
     _settle(verdict, lead_id, submission.received_at)
-    if verdict.rules not in _state["rules"]:
-        rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
-        rules.on_conflict_ignore().execute()
     lead = Lead(
         id=lead_id,
         program=submission.program,
@@ -425,7 +457,7 @@ def clear_expired(now=None):
 
 def check_writing():
     """Raise StoreError if leads cannot be stored now."""
-    store.transact(FailedLogin.delete().where(FailedLogin.at < 0).execute)
+    store.transact(lambda: (hold_secret(), FailedLogin.delete().where(FailedLogin.at < 0).execute()))
 
 
 def last_rule_text(program):

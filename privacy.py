@@ -257,8 +257,10 @@ def erase(found, person, kind, now=None):
 def forget_places(found, person, programs):
     """Free the places that these leads hold, and those that other leads of the person took by one value alone.
 
-    There is no index for the first: who reads all places must not write meanwhile.
+    There is no index for the first: who reads all places must not write meanwhile. With another secret than the
+    places were made with, none would be found.
     """
+    store.transact(models.hold_secret)
     ids = [lead.id for lead in found]
     for start in range(0, len(ids), CHUNK):
         with store.read():

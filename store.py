@@ -49,7 +49,7 @@ class StoreError(Exception):
 
 
 class SchemaError(StoreError):
-    """The tables are not those of this version."""
+    """The database is not one for this version and these settings: trying again does not help."""
 
 
 class Unsure(StoreError):
@@ -249,14 +249,16 @@ def disconnect():
         database.close_all()
 
 
-def prepare():
-    """Make sure of the tables before processes are forked, so that all of them know the same file.
+def prepare(work=None):
+    """Make sure of the tables before processes are forked, so that all of them know the same file, and do `work`.
 
     Raises SchemaError. A database that cannot be reached yet may be there when the first lead comes.
     """
     try:
         with read():
             pass
+        if work:
+            transact(work)
     except SchemaError:
         raise
     except StoreError as error:

@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import peewee
+import psycopg
 import pytest
 
 import models
@@ -16,9 +17,9 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DUPLICATE = Reason("duplicate", "Already submitted")
 
 
-def submit(*keys, at=NOW, within=timedelta(days=90), asked=False, **submission):
+def submit(*keys, at=NOW, within=timedelta(days=90), asked=False, rules="h" * 64, **submission):
     """Store a lead that claims `keys`, and return it."""
-    verdict = Verdict("default", "h" * 64)
+    verdict = Verdict("default", rules)
     verdict.claims = [Claim("duplicate", (key,), DUPLICATE, within, within, asked=asked) for key in keys]
     given = {"program": "default", "user": "impact", "body": b"", "content_type": "", "query": b""} | submission
     return models.record(models.Submission(received_at=at, **given), verdict)
@@ -47,6 +48,14 @@ def test_a_rule_text_is_stored_once_even_if_its_first_lead_was_not_stored(ledger
     submit()
     with store.read():
         assert [text.hash for text in models.RuleText.select()] == ["h" * 64]
+
+
+def test_the_rule_text_of_a_lead_is_stored_though_a_repeated_request_came_first(ledger):
+    submit(idempotency_key="k")
+    assert submit(idempotency_key="k", rules="i" * 64).replayed
+    submit(rules="i" * 64)
+    with store.read():
+        assert sorted(text.hash for text in models.RuleText.select()) == ["h" * 64, "i" * 64]
 
 
 def test_ids_sort_by_time(ledger):
@@ -167,6 +176,53 @@ def test_a_retry_key_is_forgotten_after_24_hours(ledger):
     first = submit(idempotency_key="k")
     assert submit(idempotency_key="k", at=NOW + timedelta(hours=23, minutes=59)).replayed
     assert submit(idempotency_key="k", at=NOW + timedelta(hours=24)).id != first.id
+
+
+# --- The secret ---
+
+OTHER_SECRET = "DATAPOST_SECRET is not the one that the hashes in this database were made with"
+
+
+def connect(url, secret):
+    models.connect(url, secret)
+    models.prepare()
+
+
+def test_a_database_is_refused_with_another_secret_and_with_none(ledger):
+    submit("ann")
+    for secret in ("another", ""):
+        with pytest.raises(store.SchemaError, match=OTHER_SECRET):
+            connect(ledger, secret)
+    connect(ledger, "a key for tests")
+    assert submit("ann").reasons == ["duplicate"]
+
+
+def test_without_a_secret_none_is_noted_and_one_may_be_set_later(ledger):
+    connect(ledger, "")
+    assert submit("ann").valid
+    connect(ledger, "one")
+    with pytest.raises(store.SchemaError, match=OTHER_SECRET):
+        connect(ledger, "another")
+
+
+def test_with_another_secret_no_server_stores_a_lead_or_says_that_it_could(ledger):
+    submit("ann")
+    models.connect(ledger, "another")
+    assert OTHER_SECRET in failing()
+    with pytest.raises(store.StoreError, match=OTHER_SECRET):
+        models.check_writing()
+    assert kept() == (1, 0)
+
+
+def test_of_two_that_note_their_secrets_at_once_one_wins(postgresql_ledger):
+    with psycopg.connect(postgresql_ledger) as other, ThreadPoolExecutor(1) as threads:
+        other.execute("INSERT INTO fact (name, value) VALUES ('secret', 'of the other')")
+        ours = threads.submit(models.prepare)
+        with psycopg.connect(postgresql_ledger, autocommit=True) as watcher:
+            while not watcher.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+                assert not ours.done()
+        other.commit()
+        assert OTHER_SECRET in str(ours.exception())
 
 
 # --- When the store fails ---

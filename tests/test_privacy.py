@@ -634,6 +634,18 @@ def test_that_a_value_was_submitted_may_be_forgotten_later(service):
     assert service.lead(email="bob@example.com")["valid"] == "true"
 
 
+def test_only_what_needs_the_secret_is_refused_with_another_one(service, tmp_path):
+    models.connect(f"sqlite:///{tmp_path}/leads.db", "another")
+    refused = service.flask("leads", "erase", "--email", "bob@example.com", "--yes", "--forget-duplicates")
+    assert refused.exit_code == 1
+    assert "DATAPOST_SECRET is not the one that the hashes in this database were made with" in refused.output
+    assert service.stored()[-1].email == "bob@example.com"
+    for line in (["list"], ["export"], ["purge"], ["erase", "--email", "bob@example.com", "--yes"]):
+        assert service.flask("leads", *line).exit_code == 0
+    models.connect(f"sqlite:///{tmp_path}/leads.db", "a key for tests")
+    assert service.lead(email="bob@example.com")["valid"] == "false"
+
+
 def test_erase_may_be_told_one_lead(service):
     lead = service.stored()[1]
     service.flask("leads", "erase", "--id", lead.id.lower(), "--yes")
