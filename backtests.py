@@ -36,6 +36,8 @@ log = logging.getLogger("datapost")
 class Backtest(Table):
     """A backtest: its `state` is running, done or failed, `report` what it has found."""
 
+    moves = False  # they are kept for a day
+
     id = CharField(26, primary_key=True)
     program = TextField()
     operator = TextField()

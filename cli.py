@@ -3,6 +3,7 @@
 import json
 import logging
 import shlex
+import sqlite3
 import sys
 import tempfile
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
+from psycopg.conninfo import conninfo_to_dict
 from werkzeug.security import generate_password_hash
 
 import handover
@@ -202,15 +204,20 @@ def migrate():
 
 
 @click.command("copy-to")
-@click.argument("url")
+@click.argument("url", required=False)
 @with_appcontext
 def copy_to(url):
     """Copy all leads from the SQLite file of DATABASE_URL to the PostgreSQL database at URL.
 
-    The service may run meanwhile. What it takes after the copy began is brought by a second one,
-    made when it is stopped.
+    Without URL it is asked for, or read from standard input: an address with a password does not
+    belong into a command, which everybody on the machine can see. The service may run meanwhile. What
+    it takes after the copy began is brought by a second one, made when it is stopped.
     """
-    source = service().settings.database_url
+    source, in_command = service().settings.database_url, bool(url)
+    if not url:
+        asked = sys.stdin.isatty()
+        url = click.prompt("Address of the PostgreSQL database", hide_input=True) if asked else sys.stdin.read()
+        url = url.strip()
     try:
         target = Settings.load({"DATABASE_URL": url}).database_url
     except SettingsError:
@@ -218,13 +225,17 @@ def copy_to(url):
     if not source.startswith("sqlite:") or not target.startswith("postgresql:"):
         raise click.ClickException(
             "copy-to copies the SQLite file that DATABASE_URL names to PostgreSQL: "
-            "write flask copy-to postgresql://user:password@host:5432/name"
+            "write the address as postgresql://user:password@host:5432/name"
         )
-
+    if in_command and conninfo_to_dict(target).get("password"):
+        raise click.ClickException(
+            "everybody on this machine can see the password of an address in a command: run flask copy-to without it, "
+            "and type the address when asked, or give it on standard input"
+        )
     try:
         store.prepare()
         tables = copy(source.removeprefix("sqlite:///"), target, lambda total: progress(total, "Copying"))
-    except (TransferError, StoreError) as error:
+    except (TransferError, StoreError, sqlite3.Error) as error:
         raise click.ClickException(str(error)) from None
     for name, rows, checksum in tables:
         click.echo(f"{name:12}{rows:10} rows, the same here and there (SHA-256 {checksum[:16]})")

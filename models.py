@@ -65,6 +65,8 @@ class Time(TimestampField):
 
 
 class Table(Model):
+    moves = True  # whether its rows are copied to another database (transfer.py)
+
     class Meta:
         database = database
 
@@ -175,6 +177,8 @@ class KnownLogin(Table):
 class FailedLogin(Table):
     """`address` and `name` are keyed hashes: what was typed as a name may be a password."""
 
+    moves = False  # they are forgotten after five minutes
+
     address = TextField()
     name = CharField(64, null=True)
     at = Time(index=True)
@@ -184,7 +188,11 @@ class FailedLogin(Table):
 
 
 class Fact(Table):
-    """What is known of the database itself: by `secret` the secret that its hashes were made with."""
+    """What is known of the database itself.
+
+    `secret` tells the secret that its hashes were made with; `file` names the SQLite file that this is, or that
+    this is a copy of as long as no lead was stored here.
+    """
 
     name = TextField(primary_key=True)
     value = TextField()
@@ -270,6 +278,8 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
 def _record(lead_id, submission, verdict, invalid_status, rule_text):
     verdict = verdict.copy()
     if verdict.rules not in _state["rules"]:
+        if database.for_update:  # PostgreSQL: from now on `flask copy-to` makes nothing here as it is in a file
+            Fact.delete().where(Fact.name == "file").execute()
         hold_secret()
         rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
         rules.on_conflict_ignore().execute()
