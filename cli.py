@@ -35,7 +35,7 @@ from ruleset import load, rule_files
 from schema import json_schema
 from search import EPOCH, Filter
 from settings import CONTROL_CHARACTERS, Settings, SettingsError
-from store import StoreError
+from store import MigrationError, StoreError
 from transfer import TransferError, copy
 
 rules = AppGroup("rules", help="Check the rule files, and try leads on them.")
@@ -195,6 +195,10 @@ def migrate():
     """Bring the tables of the database up to date; with PostgreSQL, each deploy does so before it starts."""
     try:
         applied = store.migrate()
+    except MigrationError as error:
+        for name in error.applied:
+            click.echo(f"applied {name}")
+        raise click.ClickException(f"{error.name} was not applied, nor what comes after it: {error}") from None
     except StoreError as error:
         raise click.ClickException(f"the tables were not changed: {error}") from None
     for name in applied:

@@ -449,8 +449,11 @@ def _take(key, claim, lead_id, now):
 
 
 def clear_expired(now=None):
-    """Clear away some places, totals and failed logins that have run out; tell whether there may be more."""
-    now = now or datetime.now(UTC)
+    """Clear away some places, totals and failed logins that have run out; tell whether there may be more.
+
+    They have by the clock of the database: one machine's own may be ahead of those that need them still.
+    """
+    now = now or store.now()
     cleared = 0
     run_out = (Claim.expires_at <= now, Total.expires_at <= now, FailedLogin.at <= now - LOGIN_WINDOW)
     for table, has_run_out in zip((Claim, Total, FailedLogin), run_out, strict=True):

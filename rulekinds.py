@@ -127,6 +127,7 @@ _PERIODS = {
     "week": ("%G-W%V", timedelta(days=8)),
     "month": ("%Y-%m", timedelta(days=32)),
 }
+KEPT_AFTER = timedelta(days=1)  # after a period, since it is not over yet where a clock is behind
 
 
 def quota_key(kind, program, spec, now, group):
@@ -145,7 +146,7 @@ def _quota(kind, spec, compiler, limit, units):
     def check(_, verdict):
         group = (folded(verdict.values.get(name)) for name in by)
         key = quota_key(kind, compiler.program.name, spec, verdict.now, group)
-        until = verdict.now + _PERIODS[spec.per][1]
+        until = verdict.now + _PERIODS[spec.per][1] + KEPT_AFTER
         verdict.claims.append(Claim(spec.id, key, reason, limit=limit, units=units(verdict), until=until))
 
     return check

@@ -11,7 +11,8 @@ import pytest
 
 import models
 import store
-from judgement import Claim, Reason, Verdict
+from judgement import Claim, Reason, Verdict, judge
+from ruleset import compile_program
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DUPLICATE = Reason("duplicate", "Already submitted")
@@ -329,6 +330,40 @@ def test_totals_of_a_period_that_is_over_are_cleared(ledger):
     assert kept() == (0, 1)
     store.transact(lambda: models.clear_expired(NOW + timedelta(days=1)))
     assert kept() == (0, 0)
+
+
+class Ahead(datetime):
+    """The clock of a machine that is two hours ahead."""
+
+    @classmethod
+    def now(cls, zone=None):
+        return datetime.now(zone) + timedelta(hours=2)
+
+
+def test_what_has_run_out_by_the_clock_of_one_machine_alone_is_kept(ledger, monkeypatch):
+    submit_under_limit(until=datetime.now(UTC) + timedelta(hours=1))
+    monkeypatch.setattr(models, "datetime", Ahead)
+    store.transact(models.clear_expired)
+    assert kept() == (0, 1)
+
+
+def test_what_has_run_out_by_the_clock_of_the_database_is_cleared(ledger):
+    submit_under_limit(until=datetime.now(UTC) - timedelta(milliseconds=1))
+    store.transact(models.clear_expired)
+    assert kept() == (0, 0)
+
+
+def test_a_machine_whose_clock_is_behind_finds_an_hour_full_that_is_over(ledger):
+    rules = compile_program("p", "p.yaml", "fields: {a: {}}\nrules: [{id: cap, limit: 1, per: hour}]", "", NOW)
+
+    def post(at):
+        submission = models.Submission("p", "", b"", "", b"", at)
+        return models.record(submission, judge(rules, {}, at)).reasons
+
+    hour = NOW.replace(minute=0, second=0, microsecond=0)
+    assert post(hour) == []
+    store.transact(lambda: models.clear_expired(hour + timedelta(hours=1, seconds=5)))
+    assert post(hour + timedelta(minutes=59, seconds=59)) == ["cap"]
 
 
 def test_failed_logins_are_cleared_after_five_minutes(ledger):
