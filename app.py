@@ -32,7 +32,6 @@ import payload
 import privacy
 import store
 import trials
-from changes import begun_anew
 from documents import documents
 from judgement import content, judge, unreadable
 from login import Login
@@ -427,22 +426,20 @@ def _log_exception(exc_info):
 
 def _check_start(app):
     """Say what is wrong; under `flask run`, a broken rule file stops the service (gunicorn.conf.py does)."""
-    settings, errors = app.extensions["datapost"].settings, app.extensions["datapost"].rulebook.errors
+    settings, book = app.extensions["datapost"].settings, app.extensions["datapost"].rulebook
     context = click.get_current_context(silent=True)
     command = context.info_name if context else ""
-    if command == "run" and errors:
-        raise click.ClickException("\n".join(["the rules are broken:", *errors]))
+    if command == "run" and book.errors:
+        raise click.ClickException("\n".join(["the rules are broken:", *book.errors]))
     if command == "run":
         try:
             models.prepare()
         except SchemaError as error:
             raise click.ClickException(str(error)) from None
+        book.tell_what_began_anew(models.last_rules)
     serving = command in ("", "run")
-    for error in errors if serving else []:
+    for error in book.errors if serving else []:
         log.error("%s", error)
-    for program in app.extensions["datapost"].rulebook.programs.values() if serving else []:
-        for line in begun_anew(program, *models.last_rules(program)):
-            log.warning("%s", line)
     if serving and not settings.users and not settings.open:
         log.warning("every post is answered 401: DATAPOST_USERS is not set (or set DATAPOST_OPEN=on)")
 

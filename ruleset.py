@@ -414,7 +414,7 @@ class RuleBook:
             programs[name] = program
             if before not in (None, program.hash):
                 log.info("%s is used in its new form, %s", path, program.hash[:12])
-            self._tell_what_begins_anew(program)
+            _tell(program, self._before)
 
     def _is_still(self, path, began):
         """Tell whether a list that was read since `began` may be whole; note one that is named for the first time."""
@@ -423,12 +423,21 @@ class RuleBook:
             self._stamps[path] = stamp
         return stamp == self._stamps.get(path)
 
-    def _tell_what_begins_anew(self, program):
-        """Compare it with the program that it was, under its own name or, if a file was renamed, under another."""
+    def _before(self, program):
+        """Return name and text of what a program was, under its own name or, if its file was renamed, under another."""
         alike = [earlier for earlier in self.programs.values() if earlier.hash == program.hash]
-        for earlier in [self.programs[program.name]] if program.name in self.programs else alike[:1]:
-            for line in begun_anew(program, earlier.name, earlier.text):
-                log.warning("%s", line)
+        earlier = self.programs.get(program.name) or next(iter(alike), None)
+        return (earlier.name, earlier.text) if earlier else (None, None)
+
+    def tell_what_began_anew(self, last_rules):
+        """Say in the log what begins anew since the last lead, whose rules `last_rules(program)` gives."""
+        for program in self.programs.values():
+            _tell(program, last_rules)
+
+
+def _tell(program, before):
+    for line in begun_anew(program, *before(program)):
+        log.warning("%s", line)
 
 
 def _share_places(programs):

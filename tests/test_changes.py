@@ -1,17 +1,12 @@
 """Who changes a rule file is told what it begins anew: `flask rules check`, "Try a change" and the log."""
 
-import logging
-import os
-
 import pytest
 from conftest import RULES, Partner
 from test_dashboard import OPERATORS, Operator
 
-import store
-from app import create_app
+import models
 from changes import begun_anew
-from ruleset import compile_text
-from settings import Settings
+from ruleset import RuleBook, compile_text
 
 FILE = """\
 fields:
@@ -118,17 +113,14 @@ def test_try_a_change_tells_what_begins_anew(brand):
     assert ANEW_HERE in Operator(brand.app).words("/dashboard/programs/default/backtest", text=CHANGED)
 
 
-def test_the_log_tells_what_a_file_begins_anew_when_it_is_read_and_when_the_service_starts(brand, caplog):
-    path, app = brand.rules / "default.yaml", brand.app
-    path.write_text(CHANGED)
-    os.utime(path, (1, 1))  # long ago, so that it is taken at once
-    app.extensions["datapost"].rulebook._next_look = 0
+def test_the_log_tells_what_a_file_begins_anew_when_it_is_read(brand, clock, caplog):
+    (brand.rules / "default.yaml").write_text(CHANGED)
+    clock.passes(2)
     brand.lead(years="9")
     assert ANEW_HERE in caplog.text
-    caplog.clear()
-    store.disconnect()
-    path.write_text(RULES.replace("unique: [email]", "unique: [first_name]"))
-    settings = app.extensions["datapost"].settings
-    with caplog.at_level(logging.WARNING):
-        create_app(Settings(**vars(settings)))
-    assert 'rule "duplicate": leads that came before are no duplicates by first_name' in caplog.text
+
+
+def test_the_log_tells_what_a_file_begins_anew_when_the_service_starts(brand, caplog):
+    (brand.rules / "default.yaml").write_text(CHANGED)
+    RuleBook(brand.rules).tell_what_began_anew(models.last_rules)
+    assert ANEW_HERE in caplog.text

@@ -399,7 +399,7 @@ def test_claims_and_keys_of_version_0_1_0_still_hold(sqlite_file):
         old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
         (key,) = old.execute("select key from claim where fingerprint = '' limit 1").fetchone()
     with store.read():
-        assert not models._take_place(key, "x" * 26, NOW, timedelta(days=90))
+        assert not models._take_place(key, "x" * 26, NOW, timedelta(days=90), None)
 
 
 def test_tables_are_made_as_the_models_have_them(ledger):
