@@ -180,7 +180,7 @@ def read_submission(rules):
     content_type, key = request.headers.get("Content-Type", ""), request.headers.get("Idempotency-Key", "").strip()
     problem = None
     try:
-        fields = payload.decode(body, content_type, query, rules.names)
+        fields = rules.read(body, content_type, query)
         same = content(fields) if key or rules.spec.retry_key else ""
     except payload.UnsupportedPayload:
         raise

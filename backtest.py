@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-import payload
 from judgement import Claims, judge
 
 
@@ -93,7 +92,7 @@ def backtest(program, leads, since, show=0, hidden=lambda lead: ()):
         if lead.masked_at:
             report.removed += lead.received_at >= since
             continue
-        fields = payload.decode(bytes(lead.body), lead.content_type, bytes(lead.query), program.names)
+        fields = program.read(bytes(lead.body), lead.content_type, bytes(lead.query))
         verdict = judge(program, fields, lead.received_at, stored_lead=True)
         claims.settle(verdict)
         if lead.received_at >= since:

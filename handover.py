@@ -160,7 +160,7 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
 
 def _case_of(file, rule_set):
     try:
-        fields = payload.decode(Path(file).read_bytes(), "", b"", rule_set.names)
+        fields = rule_set.read(Path(file).read_bytes())
     except payload.PayloadError as error:
         raise click.ClickException(f"{file}: {error}") from None
     return Case(Path(file).name, [{name: texts[0] if len(texts) == 1 else texts for name, texts in fields.items()}])

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from ulid import ULID
 
-import payload
 import wording
 from checks import LIMITS
 from fieldexamples import declared, field_examples, first_that_passes, listed_fields, made_leads
@@ -227,7 +226,7 @@ def _exchanges(program, found, url, login):
 
 def _exchange(program, kind, lead, example, url, login):
     body = FORMATS[kind].encode(lead)
-    fields = payload.decode(body.encode(), FORMATS[kind].content_type, names=program.names)
+    fields = program.read(body.encode(), FORMATS[kind].content_type)
     verdict, answer_format = _judged(program, lead, example, fields), "json" if kind == "json" else program.spec.respond
     return Exchange(
         kind=kind,

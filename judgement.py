@@ -224,6 +224,10 @@ class Program:
     source: Source
     warnings: list[str]
 
+    def read(self, body, content_type="", query=b""):
+        """Return the fields of a submission, as `payload.decode` does. Raises PayloadError."""
+        return decode(body, content_type, query, self.names, self.spec.query_wins)
+
     def labels(self, names):
         """Return the labels of these fields, as reasons name them."""
         return " and ".join(self.fields[name].label for name in names if name in self.fields)
@@ -295,7 +299,7 @@ def judge(program, submitted, now, stored_lead=False):
 def judge_body(program, body, content_type, now):
     """Return the verdict on a body that is not stored; its trace says what only the store would decide."""
     try:
-        verdict = judge(program, decode(body, content_type, names=program.names), now)
+        verdict = judge(program, program.read(body, content_type), now)
     except PayloadError as error:
         verdict = unreadable(program, str(error))
     for claim in verdict.claims:

@@ -193,7 +193,7 @@ def _name_field(program, name, spec, source):
 
 
 def _check_field_lists(spec, source):
-    named = {"customer": spec.customer, "retry_key": spec.retry_key}
+    named = {"customer": spec.customer, "retry_key": spec.retry_key, "query_wins": spec.query_wins}
     named |= {key: [getattr(spec, key)] for key in ("partner", "test_flag") if getattr(spec, key)}
     for key, names in named.items():
         for name in names:

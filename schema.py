@@ -335,6 +335,7 @@ class RuleFile(_Model):
     test_limit: Annotated[int, BeforeValidator(_count)] = Field(50, description="How many tests a day are valid.")
     customer: FieldNames = Field([], description="The fields that say who is the same customer.")
     retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
+    query_wins: FieldNames = Field([], description="Fields of the address's query string that win over the body.")
     docs: Literal["public", "link", "operators"] = Field("link", description="Who sees the posting instructions.")
     privacy: PrivacySpec | None = Field(None, description="How long leads are kept.")
     fields: Annotated[dict[FieldName, FieldSpec], BeforeValidator(_empty_fields)] = Field(

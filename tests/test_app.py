@@ -367,6 +367,13 @@ def test_a_refused_repetition_takes_no_other_key(make_app):
     assert partner.lead(email="bob@example.com", click_id="C2")["valid"] == "true"
 
 
+def test_the_partner_that_impact_com_appends_to_the_address_wins_where_the_rule_file_says_so(make_app):
+    rules = RULES.replace("fields:", "partner: irpid\nquery_wins: [irpid]\nfields:\n  irpid: {}")
+    partner = Partner(make_app(rules))
+    partner.lead("/leads?irpid=4242", email="ann@example.com", irpid="1")
+    assert [lead.partner for lead in partner.stored()] == ["4242"]
+
+
 @pytest.mark.parametrize("path", ["/leads", "/leads?is_test=1"])
 def test_a_partner_who_marks_the_same_lead_as_a_test_again_and_again_is_paid_once(make_app, path):
     rules = RULES.replace("fields:", "test_flag: is_test\nfields:\n  is_test: {type: boolean}")

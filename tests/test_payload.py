@@ -147,6 +147,27 @@ def test_the_query_adds_fields_and_the_body_wins():
     assert decode(b"email=body", FORM, b"E-mail=query&click=1") == {"email": ["body"], "click": ["1"]}
 
 
+NAMES = {"irpid": "irpid", "partner": "irpid", "email": "email"}
+SPELLINGS = st.sampled_from(["irpid", "IR-PID", "ir_pid", "Partner", "email", "E-Mail", "other"])
+VALUES = st.sampled_from(["", " ", "a", "b", "ä & ö"])
+
+
+@given(st.lists(st.tuples(SPELLINGS, VALUES), max_size=4), st.lists(st.tuples(SPELLINGS, VALUES), max_size=4))
+def test_a_value_of_the_query_wins_where_the_rule_file_says_so_in_every_format(body, query):
+    encoded = urlencode(query).encode()
+    members = {name: [value for given, value in body if given == name] for name, _ in body}
+    elements = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in body)
+    bodies = [(FORM, urlencode(body)), (JSON, json.dumps({"_": "", **members})), (XML, f"<lead>{elements}</lead>")]
+    in_query = [value.strip() for name, value in query if name not in ("email", "E-Mail", "other")]
+    in_body = [value.strip() for name, value in body if name not in ("email", "E-Mail", "other")]
+    expected = in_query if any(in_query) or not in_body else in_body
+    for content_type, raw in bodies:
+        fields = decode(raw.encode(), content_type, encoded, NAMES, ["irpid"])
+        found = [text for name, texts in fields.items() for text in texts if NAMES.get(canonical(name)) == "irpid"]
+        assert sorted(found) == sorted(expected)
+        assert decode(raw.encode(), content_type, encoded, NAMES).get("other") == fields.get("other")
+
+
 def test_values_are_trimmed_but_never_of_forbidden_characters():
     assert decode(b"a=%20%C2%A0x%09&b=%00x%1F", FORM) == {"a": ["x"], "b": ["\x00x\x1f"]}
 
