@@ -206,9 +206,10 @@ def _holds(lead, hidden):
 
 def _compiled(lead, rules):
     """Return the Program that judged the lead, or None where it cannot be read any more."""
+    path = str(pages.rulebook().folder / f"{lead.program}.yaml")  # beside which its lists are
     try:
-        return compile_text(lead.program, f"{lead.program}.yaml", rules.text, examples=False) if rules else None
-    except RuleFileError:  # a list that it names is elsewhere or gone
+        return compile_text(lead.program, path, rules.text, examples=False) if rules else None
+    except RuleFileError:  # a list that it names is gone
         return None
 
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from flask import Response, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
@@ -142,7 +143,10 @@ def show_contract(name):
     if program is None:
         raise NotFound
     response = Response(documents.contract_text(program, request.host_url.rstrip("/")), mimetype="text/markdown")
-    response.headers.set("Content-Disposition", "attachment", filename=f"contract-{name}.md")
+    filename = {"filename": f"contract-{name}.md"}
+    if not re.fullmatch("[A-Za-z0-9_-]+", name):  # which a header cannot hold as it is: RFC 6266, RFC 8187
+        filename = {"filename": "contract.md", "filename*": f"UTF-8''{quote(f'contract-{name}.md', safe='')}"}
+    response.headers.set("Content-Disposition", "attachment", **filename)
     return response
 
 

@@ -433,6 +433,15 @@ def test_who_reads_an_export_slowly_is_given_time(shop):
 # --- One lead ---
 
 
+def test_a_lead_is_told_by_the_rules_of_its_day_also_where_they_named_a_list(make_app, tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "blocked.txt").write_text("ann@example.com\n")
+    listed = RULES.replace("rules:", "rules:\n  - {id: blocked, listed: {email: blocked.txt}, note: On our list}")
+    lead = id_of(Partner(make_app(listed)).lead(email="ann@example.com"))
+    operator = Operator(make_app(RULES, operators=OPERATORS))
+    assert "On our list" in text_of(operator.get(f"/dashboard/leads/{lead}")).partition("The answer")[0]
+
+
 def test_a_lead_is_told_step_by_step_with_its_answer(brand):
     first = id_of(brand.lead(email="ann@example.com", irpid="bright", years="90"))
     again = id_of(brand.lead(email="ann@example.com", comment="call me"))

@@ -3,6 +3,7 @@
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from conftest import Partner, do_chores, wait_for
@@ -56,6 +57,14 @@ def test_a_program_is_shown_with_its_text_and_what_becomes_of_its_examples(shop)
     page = text_of(response)
     assert "a good lead As expected: valid, worth 10.00." in page
     assert "too young As expected: refused: Applicants must be 18 or older." in page
+
+
+@pytest.mark.parametrize("name", ["日本", "two\nlines", 'a "quoted" one', "x;y=z", "ä" * 60])
+def test_the_contract_of_a_program_of_any_name_is_given_as_a_file(make_app, name):
+    shop = Operator(make_app({name: RULES}, operators=OPERATORS))
+    response = shop.get(f"/dashboard/programs/{quote(name)}/contract.md")
+    assert response.status_code == 200
+    assert response.headers["Content-Disposition"].endswith(f"; filename*=UTF-8''contract-{quote(name, safe='')}.md")
 
 
 def test_the_contract_is_a_file_to_send_to_impact_com(shop):
