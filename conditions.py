@@ -1,19 +1,42 @@
-"""Conditions of rule files: Jinja2 expressions, sandboxed, compiled when the file is loaded.
+"""Conditions of rule files: expressions in Jinja2's grammar, and of it only what is listed here.
 
-`compile_condition("age(birth_date) < 18", kinds)` gives a function from a lead's scope to true or
-false. It raises Unanswered when the answer hangs on a field that the lead does not have.
+    age(born) < 18 or irpid in ['77']
+        │ parse              Jinja2's parser; numbers stay as exact as they are written
+        ▼
+    a tree of nodes          at most MOST_PARTS of them beside names and constants
+        │ _part              _PARTS has a row for each node that is taken, _INSTEAD what to write for the others
+        ▼
+    Part: kind and run       the kind of its value, known before any lead comes, and a function of a lead's scope
+        │ compile_condition
+        ▼
+    holds(scope)             true, false, or Unanswered where the answer hangs on a field that the lead does not have
+
+Whatever is written, nothing that a part computes can grow: numbers have the 28 digits of Decimal, and texts are only
+looked at and cut.
 """
 
 import difflib
+import operator
 import re
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
+from typing import NamedTuple
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.lexer import Lexer, Token
 from jinja2.parser import Parser
-from jinja2.sandbox import SandboxedEnvironment
 
+from payload import FORBIDDEN
 from values import Text
+
+LONGEST = 10_000  # characters of an expression
+MOST_TOKENS = 1_000  # of an expression, beside the constants and commas of its lists
+MOST_PARTS = 100  # of an expression, beside names and constants
+
+# Words of the grammar, so that no field can be called so.
+RESERVED = frozenset({"and", "or", "not", "in", "is", "if", "else", "true", "false", "none"})
 
 
 class ConditionError(ValueError):
@@ -24,209 +47,105 @@ class Unanswered(Exception):
     """The condition has no answer for this lead; the text is why: `phone is absent`."""
 
 
-class _AbsentField(StrictUndefined):
-    """What an absent field is in a condition: any use but `is present`/`is missing` raises."""
+class Scope(NamedTuple):
+    """What conditions see: the values of the fields that a lead has, and when it came (aware)."""
 
-    __slots__ = ()
-
-    def _fail_with_undefined_error(self, *_args, **_kwargs):
-        raise Unanswered(f"{self._undefined_name} is absent")
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _fail_with_undefined_error
-    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _fail_with_undefined_error
-    __mod__ = __rmod__ = __pos__ = __neg__ = __pow__ = __rpow__ = _fail_with_undefined_error
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _fail_with_undefined_error
-    __int__ = __float__ = __complex__ = __call__ = __getitem__ = _fail_with_undefined_error
-    __iter__ = __str__ = __len__ = __bool__ = __contains__ = __hash__ = _fail_with_undefined_error
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        self._fail_with_undefined_error()
-
-
-_environment = SandboxedEnvironment(undefined=_AbsentField)
-_environment.globals.clear()
-_environment.filters = {
-    name: _environment.filters[name] for name in ("abs", "length", "lower", "round", "trim", "upper")
-}
-_environment.tests.clear()
-_environment.filters |= {"_decimal": Decimal, "_text": Text}
-_environment.tests["present"] = lambda value: not isinstance(value, _AbsentField)
-_environment.tests["missing"] = lambda value: isinstance(value, _AbsentField)
-
-# A value of each kind, to try a condition with when it is loaded: a text that is compared with a
-# number fails here, before a lead depends on it.
-_SAMPLES = {"text": Text("a"), "number": Decimal(1), "date": date(2000, 1, 1), "boolean": True}
-_SAMPLES["datetime"] = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-def functions(now):
-    """Return the functions that conditions may call, for a lead received at `now` (aware)."""
-    today = now.date()
-
-    def age(born):
-        born = _day(_argument(born, date, "age takes a date field"), now)
-        return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-
-    def days_since(day):
-        return (today - _day(_argument(day, date, "days_since takes a date field"), now)).days
-
-    def domain(email):
-        return Text(_argument(email, str, "domain takes an email field").rpartition("@")[2])
-
-    return {"age": age, "days_since": days_since, "domain": domain, "today": lambda: today, "now": lambda: now}
-
-
-def _day(value, now):
-    return value.astimezone(now.tzinfo).date() if isinstance(value, datetime) else value
-
-
-def _argument(value, expected, complaint):
-    if isinstance(value, _AbsentField):
-        bool(value)  # raises Unanswered
-    if not isinstance(value, expected):
-        raise TypeError(complaint)
-    return value
-
-
-FUNCTIONS = frozenset({"age", "today", "now", "days_since", "domain"})
-
-MOST_PARTS = 100  # of a condition: to compile each with all that is below it takes the square of their number
-
-# Words that Jinja2 reads in its own way, so that no field can be called so.
-RESERVED = FUNCTIONS | {"and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "self"}
+    values: dict
+    now: datetime
 
 
 def scope(values, now):
-    """Return what conditions see of a lead: the values of its fields, and the functions.
-
-    `values` holds the fields that the lead has. One scope serves all conditions of a program.
-    """
-    exact = {name: Decimal(value) if type(value) is int else value for name, value in values.items()}
-    return _EMPTY.new_context({**exact, **functions(now)})
+    """Return what the conditions of a program see of a lead, whose whole numbers are exact like the others."""
+    return Scope({name: Decimal(value) if type(value) is int else value for name, value in values.items()}, now)
 
 
-def compile_condition(source, kinds, now):
+def compile_condition(source, kinds):
     """Return a function from a scope to the condition's truth. Raises ConditionError.
 
-    `kinds` gives each field's kind (text, number, date, datetime, boolean, unknown); `now` serves the
-    trial run. The function's `names` are those it uses, and `compared` the texts it looks for.
+    `kinds` gives each field's kind (text, number, date, datetime, boolean, unknown). The function's `names` are
+    those it uses, `compared` the texts it looks for, by field, and `parts` how many there are.
     """
     source = " ".join(source.split())
+    short = source if len(source) <= 200 else f"{source[:60]}…"
     try:
         expression = parse(source)
-        names = _check_names(expression, kinds)
-        compared = _check_kinds(expression, kinds)
-        expression = _as_values(expression)
-        run = _build(expression)
-        parts = _parts(expression)
-        if len(parts) > MOST_PARTS:
-            raise ValueError
-        parts = [run, *map(_compile, parts)]
-    except TemplateError as error:
-        raise ConditionError(f'"{source}" cannot be read as a condition: {_of_syntax(error.message, source)}') from None
+        found = list(_walk(expression))
+        parts = sum(not isinstance(node, _LEAVES) for node in found)
+        if parts > MOST_PARTS:
+            raise RecursionError
+        holds = _truth(_part(expression, kinds))
+    except TemplateSyntaxError as error:
+        raise ConditionError(f'"{short}" cannot be read as a condition: {_of_syntax(error.message, source)}') from None
     except ConditionError as error:
-        raise ConditionError(f'"{source}": {error}') from None
-    except (RecursionError, SyntaxError, MemoryError, ValueError):
-        short = f"{source[:60]}…"
+        raise ConditionError(f'"{short}": {error}') from None
+    except RecursionError:
         raise ConditionError(f"\"{short}\" is too long: use in ['a', 'b'], or all: and any: with parts") from None
-
-    def holds(lead_scope):
-        try:
-            return bool(run(lead_scope))
-        except Unanswered:
-            raise
-        except ArithmeticError:
-            raise Unanswered("it divides by zero or takes a number out of range") from None
-        except Exception:
-            raise Unanswered("it cannot be computed from this lead") from None
-
-    holds.names, holds.compared = names, compared
-    if not any(kinds.get(name) == "unknown" for name in names):
-        sample = scope({name: _SAMPLES[kinds[name]] for name in names & kinds.keys()}, now)
-        # Every part by itself: `and` and `or` would pass over the right side.
-        for part in parts:
-            _try(part, sample, source)
+    holds.names = {node.name for node in found if isinstance(node, nodes.Name)}
+    holds.compared, holds.parts = _compared(found), parts
     return holds
+
+
+# --- The grammar ---
+
+
+class _Words(Lexer):
+    """Jinja2's words, with numbers as they are written; too many of them are RecursionError."""
+
+    def wrap(self, stream, name=None, filename=None):
+        count = 0
+        for line, kind, text in stream:
+            count += kind not in ("whitespace", "string", "integer", "float") and text != ","
+            if count > MOST_TOKENS:
+                raise RecursionError
+            if kind in ("integer", "float"):
+                yield Token(line, kind, _number(text))
+            else:
+                yield from super().wrap([(line, kind, text)], name, filename)
+
+
+class _Grammar(Environment):
+    lexer = cached_property(_Words)
+
+
+_grammar = _Grammar()
+_NUMBER = re.compile(r"[0-9]{1,38}(\.[0-9]{1,38})?(e[+-]?[0-9]{1,2})?", re.IGNORECASE)  # as values.number
+
+
+def _number(text):
+    text = text.replace("_", "")
+    if not _NUMBER.fullmatch(text):
+        raise ConditionError(f"the number {text[:20]} is too long or oddly written: write up to 38 digits, as in 0.5")
+    return Decimal(text)
 
 
 def parse(source):
     """Return the tree of an expression. Raises TemplateSyntaxError."""
-    parser = Parser(_environment, source, state="variable")
+    if len(source) > LONGEST:
+        raise RecursionError
+    parser = Parser(_grammar, source, state="variable")
     expression = parser.parse_expression()
     if not parser.stream.eos:
         raise TemplateSyntaxError(f'it goes on after its end, at "{parser.stream.current.value}"', 1)
     return expression
 
 
-def _build(expression):
-    """Return a function from a scope to the expression's truth.
-
-    `and` and `or` ask both sides if they must, so that their order does not matter: an absent
-    field is of no account where the other side decides alone.
-    """
-    match expression:
-        case nodes.And():
-            return all_of([_build(expression.left), _build(expression.right)])
-        case nodes.Or():
-            return any_of([_build(expression.left), _build(expression.right)])
-        case nodes.Not():
-            inner = _build(expression.node)
-            return lambda lead_scope: not inner(lead_scope)
-    return _compile(expression)
+def flat(node, kind):
+    """Return what a chain of `and` or of `or` joins."""
+    return [*flat(node.left, kind), *flat(node.right, kind)] if isinstance(node, kind) else [node]
 
 
-def all_of(parts):
-    """Return the condition that all parts hold: false if one is false, else without answer if one is."""
-    return lambda lead_scope: not _decided(parts, lead_scope, False)
-
-
-def any_of(parts):
-    """Return the condition that any part holds: true if one is true, else without answer if one is."""
-    return lambda lead_scope: _decided(parts, lead_scope, True)
-
-
-def _decided(parts, lead_scope, by):
-    unanswered = None
-    for part in parts:
-        try:
-            if bool(part(lead_scope)) is by:
-                return True
-        except Unanswered as why:
-            unanswered = unanswered or why
-    if unanswered:
-        raise unanswered
-    return False
-
-
-def _parts(expression):
-    """Return what of an expression can go wrong by itself; our own constants cannot."""
-    found = _every((nodes.Compare, nodes.Call, nodes.Filter, nodes.BinExpr), expression)
-    return [part for part in found if not (isinstance(part, nodes.Filter) and part.name.startswith("_"))]
-
-
-def _compile(expression):
-    """Return a function from a scope to the expression's value."""
-    body = [nodes.Assign(nodes.Name("_result", "store"), expression, lineno=1)]
-    run = _environment.from_string(nodes.Template(body, lineno=1)).root_render_func
-
-    def evaluate(lead_scope):
-        # What Jinja2's TemplateExpression does, without making a context for each call.
-        for _ in run(lead_scope):
-            pass
-        return lead_scope.vars["_result"]
-
-    return evaluate
+def _walk(expression):
+    """Yield all nodes of a tree, however deep it is."""
+    rest = [expression]
+    while rest:
+        yield (node := rest.pop())
+        rest.extend(node.iter_child_nodes())
 
 
 def _of_syntax(message, source):
     """Return Jinja2's message in plain words, with what is likely meant."""
     if "end of template" in message:
         message = "it ends too early: a bracket, a quote or the right side is missing"
-    if unknown := re.search(r"No (test|filter) named '(\w+)'", message):
-        known = _environment.tests if unknown[1] == "test" else _environment.filters
-        message = f'there is no "{unknown[2]}" here{nearest(unknown[2], known)}'
     bare = re.sub("'[^']*'", "''", source)  # 'IN' and 'OR' are states
     for pattern, advice in _SLIPS:
         if re.search(pattern, bare):
@@ -243,150 +162,438 @@ _SLIPS = [
 ]
 
 
-def _try(part, sample, source):
-    try:
-        bool(part(sample))
-    except ArithmeticError:  # a division by a sample's zero says nothing about real leads
-        pass
-    except Unanswered:
-        raise ConditionError(f'"{source}" takes a part of a value that is not there') from None
-    except Exception as error:
-        raise ConditionError(f'"{source}" cannot be computed: {_in_plain_words(error)}') from None
-
-
 def nearest(word, words):
     """Return `. Did you mean "…"?` with the likeliest of `words`, or nothing."""
     close = difflib.get_close_matches(word, list(words), n=1)
     return f'. Did you mean "{close[0]}"?' if close else ""
 
 
-def _in_plain_words(error):
-    text = str(error)
-    if called := re.search(r"(\w+)\(\) (?:missing|takes)", text):
-        return f"{called[1]} is not given what it takes"
-    for type_name, word in _TYPE_WORDS.items():
-        text = text.replace(f"'{type_name}'", word)
-    return text.replace("not supported between instances of", "cannot stand between")
+# --- The parts: node, kinds -> kind of the value, function from a scope to the value ---
 
 
-_TYPE_WORDS = {"decimal.Decimal": "a number", "int": "a number", "Text": "a text", "str": "a text"}
-_TYPE_WORDS |= {"datetime.date": "a date", "datetime.datetime": "a moment", "bool": "true or false"}
+class Part(NamedTuple):
+    """A part of an expression, ready to run; `run` may raise Unanswered, and nothing else."""
+
+    node: nodes.Node
+    kind: str
+    run: Callable
 
 
-def _every(node_type, expression):
-    return [expression] * isinstance(expression, node_type) + list(expression.find_all(node_type))
-
-
-def _check_names(expression, kinds):
-    """Return the names that the expression uses; all must be fields, or functions that are called."""
-    names = {node.name for node in _every(nodes.Name, expression)}
-    for name in sorted(names - kinds.keys() - FUNCTIONS):
-        known = nearest(name, [*kinds, *FUNCTIONS]) or f". The fields are {', '.join(kinds)}"
-        raise ConditionError(f'there is no field "{name}"{known}')
-    called = [call.node for call in _every(nodes.Call, expression)]
-    for node in _every(nodes.Name, expression):
-        if node.name in FUNCTIONS and not any(node is function for function in called):
-            raise ConditionError(f"{node.name} is a function: write {_USES[node.name]}")
-    return names
-
-
-_USES = {"today": "today()", "now": "now()", "age": "age(birth_date)", "days_since": "days_since(a_date)"}
-_USES["domain"] = "domain(email)"
-
-
-def _check_kinds(expression, kinds):
-    """Refuse what could never be meant, such as a text that is compared with a number.
-
-    Return the texts that each text field is compared with.
-    """
-    compared = {}
-    for node in [expression, *_every((nodes.And, nodes.Or, nodes.Not), expression)]:
-        for side in [getattr(node, name, None) for name in ("left", "right", "node")] + [node]:
-            if isinstance(side, nodes.Const) and not isinstance(side.value, bool):
-                raise ConditionError(
-                    f"{side.value!r} alone is always true: write field == 'a' or field == 'b', or field in ['a', 'b']"
-                )
-    for constant in _every(nodes.Const, expression):
-        if constant.value is None:
-            raise ConditionError("there is no none here: write is missing, or is present")
-    for compare in _every(nodes.Compare, expression):
-        left = compare.expr
-        for operand in compare.ops:
-            _check_pair(left, operand, kinds, compared)
-            left = operand.expr
-    return compared
-
-
-def _check_pair(left, operand, kinds, compared):
-    right = operand.expr
-    others = right.items if isinstance(right, nodes.List | nodes.Tuple) else [right]
-    for one, other in [(left, item) for item in others]:
-        pair = {kind_of(one, kinds), kind_of(other, kinds)}
-        if len(pair) == 2 and not pair & {None, "unknown"}:
-            raise ConditionError(_mismatch(one, other, kinds))
-        for name, text in ((one, other), (other, one)):
-            if isinstance(name, nodes.Name) and isinstance(text, nodes.Const) and isinstance(text.value, str):
-                if not text.value:
-                    raise ConditionError(f"an empty field is missing: write {name.name} is missing")
-                if operand.op in ("eq", "in"):
-                    compared.setdefault(name.name, set()).add(text.value)
+def _part(node, kinds):
+    make = _PARTS.get(type(node))
+    if make is None:
+        raise ConditionError(_INSTEAD.get(type(node), _nothing_like_it)(node))
+    return Part(node, *make(node, kinds))
 
 
 def kind_of(node, kinds):
-    """Return the kind of an expression's value (text, number, date, …), or None if it is not plain."""
+    """Return the kind of an expression's value: text, number, date, datetime or boolean."""
+    return _part(node, kinds).kind
+
+
+def _field(node, kinds):
+    name = node.name
+    if name not in kinds:
+        if name in FUNCTIONS:
+            raise ConditionError(f"{name} is a function: write {FUNCTIONS[name].use}")
+        known = nearest(name, [*kinds, *FUNCTIONS]) or f". The fields are {', '.join(list(kinds)[:50])}"
+        raise ConditionError(f'there is no field "{name}"{known}')
+
+    def run(lead_scope):
+        try:
+            return lead_scope.values[name]
+        except KeyError:
+            raise Unanswered(f"{name} is absent") from None
+
+    return kinds[name], run
+
+
+def _constant(node, _kinds):
+    value = node.value
+    if value is None:
+        raise ConditionError("there is no none here: write is missing, or is present")
+    if isinstance(value, str):
+        if FORBIDDEN.search(value):
+            raise ConditionError("a text in it holds a control character, which no lead can carry")
+        value = Text(value)
+    return _KINDS[type(value)], lambda _: value
+
+
+_KINDS = {Text: "text", Decimal: "number", bool: "boolean"}
+
+
+def _is_constant(node):
+    if isinstance(node, nodes.Call):
+        return isinstance(node.node, nodes.Name) and node.node.name == "date"
+    return isinstance(node, nodes.Const) or (isinstance(node, nodes.Neg) and isinstance(node.node, nodes.Const))
+
+
+def _computed(sign, compute):
+    def make(node, kinds):
+        left, right = (_of_numbers(sign, side, kinds) for side in (node.left, node.right))
+
+        def run(lead_scope):
+            try:
+                return compute(left(lead_scope), right(lead_scope))
+            except ArithmeticError:
+                raise Unanswered("it divides by zero or takes a number out of range") from None
+
+        return "number", run
+
+    return make
+
+
+def _negative(node, kinds):
+    number = _of_numbers("-", node.node, kinds)
+    return "number", lambda lead_scope: -number(lead_scope)
+
+
+def _of_numbers(sign, node, kinds):
+    part = _part(node, kinds)
+    if part.kind not in ("number", "unknown"):
+        days = "; for the days since a date write days_since(a_date)" if part.kind.startswith("date") else ""
+        raise ConditionError(f"{sign} takes numbers, and {_written(node)} is a {part.kind}{days}")
+    return part.run
+
+
+def _truth(part):
+    """Return a part's function as one that gives true or false."""
+    if part.kind == "boolean":
+        return part.run
+    if isinstance(part.node, nodes.Const):
+        raise ConditionError(
+            f"{_written(part.node)} alone is always true: write field == 'a' or field == 'b', or field in ['a', 'b']"
+        )
+    return lambda lead_scope: bool(part.run(lead_scope))
+
+
+def _chain(join):
+    return lambda node, kinds: ("boolean", join([_truth(_part(side, kinds)) for side in flat(node, type(node))]))
+
+
+def _not(node, kinds):
+    holds = _truth(_part(node.node, kinds))
+    return "boolean", lambda lead_scope: not holds(lead_scope)
+
+
+def all_of(parts):
+    """Return the condition that all parts hold: false if one is false, else without answer if one is."""
+    return lambda lead_scope: not _decided(parts, lead_scope, False)
+
+
+def any_of(parts):
+    """Return the condition that any part holds: true if one is true, else without answer if one is."""
+    return lambda lead_scope: _decided(parts, lead_scope, True)
+
+
+def _decided(parts, lead_scope, by):
+    """Ask the parts until one decides: an absent field is of no account where another part decides alone."""
+    unanswered = None
+    for part in parts:
+        try:
+            if part(lead_scope) is by:
+                return True
+        except Unanswered as why:
+            unanswered = unanswered or why
+    if unanswered:
+        raise unanswered
+    return False
+
+
+def _tested(node, kinds):
+    if node.name not in ("present", "missing"):
+        raise ConditionError(f'there is no "{node.name}" here{nearest(node.name, ["present", "missing"])}')
+    if not isinstance(node.node, nodes.Name) or node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
+        raise ConditionError(f"is {node.name} stands behind a field: write email is {node.name}")
+    _field(node.node, kinds)
+    name, present = node.node.name, node.name == "present"
+    return "boolean", lambda lead_scope: (name in lead_scope.values) is present
+
+
+def _compare(node, kinds):
+    left, pairs = _part(node.expr, kinds), []
+    for operand in node.ops:
+        # What stands between two signs is computed for both: were conditions taken there, one within the other, each
+        # level would double the work.
+        if len(node.ops) > 1 and (left.kind == "boolean" or operand.op not in _COMPARED):
+            raise ConditionError("only numbers, dates and texts stand in a chain such as 1 < a < 5: join parts by and")
+        if operand.op in _COMPARED:
+            right = _part(operand.expr, kinds)
+            pairs.append(_pair(_COMPARED[operand.op], *_alike(left, right)))
+            left = right
+        else:
+            pairs.append(_within(left, operand, kinds))
+    return "boolean", pairs[0] if len(pairs) == 1 else all_of(pairs)
+
+
+_COMPARED = {"eq": operator.eq, "ne": operator.ne}
+_COMPARED |= {"lt": operator.lt, "lteq": operator.le, "gt": operator.gt, "gteq": operator.ge}
+
+
+def _pair(holds, left, right):
+    return lambda lead_scope: holds(left(lead_scope), right(lead_scope))
+
+
+def _within(left, operand, kinds):
+    """Return the function that tells whether a value is one of a list, or a text is within another."""
+    right, wanted = operand.expr, operand.op == "in"
+    if isinstance(right, nodes.List | nodes.Tuple):
+        if not all(map(_is_constant, right.items)):
+            raise ConditionError("a list holds texts, numbers or dates, and nothing else: write a == b or a == c")
+        values = frozenset(_alike(left, _part(item, kinds))[1](None) for item in right.items)
+        return lambda lead_scope: (left.run(lead_scope) in values) is wanted
+    part, whole = _alike(left, _part(right, kinds))
+    if left.kind not in ("text", "unknown"):
+        raise ConditionError(f"in takes a list or a text, and {_written(right)} is a {left.kind}")
+    return lambda lead_scope: (part(lead_scope) in whole(lead_scope)) is wanted
+
+
+def _alike(one, other):
+    """Return the functions of two parts that are compared, which must be of one kind."""
+    for part, text in ((one, other), (other, one)):
+        if isinstance(text.node, nodes.Const) and isinstance(text.node.value, str):
+            if part.kind == "date" and (day := _iso_day(text.node.value)):
+                return (one.run, lambda _: day) if text is other else (lambda _: day, other.run)
+            if isinstance(part.node, nodes.Name) and not text.node.value:
+                raise ConditionError(f"an empty field is missing: write {part.node.name} is missing")
+    if one.kind != other.kind and "unknown" not in (one.kind, other.kind):
+        raise ConditionError(_mismatch(one, other))
+    return one.run, other.run
+
+
+def _mismatch(one, other):
+    if isinstance(one.node, nodes.Const):
+        one, other = other, one
+    name = one.node.name if isinstance(one.node, nodes.Name) else "the left side"
+    if isinstance(other.node, nodes.Const):
+        match one.kind, other.kind:
+            case "text", "number":
+                return (
+                    f"{name} is a text and never equals the number {other.node.value}; "
+                    f"write '{other.node.value}' in quotes, or give the field type: number"
+                )
+            case "number", "text":
+                return f"{name} is a number and never equals the text '{other.node.value}'; write it without quotes"
+            case "boolean", _:
+                return f"{name} is true or false: write {name}, or not {name}"
+            case "date", "text":
+                return f"{name} is a date and cannot be compared with a text; write the day as '2026-12-31'"
+    return f"{name} is a {one.kind} and cannot be compared with a {other.kind}"
+
+
+def _compared(found):
+    """Return the texts that each field is compared with."""
+    compared = {}
+    for node in found:
+        left = node.expr if isinstance(node, nodes.Compare) else None
+        for operand in node.ops if left else []:
+            right = operand.expr
+            others = getattr(right, "items", [right]) if operand.op in ("eq", "in") else []
+            for pair in [*((left, other) for other in others), *((other, left) for other in others)]:
+                match pair:
+                    case nodes.Name(name=name), nodes.Const(value=str(text)):
+                        compared.setdefault(name, set()).add(text)
+            left = right
+    return compared
+
+
+_LEAVES = (nodes.Name, nodes.Const, nodes.Operand, nodes.List, nodes.Tuple)
+_PARTS = {
+    nodes.Name: _field,
+    nodes.Const: _constant,
+    nodes.And: _chain(all_of),
+    nodes.Or: _chain(any_of),
+    nodes.Not: _not,
+    nodes.Compare: _compare,
+    nodes.Test: _tested,
+    nodes.Add: _computed("+", operator.add),
+    nodes.Sub: _computed("-", operator.sub),
+    nodes.Mul: _computed("*", operator.mul),
+    nodes.Div: _computed("/", operator.truediv),
+    nodes.Neg: _negative,
+    nodes.Call: lambda node, kinds: _call(node, kinds),
+}
+
+
+# --- The functions ---
+
+
+class Function(NamedTuple):
+    """A row of FUNCTIONS: how it is used, the kind that it gives, what computes it, and what it takes.
+
+    `run` is called with the lead's scope and the values; `takes` has a word and a test for each of them.
+    """
+
+    use: str
+    gives: str
+    run: Callable
+    takes: dict
+
+
+def _call(node, kinds):
+    if not isinstance(node.node, nodes.Name):
+        raise ConditionError(_INSTEAD.get(type(node.node), _nothing_like_it)(node.node, node.args))
+    name = node.node.name
+    if name not in FUNCTIONS:
+        raise ConditionError(f'there is no function "{name}"{nearest(name, FUNCTIONS)}')
+    function = FUNCTIONS[name]
+    if len(node.args) != len(function.takes) or node.kwargs or node.dyn_args or node.dyn_kwargs:
+        raise ConditionError(f"{name} is not given what it takes: write {function.use}")
+    parts = [_part(argument, kinds) for argument in node.args]
+    for part, fits in zip(parts, function.takes.values(), strict=True):
+        if not fits(part) and part.kind != "unknown":
+            raise ConditionError(f"{name} takes {' and '.join(function.takes)}: write {function.use}")
+    compute, runs = function.run, [part.run for part in parts]
+
+    def run(lead_scope):
+        try:
+            return compute(lead_scope, *[value(lead_scope) for value in runs])
+        except ArithmeticError:  # a moment at the edge of the calendar, in another time zone
+            raise Unanswered("it takes a date out of range") from None
+
+    return function.gives, run
+
+
+def _age(lead_scope, born):
+    today, born = lead_scope.now.date(), _day(born, lead_scope.now)
+    return Decimal(today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
+
+
+def _days_since(lead_scope, day):
+    return Decimal((lead_scope.now.date() - _day(day, lead_scope.now)).days)
+
+
+def _domain(_, email):
+    return Text(email.rpartition("@")[2])
+
+
+def _day(value, now):
+    return value.astimezone(now.tzinfo).date() if isinstance(value, datetime) else value
+
+
+def _iso_day(text):
+    try:
+        return date.fromisoformat(text) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
+    except ValueError:  # no such day
+        return None
+
+
+def _is_text(part):
+    return part.kind == "text" and getattr(part.node, "value", None) != ""
+
+
+def _is_date(part):
+    return part.kind in ("date", "datetime")
+
+
+def _is_day(part):
+    return part.kind == "text" and isinstance(part.node, nodes.Const) and _iso_day(part.node.value) is not None
+
+
+def _is_count(part):
+    return (
+        part.kind == "number"
+        and isinstance(part.node, nodes.Const)
+        and 0 < part.node.value <= LONGEST
+        and not part.node.value % 1
+    )
+
+
+_TEXT, _TWO_TEXTS = {"a text": _is_text}, {"a text": _is_text, "another text": _is_text}
+_DATE, _START = {"a date field": _is_date}, {"a text": _is_text, "a whole number of characters": _is_count}
+_WEEKDAYS = [Text(day) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")]
+
+FUNCTIONS = {
+    "age": Function("age(birth_date)", "number", _age, _DATE),
+    "days_since": Function("days_since(a_date)", "number", _days_since, _DATE),
+    "year": Function("year(a_date)", "number", lambda at, day: Decimal(_day(day, at.now).year), _DATE),
+    "date": Function("date('2026-12-31')", "date", lambda _, text: _iso_day(text), {"a day in quotes": _is_day}),
+    "today": Function("today()", "date", lambda at: at.now.date(), {}),
+    "now": Function("now()", "datetime", lambda at: at.now, {}),
+    "weekday": Function("weekday()", "text", lambda at: _WEEKDAYS[at.now.weekday()], {}),
+    "domain": Function("domain(email)", "text", _domain, {"an email field": _is_text}),
+    "starts_with": Function("starts_with(phone, '+1')", "boolean", lambda _, x, start: x.startswith(start), _TWO_TEXTS),
+    "ends_with": Function("ends_with(email, '.edu')", "boolean", lambda _, x, end: x.endswith(end), _TWO_TEXTS),
+    "contains": Function("contains(email, 'test')", "boolean", lambda _, x, part: part in x, _TWO_TEXTS),
+    "first": Function("first(zip, 3)", "text", lambda _, x, count: Text(x[: int(count)]), _START),
+    "last": Function("last(phone, 4)", "text", lambda _, x, count: Text(x[-int(count) :]), _START),
+    "length": Function("length(name)", "number", lambda _, x: Decimal(len(x)), _TEXT),
+}
+
+
+# --- What is not taken: node -> what to write instead ---
+
+
+def _written(node):
+    """Return a part as it may have been written, or … in its place."""
     match node:
         case nodes.Name():
-            return kinds.get(node.name)
-        case nodes.Const(value=bool()):
-            return "boolean"
+            return node.name
         case nodes.Const(value=str()):
-            return "text"
-        case nodes.Const() | nodes.BinExpr() | nodes.Neg():
-            return None if isinstance(node, nodes.And | nodes.Or) else "number"
+            return f"'{node.value[:60]}'"
+        case nodes.Const():
+            return str(node.value).lower()
         case nodes.Call(node=nodes.Name()):
-            return {"age": "number", "days_since": "number", "domain": "text", "today": "date", "now": "datetime"}.get(
-                node.node.name
-            )
-    return None
+            return f"{node.node.name}({', '.join(map(_written, node.args))})"
+    return "…"
 
 
-def _mismatch(one, other, kinds):
-    kind, other_kind = kind_of(one, kinds), kind_of(other, kinds)
-    if isinstance(one, nodes.Const):
-        one, other, kind, other_kind = other, one, other_kind, kind
-    name = one.name if isinstance(one, nodes.Name) else "the left side"
-    if isinstance(other, nodes.Const):
-        if kind == "text" and other_kind == "number":
-            return (
-                f"{name} is a text and never equals the number {other.value}; "
-                f"write '{other.value}' in quotes, or give the field type: number"
-            )
-        if kind == "number" and other_kind == "text":
-            return f"{name} is a number and never equals the text '{other.value}'; write it without quotes"
-        if kind == "boolean":
-            return f"{name} is true or false: write {name}, or not {name}"
-    return f"{name} is a {kind} and cannot be compared with a {other_kind}"
+def _attribute(node, arguments=None):
+    subject, given = _written(node.node), ", ".join(map(_written, [node.node, *(arguments or [])]))
+    instead = {
+        "startswith": f"write starts_with({given})",
+        "endswith": f"write ends_with({given})",
+        "year": f"write year({subject})",
+        "weekday": "write weekday() in ['Sat', 'Sun']",
+        "hour": "write open: [08:00-20:00] for hours",
+    }
+    instead |= dict.fromkeys(["count", "find", "index"], f"write contains({given})")
+    instead |= dict.fromkeys(["lower", "upper", "casefold", "strip", "title", "capitalize"], _SAME_ANYWAY)
+    return f".{node.attr} cannot follow a value: {instead.get(node.attr, f'there are {_THE_FUNCTIONS}')}"
 
 
-def _as_values(node):
-    """Turn the numbers and texts of an expression into what fields hold: 0.1 exact, 'a' equal to 'A'."""
-    if isinstance(node, nodes.Const):
-        if isinstance(node.value, float):
-            return nodes.Filter(nodes.Const(repr(node.value)), "_decimal", [], [], None, None)
-        if isinstance(node.value, str):
-            return nodes.Filter(node, "_text", [], [], None, None)
-        return node
-    if isinstance(node, nodes.BinExpr):  # 1 / 3 is exact too
-        for side in ("left", "right"):
-            constant = getattr(node, side)
-            if isinstance(constant, nodes.Const) and type(constant.value) is int:
-                setattr(node, side, nodes.Filter(constant, "_decimal", [], [], None, None))
-    for name, value in node.iter_fields():
-        if isinstance(value, nodes.Node):
-            setattr(node, name, _as_values(value))
-        elif isinstance(value, list):
-            setattr(node, name, [_as_values(item) if isinstance(item, nodes.Node) else item for item in value])
-    return node
+def _filter(node, _arguments=None):
+    subject = _written(node.node)
+    instead = {
+        "length": f": write length({subject})",
+        "count": f": write length({subject})",
+        "abs": f": write {subject} < -5 or {subject} > 5",
+        "round": f": write 4.5 <= {subject} < 5.5",
+    }
+    instead |= dict.fromkeys(["lower", "upper", "trim", "title", "capitalize"], f": {_SAME_ANYWAY}")
+    return f'there is no "{node.name}" here{instead.get(node.name, f"; there are {_THE_FUNCTIONS}")}'
 
 
-_EMPTY = _environment.from_string("")
+def _item(node, _arguments=None):
+    subject = _written(node.node)
+    match node.arg:
+        case nodes.Slice(start=None, stop=nodes.Const(value=Decimal() as count), step=None):
+            return f"nothing in brackets can follow a value: write first({subject}, {count})"
+        case nodes.Slice(start=nodes.Neg(node=nodes.Const(value=Decimal() as count)), stop=None, step=None):
+            return f"nothing in brackets can follow a value: write last({subject}, {count})"
+    return f"nothing in brackets can follow a value: write first({subject}, 3) or last({subject}, 4)"
+
+
+def _nothing_like_it(*_):
+    return f"a part of it is nothing that a condition can hold: there are {_THE_FUNCTIONS}"
+
+
+_SAME_ANYWAY = "texts are compared without regard to case, so leave it out"
+_THE_FUNCTIONS = f"the functions {', '.join(FUNCTIONS)}"
+
+_INSTEAD = {
+    nodes.Getattr: _attribute,
+    nodes.Getitem: _item,
+    nodes.Filter: _filter,
+    nodes.Pow: lambda *_: "there is no ** here: write it with *",
+    nodes.FloorDiv: lambda *_: "there is no // here: write it with /",
+    nodes.Mod: lambda *_: "there is no % here: only + - * and / compute",
+    nodes.Concat: lambda *_: "there is no ~ here: compare each text by itself, and join them by and",
+    nodes.CondExpr: lambda *_: (
+        "there is no if and else here: write it with and, or and not, or make two rules with when:"
+    ),
+    nodes.Pos: lambda *_: "a number has no + before it: leave it out",
+    nodes.List: lambda *_: "a list stands behind in, as in field in ['a', 'b']",
+    nodes.Tuple: lambda *_: "a list stands behind in, as in field in ['a', 'b']",
+    nodes.Dict: lambda *_: "there are no { } here: a list is ['a', 'b']",
+}

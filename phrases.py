@@ -9,7 +9,7 @@ from typing import NamedTuple
 from jinja2 import nodes
 
 from checks import TYPES
-from conditions import kind_of, parse
+from conditions import flat, kind_of, parse
 
 
 class Said(NamedTuple):
@@ -66,14 +66,10 @@ def _phrase(node, fields, negated=False):
 
 def _both(node, fields, negated):
     kind = type(node)
-    parts = [_phrase(part, fields, negated) for part in _flat(node, kind)]
-    mixed = [isinstance(part, nodes.And | nodes.Or) for part in _flat(node, kind)]
+    parts = [_phrase(part, fields, negated) for part in flat(node, kind)]
+    mixed = [isinstance(part, nodes.And | nodes.Or) for part in flat(node, kind)]
     parts = [f"({part})" if inner else part for part, inner in zip(parts, mixed, strict=True)]
     return joined(parts, "and" if (kind is nodes.And) is not negated else "or")
-
-
-def _flat(node, kind):
-    return [*_flat(node.left, kind), *_flat(node.right, kind)] if isinstance(node, kind) else [node]
 
 
 def _is_given(node, fields, negated):
@@ -85,6 +81,18 @@ def _is_true(node, fields, negated):
     if kind_of(node, _kinds(fields)) != "boolean":
         raise _Unsayable
     return f"{_value(node, fields)} is {'false' if negated else 'true'}"
+
+
+def _called(node, fields, negated):
+    text, verb = (_value(argument, fields) for argument in node.args), _TELLS[node.node.name][negated]
+    return f" {verb} ".join(text)
+
+
+_TELLS = {
+    "starts_with": ("starts with", "does not start with"),
+    "ends_with": ("ends with", "does not end with"),
+    "contains": ("contains", "does not contain"),
+}
 
 
 def _compared(node, fields, negated):
@@ -113,9 +121,15 @@ def _pair(left, operator, right, fields, negated):
         left, operator, right = right, _TURNED[operator], left
     if isinstance(left, nodes.Call) and left.node.name == "days_since" and isinstance(right, nodes.Const):
         days = "1 day" if right.value == 1 else f"{_value(right, fields)} days"
-        return f"{_argument(left, fields)} {_AMOUNTS[operator]} {days} ago"
-    verbs = _VERBS.get(kind_of(left, _kinds(fields)) or kind_of(right, _kinds(fields)), _SAME)
-    return f"{_value(left, fields)} {verbs[operator]} {_value(right, fields)}"
+        return f"{_value(left.args[0], fields)} {_AMOUNTS[operator]} {days} ago"
+    kind = kind_of(left, _kinds(fields))
+    return f"{_value(left, fields)} {_VERBS[kind][operator]} {_beside(kind, right, fields)}"
+
+
+def _beside(kind, node, fields):
+    """Return what is compared with a value of this kind: a text beside a date is a date."""
+    is_day = kind == "date" and isinstance(node, nodes.Const)
+    return node.value if is_day else _value(node, fields)
 
 
 def _within(left, holds, right, fields):
@@ -123,7 +137,7 @@ def _within(left, holds, right, fields):
         return f"{_value(right, fields)} {'contains' if holds else 'does not contain'} {_value(left, fields)}"
     if not isinstance(right, nodes.List | nodes.Tuple) or not right.items:
         raise _Unsayable
-    values = [_value(item, fields) for item in right.items]
+    values = [_beside(kind_of(left, _kinds(fields)), item, fields) for item in right.items]
     if len(values) == 1:
         return f"{_value(left, fields)} {'is' if holds else 'is not'} {values[0]}"
     return f"{_value(left, fields)} is {'one' if holds else 'none'} of {joined(values, 'or')}"
@@ -136,6 +150,7 @@ _PHRASES = {
     nodes.Compare: _compared,
     nodes.Test: _is_given,
     nodes.Name: _is_true,
+    nodes.Call: _called,
 }
 
 
@@ -151,24 +166,30 @@ def _constant(node, _fields):
         return f"“{node.value}”"
     if isinstance(node.value, bool):
         return "true" if node.value else "false"
-    return f"{node.value:,}" if abs(node.value) >= 10_000 else str(node.value)
+    return f"{node.value:,f}" if abs(node.value) >= 10_000 else f"{node.value:f}"
 
 
-def _argument(call, fields):
-    if len(call.args) != 1 or not isinstance(call.args[0], nodes.Name):
-        raise _Unsayable
-    return _value(call.args[0], fields)
+def _called_value(call, fields):
+    return _FUNCTIONS[call.node.name](*[_value(argument, fields) for argument in call.args])
+
+
+def _characters(place):
+    return lambda text, count: f"the {place} {'character' if count == '1' else f'{count} characters'} of {text}"
 
 
 _FUNCTIONS = {
-    "age": lambda call, fields: f"the age by {_argument(call, fields)}",
-    "days_since": lambda call, fields: f"the number of days since {_argument(call, fields)}",
-    "domain": lambda call, fields: f"the domain of {_argument(call, fields)}",
-    "today": lambda call, fields: "today",
-    "now": lambda call, fields: "now",
+    "age": "the age by {}".format,
+    "days_since": "the number of days since {}".format,
+    "year": "the year of {}".format,
+    "date": lambda day: day.strip("“”"),
+    "domain": "the domain of {}".format,
+    "length": "the length of {}".format,
+    "first": _characters("first"),
+    "last": _characters("last"),
+    "today": lambda: "today",
+    "now": lambda: "now",
+    "weekday": lambda: "the day of the week",
 }
-
-_FILTERS = {"length": "the length of {}", "abs": "the size of {}", "lower": "{}", "upper": "{}", "trim": "{}"}
 
 
 def _binary(word):
@@ -182,8 +203,7 @@ def _operand(node, fields):
 _VALUES = {
     nodes.Name: lambda node, fields: f"the {fields[node.name].label}",
     nodes.Const: _constant,
-    nodes.Call: lambda node, fields: _FUNCTIONS[node.node.name](node, fields),
-    nodes.Filter: lambda node, fields: _FILTERS[node.name].format(_value(node.node, fields)),
+    nodes.Call: _called_value,
     nodes.Neg: lambda node, fields: f"−{_operand(node.node, fields)}",
     nodes.Add: _binary("plus"),
     nodes.Sub: _binary("minus"),

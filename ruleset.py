@@ -95,7 +95,7 @@ class Compiler:
             inners = [self.condition(part, *path, word, index) for index, part in enumerate(parts)]
             return all_of(inners) if word == "all" else any_of(inners)
         try:
-            holds = compile_condition(written, self._kinds(), self.now)
+            holds = compile_condition(written, self._kinds())
         except ConditionError as error:
             self.source.complain((*self.place, *path), f"{self.who}{path[0]}: {error}")
             return lambda _: False

@@ -28,7 +28,7 @@ fields:
   loan: {type: money, min: 50000, label: loan amount}
   owner: {type: boolean, default: "no"}
   rent: {type: money, required: not owner}
-  deed: {required: {all: [owner, acres / 3 > 1 % 2]}}
+  deed: {required: {all: [owner, (acres / 3 > 1) == owner]}}
   consent: {type: consent, required: true}
   plan: {type: choice, one_of: [basic, full]}
   page: {type: url}
@@ -41,8 +41,8 @@ fields:
 rules:
   - {id: adult, reject_if: age(born) < 18, note: Applicants must be 18 or older}
   - {id: jumbo, when: loan > 700000, require: phone is present}
-  - {id: odd, when: plan == 'full', reject_if: children % 2 == 1}
-  - {id: odder, when: children % 3 == 1, reject_if: children % 2 == 1}
+  - {id: odd, when: plan == 'full', reject_if: (children > 2) == owner}
+  - {id: odder, when: (children > 3) == owner, reject_if: (children > 2) == owner}
   - {id: nobody, listed: {email: blocked.txt}, note: This address is blocked}
   - {id: campaigns, not_listed: {campaign: campaigns.txt}}
   - {id: hours, open: [Mon-Sun 00:00-24:00]}
@@ -80,6 +80,6 @@ fields:
   other: {{required: "text == '<script>alert(2)</script>|`y`'", default: *bad, pattern: "(?s).*|`<script>`"}}
 rules:
   - {{id: r, reject_if: "text == '<script>alert(2)</script>|`y`'", note: *bad}}
-  - {{id: s, reject_if: "text|length % 7 == 9 or text == '<script>|`y`'", note: Another}}
+  - {{id: s, reject_if: "(length(text) > 7) == (other == '9') or text == '<script>|`y`'", note: Another}}
 """
 HOSTILE = HOSTILE.replace(repr(BAD), '"' + BAD.replace("\\", "\\\\").replace('"', '\\"') + '"')

@@ -62,7 +62,7 @@ fields:
   e-mail: {}
   zip: {type: postal_code}
   state: {type: choice}
-  age: {type: integer}
+  not: {type: integer}
   visits: {type: integer, min_length: 3, min: few}
   born: {type: date, formats: [DD/MM/YY]}
   zip: {type: postal_code, country: US}
@@ -103,7 +103,7 @@ MESSAGES = [
     "(put other spellings under aliases:)",
     '9: field "zip": country: a postal_code needs its country: write country: US, for example',
     '10: field "state": type: a choice needs its values: write one_of: [one, another]',
-    '11: field "age": "age" is a word of the condition language: give the field another name',
+    '11: field "not": "not" is a word of the condition language: give the field another name',
     '12: field "visits": min: "few" is not a value that this field can have',
     '12: field "visits": min_length: a field of type integer does not take this key; it takes max, min',
     '13: field "born": formats: "DD/MM/YY" is not a format that can be read: write it as MM/DD/YYYY',
