@@ -58,13 +58,14 @@ def _places(program, before):
 
 def _quotas(spec, before):
     known = {_quota(rule): rule.id for rule in before.rules if rule.mode != "off"}
+    ids = {rule.id for rule in spec.rules}
     for index, rule in enumerate(spec.rules):
         quota = _quota(rule)
         if not quota or rule.mode == "off" or quota in known:
             continue
         kind, _, *rest = quota
         alike = [name for other, name in known.items() if other and [other[0], *other[2:]] == [kind, *rest]]
-        gone = [name for name in alike if name not in {rule.id for rule in spec.rules}]
+        gone = [name for name in alike if name not in ids]
         advice = f". If this is the rule that was called {gone[0]}, write id_before: {gone[0]}" if gone else ""
         yield ("rules", index, "id"), f'rule "{rule.id}": its {kind} begins at 0{advice}'
 

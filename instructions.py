@@ -20,7 +20,7 @@ from judgement import RETRY_MISMATCH, TEST_LIMIT, Reason
 from phrases import Said, condition
 from render import Answer, render
 from rulekinds import RULES, reasons
-from ruleset import judge_in_turn, moment_of, open_moment
+from ruleset import judge_after, moment_of, open_moment
 from schema import ExampleSpec
 from snippets import FORMATS, LANGUAGES
 
@@ -215,7 +215,7 @@ def _shown_lead(program, example, examples):
 def _judged(program, lead, example, fields=None):
     moment = moment_of(example, program.spec, datetime.now(UTC).astimezone(program.spec.timezone))
     before = [declared(program, other) for other in example.after]
-    return judge_in_turn(program, [*before, fields or lead], moment)[-1]
+    return judge_after(program, before, fields or lead, moment)
 
 
 def _exchanges(program, found, url, login):

@@ -14,7 +14,12 @@ from conditions import nearest
 from payload import FORBIDDEN, clean
 from schema import AmountSpec, ExampleSpec, FieldSpec, RuleFile, RuleSpec
 
-MAX_NODES = 20_000
+# A part is a key or a value, 100 characters of text, or 2 of a condition. To read one costs some 50 µs of processor
+# time, and whoever may open "Try a change" may have any text read.
+MAX_PARTS = 15_000
+MAX_LEVELS = 10
+MAX_MISTAKES = 100  # that are told at once, and so many warnings
+TOO_LONG = "this is nested too deeply or too long for a rule file: move values to lists beside it, or make two files"
 
 
 class RuleFileError(ValueError):
@@ -43,12 +48,24 @@ class Source:
         self.path, self.lines, self.broken, self.lists = path, {(): 1}, set(), set()
         self.size, self._errors, self._warnings = 0, set(), set()
 
+    def count(self, place, parts):
+        """Add to the size of the file. Raises RuleFileError where it is too long to be read."""
+        self.size += parts
+        if self.size > MAX_PARTS:
+            self.complain(place, TOO_LONG)
+            self.check()
+
     def complain(self, place, message):
+        """Note a mistake. Raises RuleFileError where there are so many that nobody would read on."""
         self._errors.add((self.line(place), message))
+        if len(self._errors) >= MAX_MISTAKES:
+            self._errors.add((self.line(place), "there may be more mistakes: mend these first"))
+            self.check()
 
     def warn(self, place, message):
         """Note something legal that is probably not meant."""
-        self._warnings.add((self.line(place), message))
+        if len(self._warnings) < MAX_MISTAKES:
+            self._warnings.add((self.line(place), message))
 
     @property
     def warnings(self):
@@ -112,22 +129,41 @@ def _leave_out(document, place, broken):
             document.pop(key, None)
 
 
+class _TooLongError(Exception):
+    """A file is too long or too deep, from the line that it is raised with."""
+
+
+class _Loader(yaml.BaseLoader):
+    """A loader that stops where a file is too long or too deep, before the rest of it costs anything."""
+
+    nodes = level = 0
+
+    def compose_node(self, parent, index):
+        self.nodes, self.level = self.nodes + 1, self.level + 1
+        if self.nodes > MAX_PARTS or self.level > 2 * MAX_LEVELS:
+            raise _TooLongError(self.peek_event().start_mark.line + 1)
+        node = super().compose_node(parent, index)
+        self.level -= 1
+        return node
+
+
 def _document(text, source):
     try:
-        node = yaml.compose(text, yaml.BaseLoader)
+        node = yaml.compose(text, _Loader)
         return _plain(node, (), source) if node else None
+    except _TooLongError as error:
+        raise RuleFileError([f"{source.path}:{error}: {TOO_LONG}"]) from None
     except yaml.YAMLError as error:
         raise RuleFileError([_yaml_sentence(error, text, source.path)]) from None
-    except RecursionError:
-        raise RuleFileError([f"{source.path}:1: this is nested too deeply for a rule file"]) from None
 
 
 def _plain(node, place, source):
     """Turn a YAML node into dicts, lists and texts, noting lines and names given twice."""
     source.lines.setdefault(place, node.start_mark.line + 1)
-    source.size += 1
-    if len(place) > 10 or source.size > MAX_NODES:  # an alias may stand for itself, or for many others
-        source.complain(place, "this is nested too deeply or too long for a rule file")
+    # An alias may stand for itself, or for many others.
+    source.count(place, 1 + len(node.value) // 100 if isinstance(node, yaml.ScalarNode) else 1)
+    if len(place) > MAX_LEVELS:
+        source.complain(place, TOO_LONG)
         return ""
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*place, index), source) for index, item in enumerate(node.value)]
@@ -192,7 +228,7 @@ def _where(document, place):
 
 
 def _what(problem):
-    loc, given = problem["loc"], problem["input"]
+    loc, given = problem["loc"], str(problem["input"])[:200]
     key = next(part for part in reversed(loc) if isinstance(part, str) and not part.startswith(("[", "list[")))
     model = {"fields": FieldSpec, "rules": RuleSpec, "sale_amount": AmountSpec, "examples": ExampleSpec}.get(
         loc[0] if len(loc) > 1 else None, RuleFile
@@ -204,7 +240,7 @@ def _what(problem):
             return f'"{key}:" is missing'
         case "literal_error":
             expected = problem["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-            return f'"{given}" is not one of {", ".join(expected)}{nearest(str(given), expected)}'
+            return f'"{given}" is not one of {", ".join(expected)}{nearest(given, expected)}'
         case "value_error":
             return f'"{given}" {problem["ctx"]["error"]}'
         case "string_type" | "dict_type" | "list_type" | "model_type" | "model_attributes_type":

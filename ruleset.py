@@ -10,9 +10,11 @@ import logging
 import math
 import os
 import time
+from collections import deque
 from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 
@@ -45,16 +47,20 @@ def load(path, now=None):
     return compile_program(path.stem, str(path), text, hashlib.sha256(raw).hexdigest(), now or datetime.now(UTC))
 
 
-def compile_text(name, path, text, examples=True):
-    """Compile a text that was a rule file at `path` before. Raises RuleFileError."""
-    return compile_program(name, path, text, hashlib.sha256(text.encode()).hexdigest(), datetime.now(UTC), examples)
+def compile_text(name, path, text, examples=True, lists=None):
+    """Compile a text that was a rule file at `path` before, or may become one. Raises RuleFileError."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return compile_program(name, path, text, digest, datetime.now(UTC), examples, lists)
 
 
-def compile_program(name, path, text, digest, now, examples=True):
-    """Compile the text of a rule file into a Program, and run its examples. Raises RuleFileError."""
+def compile_program(name, path, text, digest, now, examples=True, lists=None):
+    """Compile the text of a rule file into a Program, and run its examples. Raises RuleFileError.
+
+    With `lists`, the paths of lists, it may name no others.
+    """
     spec, source = read(text, path)
     program = Program(name, path, text, digest, spec, {}, {}, [], [], source.lists, {}, source, [])
-    compiler = Compiler(program, source, now.astimezone(spec.timezone))
+    compiler = Compiler(program, source, now.astimezone(spec.timezone), lists)
     for field_name, field_spec in spec.fields.items():
         program.fields[field_name] = _compile_field(compiler, field_name, field_spec)
         _name_field(program, field_name, field_spec, source)
@@ -76,11 +82,21 @@ def compile_program(name, path, text, digest, now, examples=True):
 class Compiler:
     """What the parts of a rule file are compiled with: the program so far, and where they stand."""
 
-    def __init__(self, program, source, now, place=(), who=""):
-        self.program, self.source, self.now, self.place, self.who = program, source, now, place, who
+    def __init__(self, program, source, now, lists=None):
+        self.program, self.source, self.now, self.lists, self.place, self.who = program, source, now, lists, (), ""
+        self._kinds = {
+            name: "unknown" if ("fields", name, "type") in source.broken else TYPES[field.type].kind
+            for name, field in program.spec.fields.items()
+        }
 
     def at(self, place, who):
-        return Compiler(self.program, self.source, self.now, place, who)
+        there = copy(self)
+        there.place, there.who = place, who
+        return there
+
+    def count(self, parts):
+        """Add what a part of the file costs beyond its text to the size of the file."""
+        self.source.count(self.place, parts)
 
     def complain(self, key, message):
         self.source.complain((*self.place, key), f"{self.who}{message}")
@@ -94,18 +110,15 @@ class Compiler:
                 return lambda lead_scope: not inner(lead_scope)
             inners = [self.condition(part, *path, word, index) for index, part in enumerate(parts)]
             return all_of(inners) if word == "all" else any_of(inners)
+        self.source.count((*self.place, *path), len(written) // 2)  # up to 20 µs for each character
         try:
-            holds = compile_condition(written, self._kinds())
+            holds = compile_condition(written, self._kinds)
         except ConditionError as error:
             self.source.complain((*self.place, *path), f"{self.who}{path[0]}: {error}")
             return lambda _: False
         for suspicion in suspicions.of_condition(holds, path, self.program.spec, self.now):
             self.source.warn((*self.place, *path), f'{self.who}{path[0]}: "{written}" {suspicion}')
         return holds
-
-    def _kinds(self):
-        broken, fields = self.source.broken, self.program.spec.fields
-        return {n: "unknown" if ("fields", n, "type") in broken else TYPES[f.type].kind for n, f in fields.items()}
 
     def check_fields(self, key, names):
         for name in names:
@@ -117,6 +130,10 @@ class Compiler:
         """Return the entries of a list beside the rule file, in the normal form of the field."""
         self.check_fields(key, [name])
         field, path = self.program.fields.get(name), Path(self.program.path).parent / file
+        if self.lists is not None and str(path) not in self.lists:
+            known = ", ".join(sorted(Path(known).name for known in self.lists)) or "none"
+            self.complain(key, f'{key}: here only lists that the file in use names ({known}), and not "{file[:100]}"')
+            return frozenset()
         self.program.lists.add(str(path))
         if field is None or not field.parse:
             return frozenset()
@@ -150,6 +167,8 @@ def _compile_field(compiler, name, spec):
             complain(key, f"a field of type {spec.type} does not take this key; {takes}")
     if spec.type == "choice" and not spec.one_of and ("fields", name) not in compiler.source.broken:
         complain("type", "a choice needs its values: write one_of: [one, another]")
+    compiler.count(5 * len(spec.formats or []))  # each becomes a regular expression
+    compiler.count(len(spec.one_of or []))  # each is read as the type reads it: an address takes 100 µs
     try:
         parse = row.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
@@ -162,6 +181,7 @@ def _compile_field(compiler, name, spec):
             except Unusable as error:
                 complain(key, error)
                 continue
+            compiler.count(getattr(compiled, "programsize", 0) // 75)  # of a pattern: 0.6 µs for each step
             limits.append(partial(limit.check, compiled))
             sentences[limit.code] = limit.sentence.format(label=label, limit=given)
     for least, most in (("min", "max"), ("min_length", "max_length")):
@@ -221,6 +241,7 @@ def _compile_rule(compiler, spec):
     if len(words) > 1 or (not words and not broken):
         found = f"it has {' and '.join(words)}" if words else "it has none"
         compiler.complain("", f"a rule needs one of {', '.join(RULES)}; {found}")
+    compiler.count(10 * len(spec.open or []))  # asked up to 672 times by `open_moment`
     checks = [RULES[word](spec, compiler) for word in words]
     program.rules.append(Rule(spec.id, spec.mode, when, checks[0] if checks else None))
 
@@ -228,16 +249,21 @@ def _compile_rule(compiler, spec):
 def judge_example(program, example, now):
     """Return the verdict on an example of a rule file, given after the leads that were posted before it."""
     at = moment_of(example, program.spec, now.astimezone(program.spec.timezone))
-    return judge_in_turn(program, [*example.after, example.lead], at)[-1]
+    return judge_after(program, example.after, example.lead, at)
+
+
+def judge_after(program, before, lead, now):
+    """Return the verdict on a lead that is posted after others."""
+    return deque(judge_in_turn(program, [*before, lead], now), maxlen=1).pop()
 
 
 def judge_in_turn(program, leads, now):
-    """Return the verdicts on leads, as rule files write them, that are posted one after the other."""
-    claims, verdicts = Claims(), []
+    """Yield the verdicts on leads, as rule files write them, that are posted one after the other."""
+    claims = Claims()
     for lead in leads:
-        verdicts.append(judge(program, texts_of(lead), now))
-        claims.settle(verdicts[-1])
-    return verdicts
+        verdict = judge(program, texts_of(lead), now)
+        claims.settle(verdict)
+        yield verdict
 
 
 def texts_of(lead):
@@ -245,11 +271,19 @@ def texts_of(lead):
     return {name: [value] if isinstance(value, str) else value for name, value in lead.items()}
 
 
+MAX_STEPS = 500_000  # leads of examples times the parts of the file; a step costs 1 µs at most
+
+
 def _run_examples(compiler):
+    known, leads = _reason_codes(compiler.program), 0
     for index, example in enumerate(compiler.program.spec.examples):
+        leads += 1 + len(example.after)
+        if leads > (most := MAX_STEPS // compiler.source.size):
+            why = f"to try so many takes long: in a file of this length keep {most} leads, those under after: included"
+            compiler.at(("examples", index), "examples: ").complain("name", why)
+            return
         verdict = judge_example(compiler.program, example, compiler.now)
         there = compiler.at(("examples", index), f'example "{example.name}": ')
-        known = _reason_codes(compiler.program)
         codes = sorted(verdict.codes)
         expected = [] if example.expect == "valid" else sorted(example.expect)
         for code in set(expected) - known:
@@ -274,7 +308,11 @@ def open_moment(spec, now):
 
     Otherwise a file that is right on Monday would be wrong when the service starts on a Sunday.
     """
-    opening = [rule.open for rule in spec.rules if rule.open and rule.mode == "enforce"]
+    return _opening(tuple(tuple(rule.open) for rule in spec.rules if rule.open and rule.mode == "enforce"), now)
+
+
+@lru_cache(maxsize=8)
+def _opening(opening, now):
     for quarter in range(7 * 24 * 4):
         moment = now + timedelta(minutes=15 * quarter)
         if all(any(hours.hold(moment) for hours in times) for times in opening):

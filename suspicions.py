@@ -23,9 +23,9 @@ def of_condition(holds, path, spec, now):
         always, never = _CONSTANT[path[0]]
         yield always if holds(scope({}, now)) else never
     for name, texts in holds.compared.items():
-        choices = spec.fields[name].one_of
+        choices = set(map(Text, spec.fields[name].one_of or []))
         for text in sorted(texts) if choices else []:
-            if Text(text) not in map(Text, choices):
+            if Text(text) not in choices:
                 yield f'looks for "{text}", which is not one of the values of {name}: this is never true'
 
 

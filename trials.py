@@ -19,7 +19,7 @@ from changes import begun_anew
 from judgement import judge_body
 from pages import page
 from render import Answer, render
-from rulefile import RuleFileError, read
+from rulefile import RuleFileError
 from ruleset import compile_text, judge_example, load
 
 site = pages.blueprint("programs")
@@ -57,6 +57,12 @@ class Sheet:
     @property
     def lines(self):
         return [(number, line, self.notes.get(number, [])) for number, line in enumerate(self.text.splitlines(), 1)]
+
+    @property
+    def noted(self):
+        """The lines that have notes."""
+        lines = self.text.splitlines()
+        return [(number, "".join(lines[number - 1 : number]), self.notes[number]) for number in sorted(self.notes)]
 
     def note(self, path, complaints):
         for complaint in complaints:
@@ -201,29 +207,19 @@ def read_sheet(name, path):
 
 def check_text(name, path, text):
     """Return the Sheet of a text that an operator would like to be the file."""
+    used = pages.rulebook().programs.get(name)
     try:
-        _refuse_lists_elsewhere(text, path)
-        program = compile_text(name, path, text)
+        # Of other lists, an example would tell who is on them: those of programs that the operator may not see.
+        program = compile_text(name, path, text, lists=used.lists if used else set())
     except RuleFileError as error:
         sheet = Sheet(text)
         sheet.note(path, error.errors)
     else:
         sheet = Sheet(text, program)
         sheet.note(path, program.warnings)
-        if used := pages.rulebook().programs.get(name):
+        if used:
             sheet.note(path, begun_anew(program, name, used.text))
     return sheet
-
-
-def _refuse_lists_elsewhere(text, path):
-    """Refuse lists outside of the rules folder, and rule files: else a page could ask what other files hold."""
-    spec, source = read(text, path)
-    for index, rule in enumerate(spec.rules):
-        for key in ("listed", "not_listed"):
-            for file in (getattr(rule, key) or {}).values():
-                if not re.fullmatch(r"[^./\\][^/\\]*", file) or Path(file).suffix in (".yaml", ".yml"):
-                    source.complain(("rules", index, key), f'rule "{rule.id}": {key}: here only lists beside the file')
-                    source.check()
 
 
 def _without_examples(name, path, text):
@@ -236,9 +232,9 @@ def _without_examples(name, path, text):
 
 def _run_examples(program):
     """Return for each example its name, what is expected, what the rules say, and whether that is the same."""
-    rows = []
+    rows, now = [], datetime.now(UTC)
     for example in program.spec.examples if program else []:
-        verdict = judge_example(program, example, datetime.now(program.spec.timezone))
+        verdict = judge_example(program, example, now)
         expected = [] if example.expect == "valid" else sorted(example.expect)
         fits = (
             sorted(verdict.codes) == expected

@@ -10,10 +10,11 @@ import pytest
 from conftest import Partner, serving
 
 from checks import TYPES
-from conditions import FUNCTIONS
+from conditions import FUNCTIONS, LONGEST, MOST_PARTS
 from login import FAILURES_AT_A_NAME, FAILURES_OF_AN_ADDRESS
 from models import LOGIN_WINDOW
-from ruleset import RULES, compile_program, load
+from rulefile import MAX_PARTS
+from ruleset import MAX_STEPS, RULES, compile_program, load
 from schema import FieldSpec, RuleFile, RuleSpec
 from settings import SETTINGS, version
 from worker import ARRIVAL, LONGEST_HEAD, MAX_CHUNKS
@@ -236,6 +237,12 @@ def test_the_words_of_the_rules_readme_are_those_that_there_are():
 def test_the_functions_of_the_rules_readme_are_those_that_there_are():
     cells = RULES_README[RULES_README.index("| in a condition | is |") :].split("\n\n")[0]
     assert set(re.findall(r"(\w+)\(", cells)) == set(FUNCTIONS)
+
+
+def test_how_long_a_file_may_be_is_said_as_it_is():
+    words = " ".join(RULES_README.split())
+    for length in (f"{MAX_PARTS:,} parts", f"{MAX_STEPS:,}", f"{MOST_PARTS} comparisons", f"{LONGEST:,} characters"):
+        assert f"at most {length}" in words, length
 
 
 def test_every_reason_code_is_named_in_the_rules_readme():

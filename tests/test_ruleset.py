@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
+import rulefile
 import ruleset
 from judgement import judge
 from rulefile import RuleFileError
@@ -188,6 +189,73 @@ ALIAS_BOMB = "".join(
 )
 def test_a_mistake_says_where_it_is_and_what_to_write(text, sentence):
     assert any(re.match("rules/solar.yaml:" + sentence, error) for error in errors(text)), errors(text)
+
+
+# --- What would cost much is not read to its end ---
+
+HEAD = "fields: {n: {type: number}, t: {}, d: {type: date}}\n"
+LONG = "this is nested too deeply or too long for a rule file"
+TRIED = "to try so many takes long: in a file of this length keep "
+SUM = "+".join(["n"] * 95)
+
+
+def many(text, count, head=HEAD):
+    """Return a file in which `text` stands so often, each time with another number in the place of #."""
+    return head + "".join(text.replace("#", str(number)) for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (many(f"- {{id: r#, reject_if: {SUM} > 5}}\n", 30, f"{HEAD}rules:\n"), LONG),
+        (many("- {id: r#, reject_if: *c}\n", 100, f"{HEAD}title: &c {SUM} > 5\nrules:\n"), LONG),
+        (many("- {id: r#, reject_if: *c}\n", 10, f'{HEAD}title: &c "n in [{"1," * 400}]"\nrules:\n'), LONG),
+        (many("- {id: r#, reject_if: *c}\n", 10, f'{HEAD}title: &c "n in [{"1," * 400} t]"\nrules:\n'), LONG),
+        (many("  - x#\n", 2000, "fields:\n a:\n  one_of:\n"), LONG),
+        (many("  - x#@example.com\n", 900, "fields:\n a:\n  type: email\n  one_of:\n"), LONG),
+        (many("  - YYYY#MMDD\n", 400, "fields:\n a:\n  type: date\n  formats:\n"), LONG),
+        (many("  - Mon 10:00-11:00\n", 200, f"{HEAD}rules:\n- id: o\n  open:\n"), LONG),
+        (many("  f#: {pattern: '\\pL{100}#'}\n", 2, "fields:\n"), LONG),
+        (many("- *t\n", 900, f"title: &t {'x' * 900}\nfields: {{a: {{}}}}\nexamples:\n"), LONG),
+        ("[" * 50_000, LONG),
+        ("- " * 50_000, LONG),
+        (many("  - {}\n", 500, many("- {id: r#, limit: 9, per: day}\n", 50, f"{HEAD}rules:\n")
+              + "examples:\n- name: x\n  lead: {}\n  expect: valid\n  after:\n"), TRIED),
+        (many("  - {t: x}\n", 200, f"{HEAD}rules: [{{id: u, unique: {{any_of: [{'t,' * 300} t]}}}}]\n"
+              "examples:\n- name: x\n  lead: {}\n  expect: valid\n  after:\n"), TRIED),
+        (many("- {name: x, lead: {}, expect: [o, p]}\n", 110, HEAD + "rules:\n- {id: o, open: Mon 01:00-01:01}\n"
+              "- {id: p, open: Tue 01:00-01:01}\nexamples:\n"), TRIED),
+    ],
+    ids=lambda text: text[-40:],
+)  # fmt: skip
+def test_a_file_that_would_take_long_is_refused_where_it_is_too_long(text, sentence, monkeypatch):
+    monkeypatch.setattr(rulefile, "MAX_PARTS", rulefile.MAX_PARTS // 10)  # so that the test is quick too
+    monkeypatch.setattr(ruleset, "MAX_STEPS", ruleset.MAX_STEPS // 10)
+    assert sentence in errors(text)[-1]
+
+
+@pytest.mark.parametrize("line", ["- {id: r#, reject_if: m# > 5}\n", "- {id: r#, limt: 5}\n", "- {id: r#, per: day}\n"])
+def test_of_many_mistakes_the_first_hundred_are_told(line):
+    found = errors(many(line, 200, f"{HEAD}rules:\n"))
+    assert len(found) == 101
+    assert "there may be more mistakes: mend these first" in "".join(found)
+
+
+def test_of_many_warnings_a_hundred_are_told():
+    text = many("  f#: {}\n", 200, "fields:\n") + "examples: [{name: x, lead: {}, expect: valid}]"
+    assert len(program(text).warnings) == 100
+
+
+def test_a_long_file_as_a_brand_may_have_it_loads():
+    text = many("  f#: {pattern: '[\\pL .-]{1,80}', label: field number #}\n", 5, "fields:\n")
+    text += many("  g#: {type: text, max_length: 80, label: another field}\n", 200, "")
+    zips = ", ".join(f"'{number:05}'" for number in range(1000))
+    text += f'rules:\n  - {{id: zips, reject_if: "g0 in [{zips}]"}}\n'
+    text += many(
+        "  - id: r#\n    when: g1 is present\n    reject_if: g2 == 'a' and g3 != 'b' or g4 in ['x']\n", 100, ""
+    )
+    text += many("  - {name: number #, lead: {g1: '#', g5: x}, expect: valid}\n", 30, "examples:\n")
+    assert len(program(text).rules) == 101
 
 
 def test_an_example_that_is_judged_otherwise_is_an_error():

@@ -165,12 +165,39 @@ def test_the_text_starts_as_the_file_is_and_stays_as_it_was_changed(shop):
     assert page.xpath("//textarea")[0].text.lstrip("\n") == "changed: [\n1"
 
 
-@pytest.mark.parametrize("file", ["../secret.txt", "/etc/passwd", ".env", "..\\x", "solar.yaml"])
-def test_a_pasted_file_reads_no_lists_but_those_beside_the_rules(shop, file):
-    rules = RULES + f"  - {{id: list, listed: {{irpid: '{file}'}}}}\n"
-    rules = rules.replace("sale_amount: 10.00\n", "") + "sale_amount: 10.00\n"
-    page = text_of(rehearse(shop.operator, rules, start="1"))
-    assert "here only lists beside the file" in page and "cannot be read" not in page
+def with_list(file, key="listed"):
+    rules = RULES + f"  - {{id: list, {key}: {{irpid: '{file}'}}}}\n"
+    return rules.replace("sale_amount: 10.00\n", "") + "sale_amount: 10.00\n"
+
+
+@pytest.mark.parametrize("key", ["listed", "not_listed"])
+@pytest.mark.parametrize("file", ["../secret.txt", "/etc/passwd", ".env", "..\\x", "solar.yaml", "theirs.txt"])
+def test_a_pasted_file_reads_no_lists_but_those_that_the_file_in_use_names(shop, file, key):
+    (shop.rules.parent / "theirs.txt").write_text("bright\n")
+    page = text_of(rehearse(shop.operator, with_list(file, key), start="1"))
+    assert f'{key}: here only lists that the file in use names (none), and not "{file}"' in page
+    assert "cannot be read" not in page
+
+
+def test_a_pasted_file_may_go_on_with_the_lists_of_the_file_in_use(make_app):
+    app = make_app({"default": "fields: {irpid: {}}"}, operators=OPERATORS)
+    rulebook = app.extensions["datapost"].rulebook
+    for name in ("ours.txt", "theirs.txt"):
+        (rulebook.folder / name).write_text("bright\n")
+    (rulebook.folder / "default.yaml").write_text(with_list("ours.txt"))
+    app = create_app(app.extensions["datapost"].settings)
+    told = "examples: [{name: who, lead: {email: ann@example.com, irpid: bright}, expect: valid}]"
+    page = text_of(rehearse(Operator(app), with_list("ours.txt") + told, check="1"))
+    assert "expected valid, but the rules say list" in page
+    page = text_of(rehearse(Operator(app), with_list("theirs.txt") + told, check="1"))
+    assert 'names (ours.txt), and not "theirs.txt"' in page and "rules say" not in page
+
+
+def test_a_line_without_end_and_a_last_line_are_shown_with_what_is_wrong_with_them(shop):
+    page = html.fromstring(rehearse(shop.operator, "fields: {a: {}}\ntitel: x", check="1").text)
+    assert [item.get("id") for item in page.xpath("//ol[@class='source']/li")] == ["line-2"]
+    assert "titel: x" in page.xpath("//li[@id='line-2']/code")[0].text
+    assert "1 error." in text_of(rehearse(shop.operator, "", check="1"))
 
 
 def test_a_backtest_tells_what_the_change_would_have_done_to_past_leads(brand, caplog):
