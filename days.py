@@ -20,8 +20,8 @@ from store import database
 
 SETTLED_AFTER = timedelta(minutes=5)  # by then, what was received is committed
 COUNTED_AT_ONCE = 300  # leads: some 10 ms of the one writer
-MOST_PARTNERS = 200  # of a day; the rest are counted together
-OTHERS = "…"
+MOST_PARTNERS = 200  # of a day: who has a larger share of its leads is counted by name
+OTHERS = "…"  # the rest, together
 
 
 class Day(Table):
@@ -50,6 +50,7 @@ class Day(Table):
 
 # What a lead is counted as. Of reasons and rules there is one of each code: "reason:adult".
 VALID, REFUSED, TEST, REASON = "valid", "refused", "test", "reason:"
+OUTWEIGHED = "outweighed"  # and how many leads of a partner others have made up for: see `shorten`
 
 
 class Counts:
@@ -62,8 +63,6 @@ class Counts:
         self.found = found or {}
 
     def add(self, partner, what, count, cents):
-        if partner not in self.found and len(self.found) >= MOST_PARTNERS:
-            partner = OTHERS
         cell = self.found.setdefault(partner, {}).setdefault(what, [0, 0])
         cell[0] += count
         cell[1] += cents
@@ -80,11 +79,43 @@ class Counts:
                 self.add(partner, REASON + code, count, cents)
             for rule in json.loads(observed):
                 self.add(partner, OBSERVED + rule, count, cents if valid else 0)
+        self.shorten()
+
+    def shorten(self):
+        """Count partners with few leads among the others, where twice as many are by name as should be.
+
+        Those with the most leads stay, and those that would come off best if the leads of so many partners were
+        struck off against each other: so whoever has more than one in MOST_PARTNERS of all leads is by name,
+        however many names are made up before or after. (Misra and Gries, Finding repeated elements, 1982.)
+        """
+        names = [name for name in self.found if name != OTHERS]
+        if len(names) <= 2 * MOST_PARTNERS:
+            return
+        leads = {name: sum(self._count(name, what) for what in (VALID, REFUSED, TEST)) for name in names}
+        left = {name: leads[name] - self._count(name, OUTWEIGHED) for name in names}
+        largest, best = (sorted(names, key=by.get, reverse=True) for by in (leads, left))
+        struck_off = left[best[MOST_PARTNERS]]
+        kept = {*largest[:MOST_PARTNERS], *best[:MOST_PARTNERS]}
+        for name in names:
+            if name in kept:
+                self.found[name][OUTWEIGHED] = [leads[name] - max(left[name] - struck_off, 0), 0]
+            else:
+                self.fold(name)
+
+    def _count(self, name, what):
+        return self.found[name].get(what, (0,))[0]
+
+    def fold(self, partner):
+        """Count a partner among the others."""
+        for what, (count, cents) in self.found.pop(partner, {}).items():
+            if what != OUTWEIGHED:
+                self.add(OTHERS, what, count, cents)
 
     def items(self):
         for partner, cells in self.found.items():
             for what, (count, cents) in cells.items():
-                yield partner, what, count, cents
+                if what != OUTWEIGHED:
+                    yield partner, what, count, cents
 
 
 def _grouped(program, first, last):
@@ -170,7 +201,7 @@ def _roll_up(program, now):
     last = ids[-1] if more else end
     counts = Counts(row.counts)
     counts.add_leads(program.name, row.counted_to, last)
-    _count_fields(program, row.counted_to, last, row.fields)
+    _count_fields(program, row.counted_to, last, row.fields, counts.found)
     row.counts, row.counted_to, row.closed = counts.found, last, not more and row.ends <= settled
     row.save(force_insert=row.is_new)
     return more or _next_day(program, settled) is not None
@@ -202,9 +233,7 @@ def forget_partner(program, partner):
     _be_alone(program)
     for row in Day.select().where(Day.program == program):
         if partner in row.counts or partner in row.fields:
-            counts = Counts(row.counts)
-            for what, (count, cents) in counts.found.pop(partner, {}).items():
-                counts.add(OTHERS, what, count, cents)
+            Counts(row.counts).fold(partner)
             row.fields.pop(partner, None)
             row.save()
 
@@ -253,12 +282,17 @@ def first_day(program):
     return oldest and _day_of(program, oldest)
 
 
-def _count_fields(program, first, last, fields):
+def _count_fields(program, first, last, fields, named):
     """Add how many leads of each partner have each declared field; "" counts the leads."""
+    for partner in fields.keys() - named.keys() - {OTHERS}:
+        _add_up(fields, OTHERS, fields.pop(partner))
     query = _leads(program.name, first, last).where(~Lead.test).select(Lead.partner, Lead.fields).tuples()
     for partner, found in query:
-        if partner not in fields and len(fields) >= MOST_PARTNERS:
-            partner = OTHERS
-        cells = fields.setdefault(partner, {})
-        for name in ["", *(name for name in found if name in program.fields)]:
-            cells[name] = cells.get(name, 0) + 1
+        names = dict.fromkeys(["", *(name for name in found if name in program.fields)], 1)
+        _add_up(fields, partner if partner in named else OTHERS, names)
+
+
+def _add_up(fields, partner, counts):
+    cells = fields.setdefault(partner, {})
+    for name, count in counts.items():
+        cells[name] = cells.get(name, 0) + count

@@ -1,10 +1,14 @@
 """The figures: right at any time, counted or live, and the same after the leads are gone."""
 
+import json
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from conftest import statements
+from hypothesis import given
+from hypothesis import strategies as st
 from test_store import scans
 
 import days
@@ -199,6 +203,44 @@ def test_of_very_many_partners_the_rest_are_counted_together(ledger, monkeypatch
     found = collect(1)
     assert [figure.submissions for figure in found.partners] == [3, 1, 1]
     assert {figure.partner for figure in found.partners} > {days.OTHERS}
+
+
+def test_made_up_partners_do_not_push_one_with_many_leads_among_the_others(ledger, monkeypatch):
+    monkeypatch.setattr(days, "MOST_PARTNERS", 2)
+    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 6)
+    for number in range(20):
+        submit(NOW - timedelta(hours=2, minutes=-number), partner=f"made-up {number}", extra="x")
+    for number in range(20):
+        submit(NOW - timedelta(hours=1, minutes=-number), partner="7" if number % 2 else f"other {number}")
+    assert ("7", 10) in [(figure.partner, figure.submissions) for figure in collect(1).partners]
+    count_all()
+    (row,) = rows().values()
+    assert len(row.counts) <= 5 and row.counts["7"]["valid"][0] == row.fields["7"]["years"] >= 8
+    found = collect(1)
+    assert found.totals.submissions == sum(figure.submissions for figure in found.partners) == 40
+    assert row.fields.keys() == row.counts.keys()
+    assert sum(cells[""] for cells in row.fields.values()) == 40
+
+
+@given(st.lists(st.lists(st.sampled_from("aaaabbbcdefghijklmnop"), max_size=12), max_size=20), st.integers(1, 3))
+def test_who_has_more_than_his_share_of_the_leads_is_by_name_and_the_totals_are_exact(batches, most):
+    sent, counts = Counter(), days.Counts()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(days, "MOST_PARTNERS", most)
+        for batch in batches:
+            counts = days.Counts(json.loads(json.dumps(counts.found)))
+            for partner in batch:
+                counts.add(partner, days.VALID, 1, 5)
+            counts.shorten()
+            sent.update(batch)
+            found = {partner: (count, cents) for partner, _, count, cents in counts.items()}
+            assert sum(count for count, _ in found.values()) == sent.total()
+            assert sum(cents for _, cents in found.values()) == 5 * sent.total()
+            assert len(found) <= 2 * most + 1
+            for partner, count in sent.items():
+                named = found.get(partner, (0, 0))[0]
+                assert named or count <= sent.total() / most
+                assert count - found.get(days.OTHERS, (0, 0))[0] <= named <= count
 
 
 def test_without_leads_there_are_figures_of_nothing(ledger):
