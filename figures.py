@@ -18,6 +18,7 @@ from days import (
     dates,
     first_day,
     id_at,
+    leads_between,
     money,
     rows_of,
     span_of,
@@ -137,7 +138,7 @@ class _Reader:
         self.left -= count
         counts = Counts()
         if count:
-            counts.add_leads(program.name, first, last)
+            counts.add_leads(leads_between(program.name, first, last))
         return counts
 
 

@@ -2,9 +2,9 @@
 
 The file is read as it was at one moment. Chunk by chunk, its rows are compared with those over
 there, and what differs is written: so an interrupted copy goes on where it was, and a second one
-brings only what is new. Nothing is ever deleted: what only the other database has are places that
-have run out, or leads, and with leads of its own it is refused. At the end the rows of both are
-counted and summed up once more.
+brings only what is new. Nothing is ever deleted but notes of late leads: what only the other database
+has are places that have run out, or leads, and with leads of its own it is refused. At the end the
+rows of both are counted and summed up once more.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from peewee import BlobField, BooleanField, DecimalField
 
 import store
 from days import Day
-from models import Claim, KnownLogin, Lead, Refusal, RuleText, Total
+from models import Claim, KnownLogin, Late, Lead, Refusal, RuleText, Total
 from privacy import Erasure, Retention
 
 CHUNK = 1000  # rows, or fewer if they are long
@@ -70,7 +70,7 @@ class Table:
 
 
 # Failed logins are left: they are forgotten after five minutes.
-MODELS = (RuleText, Lead, Refusal, Claim, Total, KnownLogin, Day, Retention, Erasure)
+MODELS = (RuleText, Lead, Refusal, Claim, Total, KnownLogin, Day, Late, Retention, Erasure)
 TABLES = [Table(model) for model in MODELS]
 
 
@@ -86,6 +86,7 @@ def copy(path, url, progress):
     with closing(sqlite3.connect(path, isolation_level=None)) as source, store.read():
         source.execute("BEGIN")
         _refuse_other_leads(source)
+        store.database.execute_sql("DELETE FROM late")  # those of an earlier copy may be counted by now
         total = sum(source.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0] for table in TABLES)
         with progress(total) as bar:
             for table in TABLES:

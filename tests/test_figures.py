@@ -1,9 +1,12 @@
 """The figures: right at any time, counted or live, and the same after the leads are gone."""
 
 import json
+import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from threading import Event
 
 import pytest
 from conftest import statements
@@ -143,6 +146,99 @@ def test_a_lead_that_came_just_now_is_counted_live_until_it_has_settled(ledger):
     count_all(NOW + timedelta(minutes=6))
     assert rows()["2026-03-20"].counts["7"]["valid"] == [1, 1250]
     assert collect(1).totals.submissions == 1
+
+
+# --- Clocks that are wrong ---
+
+
+def counted(now=NOW):
+    """Count all that has settled, and return how many leads are counted in rows, and how many figures tell."""
+    count_all(now)
+    cells = [cell for row in rows().values() for _, what, *cell in days.Counts(row.counts).items() if what == "valid"]
+    return sum(count for count, _ in cells), collect(30, now=now).totals.submissions
+
+
+def test_leads_that_come_after_a_clock_was_set_back_are_counted_once(ledger):
+    submit(NOW)
+    assert counted(NOW + timedelta(minutes=31)) == (1, 1)
+    for minutes in (1, 10, 40):
+        submit(NOW + timedelta(minutes=minutes))  # those of 1 and 10 minutes come late
+        assert collect(1, now=NOW + timedelta(minutes=40)).totals.submissions <= 2
+    assert counted(NOW + timedelta(minutes=31)) == (3, 4)
+    assert counted(NOW + timedelta(minutes=50)) == (4, 4)
+
+
+def test_a_lead_that_comes_late_is_counted_in_a_closed_day_and_in_one_that_had_no_leads(ledger):
+    submit(NOW - timedelta(days=5))
+    submit(NOW - timedelta(days=1))
+    assert counted() == (2, 2)
+    for back in (1, 3, 5):
+        submit(NOW - timedelta(days=back, minutes=-1))
+    assert counted() == (5, 5)
+    assert {day: row.counts["7"]["valid"][0] for day, row in rows().items()} == {
+        "2026-03-15": 2, "2026-03-17": 1, "2026-03-19": 2,
+    }  # fmt: skip
+    assert rows()["2026-03-19"].fields["7"]["years"] == 2
+
+
+def test_after_a_clock_went_forward_and_back_every_lead_is_counted_once(ledger):
+    submit(NOW)
+    submit(NOW + timedelta(days=2))
+    assert counted(NOW + timedelta(days=2, minutes=10)) == (2, 2)
+    for number in range(1, 10):
+        submit(NOW + timedelta(minutes=2 * number))
+        found = counted(NOW + timedelta(minutes=2 * number))
+        assert found[0] <= found[1] + 1 == number + 2  # the figures lack the lead of a day to come
+    assert counted(NOW + timedelta(days=2, minutes=10)) == (11, 11)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_clocks_do_every_lead_is_counted_once(ledger, seed, monkeypatch):
+    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 3)
+    chance = random.Random(seed)
+    later = NOW + timedelta(days=9)
+    for number in range(1, 31):
+        submit(NOW + chance.choice([-1, 1]) * timedelta(minutes=chance.expovariate(1 / 600)))
+        now = NOW + timedelta(minutes=chance.uniform(-900, 900))
+        store.transact(lambda now=now: days.roll_up([PROGRAM], now))
+        assert collect(30, now=later).totals.submissions <= number
+    assert counted(later) == (30, 30)
+
+
+def test_a_lead_that_is_being_stored_while_its_time_is_counted_is_counted_once(postgresql_ledger, monkeypatch):
+    now, transact, stored, go_on = datetime.now(UTC), store.transact, Event(), Event()
+    submit(now - timedelta(minutes=40))
+
+    def slowly(work):
+        def do():
+            done = work()
+            stored.set()
+            go_on.wait()
+            return done
+
+        return transact(do)
+
+    monkeypatch.setattr(store, "transact", slowly)
+    with ThreadPoolExecutor(1) as other_process:
+        other_process.submit(submit, now - timedelta(minutes=20))  # by a clock that is behind
+        stored.wait()
+        monkeypatch.undo()
+        store.transact(lambda: days.roll_up([PROGRAM]))
+        go_on.set()
+    assert counted(now) == (2, 2)
+
+
+def test_what_several_processes_store_late_and_count_is_counted_once(ledger, monkeypatch):
+    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 5)
+    submit(NOW)
+
+    def work(number):
+        submit(NOW - timedelta(minutes=10 * number % 70))
+        store.transact(lambda: days.roll_up([PROGRAM], NOW))
+
+    with ThreadPoolExecutor(4) as processes:
+        list(processes.map(work, range(1, 30)))
+    assert counted(NOW + timedelta(minutes=10)) == (30, 30)
 
 
 def test_days_with_too_many_leads_to_count_now_are_said_to_be_counted(month, monkeypatch):

@@ -86,6 +86,21 @@ def test_a_second_copy_brings_what_came_since(service, postgresql_url):
     assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
 
 
+def test_a_late_lead_that_was_counted_between_two_copies_is_not_counted_again(service, postgresql_url):
+    models.connect(service.environ["DATABASE_URL"], "a key for tests")
+    with store.read():
+        models.Late.create(program="default", lead="x" * 26)
+    store.disconnect()
+    assert copy_to(service, postgresql_url)[0] == 0
+    assert len(ledger(postgresql_url)["Late"]) == 1
+    models.connect(service.environ["DATABASE_URL"], "a key for tests")
+    with store.read():
+        models.Late.delete().execute()
+    store.disconnect()
+    assert copy_to(service, postgresql_url)[0] == 0
+    assert ledger(postgresql_url)["Late"] == []
+
+
 def test_a_copy_that_was_interrupted_goes_on_where_it_was(service, postgresql_url, monkeypatch):
     post_some(service, "ann")
     path, written = str(service.database), []
