@@ -52,14 +52,15 @@ class Day(Table):
 # --- Counting ---
 
 # What a lead is counted as. Of reasons and rules there is one of each code: "reason:adult".
-VALID, REFUSED, TEST, REASON = "valid", "refused", "test", "reason:"
+VALID, REFUSED, TEST, VALID_TEST, REASON = "valid", "refused", "test", "valid test", "reason:"
 OUTWEIGHED = "outweighed"  # and how many leads of a partner others have made up for: see `shorten`
 
 
 class Counts:
     """Leads counted: `{partner: {what: [leads, hundredths of the currency]}}`.
 
-    The money of what is valid was paid, that of what is refused, by whatever reason, was not.
+    The money of what is valid was paid, that of what is refused, by whatever reason, was not. Tests are
+    counted apart: all of them without money, and the valid ones with it.
     """
 
     def __init__(self, found=None):
@@ -75,6 +76,8 @@ class Counts:
         for partner, valid, test, reasons, observed, count, paid, unpaid in _grouped(leads):
             if test:
                 self.add(partner, TEST, count, 0)
+                if valid:
+                    self.add(partner, VALID_TEST, count, int(paid or 0))
                 continue
             cents = int(paid or 0) if valid else int(unpaid or 0)
             self.add(partner, VALID if valid else REFUSED, count, cents)

@@ -86,7 +86,7 @@ def month(ledger):
     return ledger
 
 
-EXPECTED = figures.Totals(12, 6, 6, Decimal("75.00"), Decimal("75.00"), 6)
+EXPECTED = figures.Totals(12, 6, 6, Decimal("75.00"), Decimal("75.00"), 6, 3, Decimal("37.50"))
 
 
 @pytest.mark.parametrize("counted_at", [None, NOW - timedelta(days=1), NOW, NOW + timedelta(minutes=10)])
@@ -103,7 +103,7 @@ def test_the_figures_are_the_same_whether_days_are_counted_or_not(month, counted
         ("default", "email.required", 3, 0.5, Decimal("37.50"), [("7", 3)]),
     ]
     assert found.partners == [
-        figures.PartnerFigure("7", 6, 3, 0.5, Decimal("37.50"), [("email.required", 3)]),
+        figures.PartnerFigure("7", 6, 3, 0.5, Decimal("37.50"), [("email.required", 3)], 6, 3, Decimal("37.50")),
         figures.PartnerFigure("8", 6, 3, 0.5, Decimal("37.50"), [("adult", 3)]),
     ]
     assert found.observed == [figures.ObservedFigure("default", "old", 3, Decimal("37.50"), [("8", 3)])]
@@ -266,6 +266,16 @@ def test_when_the_time_zone_changes_no_lead_is_counted_twice_or_left_out(ledger)
     found = collect(9, moved, now=later)
     assert found.totals.submissions == 72
     assert [day.submissions for day in found.by_day if day.submissions] == [24, 24, 24]
+
+
+def test_tests_are_counted_by_partner_with_what_impact_com_pays_for_them(ledger):
+    submit(NOW, partner="8", is_test="yes")
+    submit(NOW, partner="8", is_test="yes", years=3)
+    for now in (NOW, NOW + timedelta(minutes=10)):
+        count_all(now)
+        found = collect(1)
+        assert found.totals == figures.Totals(tests=2, valid_tests=1, test_amount=Decimal("12.50"))
+        assert found.partners == [figures.PartnerFigure("8", 0, 0, 0, Decimal("0.00"), [], 2, 1, Decimal("12.50"))]
 
 
 def test_today_is_compared_with_yesterday_up_to_the_same_time(ledger, monkeypatch):
