@@ -23,6 +23,7 @@ from backtest import backtest, memory_of
 from documents import link
 from export import show, to_json
 from freshen import freshened
+from guidance import tests_a_day
 from judgement import judge_body
 from leadcommands import as_json, find_program, leads, progress, read_filter, reading, service
 from login import normalized
@@ -65,6 +66,9 @@ def _check(path):
     spec = program.spec
     counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
     summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
+    if spec.test_flag:
+        summary += f"; leads with {spec.test_flag} are tests, at most {tests_a_day(spec)} a day are answered valid, "
+        summary += "and impact.com pays for those"
     return {"file": str(path), "ok": True, "errors": [], "warnings": program.warnings, "summary": summary}
 
 

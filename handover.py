@@ -15,6 +15,7 @@ import payload
 from contract import address, prove
 from documents import contract_of, contract_text, is_local, link
 from export import to_json
+from guidance import tests_a_day
 from leadcommands import as_json, find_program
 from logs import printable
 from simulate import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
@@ -127,7 +128,8 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     _warn(f"Posting {count} leads to {target}")
     if rule_set.spec.test_flag:
         _warn(
-            f"They are marked as tests ({rule_set.spec.test_flag}): by these rules they are stored, and use up nothing."
+            f"They are marked as tests ({rule_set.spec.test_flag}): they are stored, use up no limit or budget of real "
+            f"leads, at most {tests_a_day(rule_set.spec)} a day are valid, and impact.com pays for those that reach it."
         )
     else:
         _warn(
