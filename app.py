@@ -21,6 +21,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
 
+import backtests
 import dashboard
 import days
 import leads
@@ -179,7 +180,7 @@ def read_submission(rules):
     content_type, key = request.headers.get("Content-Type", ""), request.headers.get("Idempotency-Key", "").strip()
     problem = None
     try:
-        fields = payload.decode(body, content_type, query, rules.names)
+        fields = rules.read(body, content_type, query)
         same = content(fields) if key or rules.spec.retry_key else ""
     except payload.UnsupportedPayload:
         raise
@@ -377,6 +378,7 @@ def create_app(settings=None):
     book = RuleBook(settings.rules, models.last_rule_text)
     for chore in (days.roll_up, privacy.purge_some):
         store.add_chore(partial(_do_chore, chore, book))
+    store.add_chore(backtests.clear_old)
     app.extensions["datapost"] = Service(
         settings,
         book,
@@ -424,18 +426,19 @@ def _log_exception(exc_info):
 
 def _check_start(app):
     """Say what is wrong; under `flask run`, a broken rule file stops the service (gunicorn.conf.py does)."""
-    settings, errors = app.extensions["datapost"].settings, app.extensions["datapost"].rulebook.errors
+    settings, book = app.extensions["datapost"].settings, app.extensions["datapost"].rulebook
     context = click.get_current_context(silent=True)
     command = context.info_name if context else ""
-    if command == "run" and errors:
-        raise click.ClickException("\n".join(["the rules are broken:", *errors]))
+    if command == "run" and book.errors:
+        raise click.ClickException("\n".join(["the rules are broken:", *book.errors]))
     if command == "run":
         try:
-            store.prepare()
+            models.prepare()
         except SchemaError as error:
             raise click.ClickException(str(error)) from None
+        book.tell_what_began_anew(models.last_rules)
     serving = command in ("", "run")
-    for error in errors if serving else []:
+    for error in book.errors if serving else []:
         log.error("%s", error)
     if serving and not settings.users and not settings.open:
         log.warning("every post is answered 401: DATAPOST_USERS is not set (or set DATAPOST_OPEN=on)")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-import payload
 from judgement import Claims, judge
 
 
@@ -81,8 +80,11 @@ def memory_of(program):
     return None if None in unique else max(unique, default=timedelta(0)) + timedelta(days=31)
 
 
-def backtest(program, leads, since, show=0):
-    """Judge `leads` (oldest first) by `program`, and compare those received at `since` or later."""
+def backtest(program, leads, since, show=0, hidden=lambda lead: ()):
+    """Judge `leads` (oldest first) by `program`, and compare those received at `since` or later.
+
+    Of `show` leads that change the fields are told, masked: wholly those in `hidden(lead)`.
+    """
     report, claims = Report(), Claims()
     for lead in leads:
         if lead.test or LEFT_OUT & set(lead.reasons):
@@ -90,15 +92,15 @@ def backtest(program, leads, since, show=0):
         if lead.masked_at:
             report.removed += lead.received_at >= since
             continue
-        fields = payload.decode(bytes(lead.body), lead.content_type, bytes(lead.query), program.names)
+        fields = program.read(bytes(lead.body), lead.content_type, bytes(lead.query))
         verdict = judge(program, fields, lead.received_at, stored_lead=True)
         claims.settle(verdict)
         if lead.received_at >= since:
-            _compare(report, lead, verdict, show)
+            _compare(report, lead, verdict, show, hidden)
     return report
 
 
-def _compare(report, lead, verdict, show):
+def _compare(report, lead, verdict, show, hidden):
     before = lead.sale_amount or Decimal(0)
     after = verdict.sale_amount if verdict.valid else Decimal(0)
     report.judged += 1
@@ -111,14 +113,18 @@ def _compare(report, lead, verdict, show):
     else:
         report.taken.add(after, lead.reasons, lead.partner)
     if len(report.changes) < show:
-        fields = {name: mask(value) for name, value in lead.fields.items()}
+        names = hidden(lead)
+        fields = {name: "***" if name in names else mask(value) for name, value in lead.fields.items()}
         change = {"id": lead.id, "partner": lead.partner, "before": lead.reasons, "after": verdict.codes}
         report.changes.append(change | {"fields": fields})
 
 
+SHORT = 4  # characters, of which one tells much: a year, an age, yes or no
+
+
 def mask(value):
-    """Return a value with all but its first letter hidden."""
+    """Return a value with all but its first letter hidden, and of a short one that too."""
     if isinstance(value, list):
         return [mask(text) for text in value]
     text = "" if value is None else str(value)
-    return text[:1] + "***" if text else ""
+    return (text[:1] if len(text) > SHORT else "") + "***" if text else ""

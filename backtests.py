@@ -36,6 +36,8 @@ log = logging.getLogger("datapost")
 class Backtest(Table):
     """A backtest: its `state` is running, done or failed, `report` what it has found."""
 
+    moves = False  # they are kept for a day
+
     id = CharField(26, primary_key=True)
     program = TextField()
     operator = TextField()
@@ -69,7 +71,6 @@ def start(program, days, operator):
     def claim():
         if database.for_update:  # PostgreSQL, where two may count at once: SQLite has one writer
             database.execute_sql("LOCK TABLE backtest IN SHARE ROW EXCLUSIVE MODE")
-        Backtest.delete().where(Backtest.started_at < now - KEPT).execute()
         running = Backtest.select().where(Backtest.state == "running", Backtest.renewed_at > now - GONE_AFTER)
         return running.count() < AT_ONCE and row.save(force_insert=True)
 
@@ -78,6 +79,11 @@ def start(program, days, operator):
     arguments = row.id, program, now - timedelta(days=days), report
     threading.Thread(target=_run, name="backtest", args=arguments, daemon=True).start()
     return row
+
+
+def clear_old():
+    """Delete the backtests of yesterday: their reports name partners. For `store.add_chore`."""
+    Backtest.delete().where(Backtest.started_at < datetime.now(UTC) - KEPT).execute()
 
 
 def find(backtest_id):

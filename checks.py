@@ -21,7 +21,7 @@ from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 import places
 import values
-from values import Refused, Text, Unusable
+from values import Refused, Text, Unusable, known_as
 
 # --- Types: specification, time zone -> (text -> value) ---
 
@@ -72,19 +72,31 @@ def _url(*_):
 
     def parse(text):
         try:
-            return Text(address.validate_python(text))
+            url = str(address.validate_python(text))
         except ValidationError:
             raise Refused from None
+        return known_as(url, _ESCAPED.sub(_unescaped, url)) if "%" in url else Text(url)
 
     return parse
+
+
+# RFC 3986, 6.2.2: %61 is a, and %2f is %2F.
+_ESCAPED = re.compile("%([0-9A-Fa-f]{2})")
+
+
+def _unescaped(found):
+    character = chr(int(found[1], 16))
+    return character if re.fullmatch(r"[A-Za-z0-9._~-]", character) else found[0].upper()
 
 
 def _ip(*_):
     def parse(text):
         try:
-            return Text(ipaddress.ip_address(text))
+            address = ipaddress.ip_address(text)
         except ValueError:
             raise Refused from None
+        mapped = getattr(address, "ipv4_mapped", None)
+        return known_as(address, mapped) if mapped else Text(address)
 
     return parse
 

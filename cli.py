@@ -3,6 +3,7 @@
 import json
 import logging
 import shlex
+import sqlite3
 import sys
 import tempfile
 from dataclasses import replace
@@ -12,18 +13,20 @@ from pathlib import Path
 import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
+from psycopg.conninfo import conninfo_to_dict
 from werkzeug.security import generate_password_hash
 
 import handover
+import masks
 import models
 import privacycommands
 import search
 import store
 from backtest import backtest, memory_of
+from changes import begun_anew
 from documents import link
 from export import show, to_json
 from freshen import freshened
-from guidance import tests_a_day
 from judgement import judge_body
 from leadcommands import as_json, find_program, leads, progress, read_filter, reading, service
 from login import normalized
@@ -32,7 +35,7 @@ from ruleset import load, rule_files
 from schema import json_schema
 from search import EPOCH, Filter
 from settings import CONTROL_CHARACTERS, Settings, SettingsError
-from store import StoreError
+from store import MigrationError, StoreError
 from transfer import TransferError, copy
 
 rules = AppGroup("rules", help="Check the rule files, and try leads on them.")
@@ -63,13 +66,13 @@ def _check(path):
         program = load(path)
     except RuleFileError as error:
         return {"file": str(path), "ok": False, "errors": error.errors, "warnings": [], "summary": ""}
-    spec = program.spec
+    spec, warnings = program.spec, [*program.warnings, *begun_anew(program, *models.last_rules(program))]
     counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
     summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
     if spec.test_flag:
-        summary += f"; leads with {spec.test_flag} are tests, at most {tests_a_day(spec)} a day are answered valid, "
+        summary += f"; leads with {spec.test_flag} are tests, at most {spec.test_limit} a day are answered valid, "
         summary += "and impact.com pays for those"
-    return {"file": str(path), "ok": True, "errors": [], "warnings": program.warnings, "summary": summary}
+    return {"file": str(path), "ok": True, "errors": [], "warnings": warnings, "summary": summary}
 
 
 @rules.command("try")
@@ -120,7 +123,8 @@ def backtest_rules(file, since, program, shown, output):
         count, hidden = search.leads(wanted).count(), not sys.stderr.isatty()
         leads_then = search.each(wanted, newest_first=False)
         with click.progressbar(leads_then, length=count, file=sys.stderr, hidden=hidden) as bar:
-            report = backtest(replace(rule_set, name=name), bar, start, shown)
+            hidden = masks.hidden_fields(service().rulebook.programs, [rule_set])
+            report = backtest(replace(rule_set, name=name), bar, start, shown, hidden)
     decision = {"program": name, "since": start.isoformat(timespec="seconds")} | report.as_dict()
     show(decision, output)
 
@@ -194,6 +198,10 @@ def migrate():
     """Bring the tables of the database up to date; with PostgreSQL, each deploy does so before it starts."""
     try:
         applied = store.migrate()
+    except MigrationError as error:
+        for name in error.applied:
+            click.echo(f"applied {name}")
+        raise click.ClickException(f"{error.name} was not applied, nor what comes after it: {error}") from None
     except StoreError as error:
         raise click.ClickException(f"the tables were not changed: {error}") from None
     for name in applied:
@@ -203,15 +211,20 @@ def migrate():
 
 
 @click.command("copy-to")
-@click.argument("url")
+@click.argument("url", required=False)
 @with_appcontext
 def copy_to(url):
     """Copy all leads from the SQLite file of DATABASE_URL to the PostgreSQL database at URL.
 
-    The service may run meanwhile. What it takes after the copy began is brought by a second one,
-    made when it is stopped.
+    Without URL it is asked for, or read from standard input: an address with a password does not
+    belong into a command, which everybody on the machine can see. The service may run meanwhile. What
+    it takes after the copy began is brought by a second one, made when it is stopped.
     """
-    source = service().settings.database_url
+    source, in_command = service().settings.database_url, bool(url)
+    if not url:
+        asked = sys.stdin.isatty()
+        url = click.prompt("Address of the PostgreSQL database", hide_input=True) if asked else sys.stdin.read()
+        url = url.strip()
     try:
         target = Settings.load({"DATABASE_URL": url}).database_url
     except SettingsError:
@@ -219,13 +232,17 @@ def copy_to(url):
     if not source.startswith("sqlite:") or not target.startswith("postgresql:"):
         raise click.ClickException(
             "copy-to copies the SQLite file that DATABASE_URL names to PostgreSQL: "
-            "write flask copy-to postgresql://user:password@host:5432/name"
+            "write the address as postgresql://user:password@host:5432/name"
         )
-
+    if in_command and conninfo_to_dict(target).get("password"):
+        raise click.ClickException(
+            "everybody on this machine can see the password of an address in a command: run flask copy-to without it, "
+            "and type the address when asked, or give it on standard input"
+        )
     try:
         store.prepare()
         tables = copy(source.removeprefix("sqlite:///"), target, lambda total: progress(total, "Copying"))
-    except (TransferError, StoreError) as error:
+    except (TransferError, StoreError, sqlite3.Error) as error:
         raise click.ClickException(str(error)) from None
     for name, rows, checksum in tables:
         click.echo(f"{name:12}{rows:10} rows, the same here and there (SHA-256 {checksum[:16]})")

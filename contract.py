@@ -155,7 +155,7 @@ def _answer(program, valid):
         return None
     if not valid:
         return Answer(False, note=verdict.note)
-    customer = models.keyed_hash("customer", verdict.customer) if verdict.customer else ""
+    customer = models.customer_of(verdict.customer)
     return Answer(True, str(ULID()), str(verdict.sale_amount), customer, verdict.email, verdict.note)
 
 

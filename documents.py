@@ -17,7 +17,6 @@ import markup
 import models
 import openapi
 from contract import contract
-from guidance import tests_a_day
 from instructions import instructions
 from logs import printable
 from pages import blueprint, log, operators, page, refuse_operator, verify_operator
@@ -149,7 +148,6 @@ def contract_text(program, url):
         "meanings": MEANINGS,
         "max_body": _service().settings.max_body,
         "local": is_local(url),
-        "tests_a_day": tests_a_day(program.spec),
         "unique": any(rule.unique and rule.mode == "enforce" for rule in program.spec.rules),
     }
     text = re.sub("\n{3,}", "\n\n", render_template("contract.md", **values).strip())

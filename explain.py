@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from judgement import OBSERVED, RETRY_MISMATCH
+from judgement import OBSERVED, RETRY_MISMATCH, TEST_LIMIT
 from rulekinds import RULES, reasons
 
 
@@ -37,7 +37,16 @@ SENTENCES = [(re.compile(pattern), tone, sentence) for pattern, tone, sentence i
 
 _OTHERS = {
     "body.unreadable": "The body could not be read",
-    "retry.mismatch": RETRY_MISMATCH.note,
+    RETRY_MISMATCH.code: RETRY_MISMATCH.note,
+    TEST_LIMIT.code: TEST_LIMIT.note,
+}
+
+
+_CHECKS = {
+    "sale_amount": "Amount",
+    "body": "The request as a whole",
+    "retry": "Repeated request",
+    TEST_LIMIT.code: "Number of test leads",
 }
 
 
@@ -47,8 +56,8 @@ def steps(trace, program):
 
 
 def _subject(check, program):
-    if check in ("sale_amount", "body", "retry"):
-        return {"sale_amount": "Amount", "body": "The request as a whole", "retry": "Repeated request"}[check]
+    if check in _CHECKS:
+        return _CHECKS[check]
     if program and check in program.fields:
         label = program.fields[check].label
         return label[:1].upper() + label[1:]

@@ -94,7 +94,7 @@ def _tests(spec):
         f"Send `{spec.test_flag}` as `true` with a test lead. It is judged and answered like any other, but no later "
         "lead is a duplicate of it, and no limit is nearer.",
         "It may itself be a duplicate of a lead, and a duplicate of a test of the last day.",
-        f"At most {tests_a_day(spec)} tests a day are accepted, of all partners together: the others are rejected "
+        f"At most {spec.test_limit} tests a day are accepted, of all partners together: the others are rejected "
         "(`test.limit`).",
     ]
     return [
@@ -102,11 +102,6 @@ def _tests(spec):
         "A test that goes through impact.com and is accepted becomes a conversion there, which is paid until it is "
         "reversed. Tell us first.",
     ]
-
-
-def tests_a_day(spec):
-    """Return how many tests a day are valid."""
-    return getattr(spec, "test_limit", 50)
 
 
 def _statuses(spec):

@@ -8,6 +8,7 @@ from contextlib import suppress
 from gunicorn import glogging
 
 import logs
+import models
 import store
 from ruleset import RuleBook
 from settings import Settings, SettingsError
@@ -70,12 +71,14 @@ def on_starting(_server):
     """Refuse to start, in the master: a worker that exits would be started again for ever."""
     try:
         settings = Settings.load()
-        problems = settings.refusals() + RuleBook(settings.rules).errors
+        book = RuleBook(settings.rules)
+        problems = settings.refusals() + book.errors
         if not port_is_sound:
             problems.append("PORT is not a number from 1 to 65535")
         if not problems:
-            store.connect(settings.database_url)
-            store.prepare()
+            models.connect(settings.database_url, settings.secret)
+            models.prepare()
+            book.tell_what_began_anew(models.last_rules)
             store.disconnect()
     except (SettingsError, SchemaError) as error:
         problems = [str(error)]

@@ -15,7 +15,6 @@ import payload
 from contract import address, prove
 from documents import contract_of, contract_text, is_local, link
 from export import to_json
-from guidance import tests_a_day
 from leadcommands import as_json, find_program
 from logs import printable
 from simulate import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
@@ -129,7 +128,7 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     if rule_set.spec.test_flag:
         _warn(
             f"They are marked as tests ({rule_set.spec.test_flag}): they are stored, use up no limit or budget of real "
-            f"leads, at most {tests_a_day(rule_set.spec)} a day are valid, and impact.com pays for those that reach it."
+            f"leads, at most {rule_set.spec.test_limit} a day are valid, and impact.com pays for those that reach it."
         )
     else:
         _warn(
@@ -162,7 +161,7 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
 
 def _case_of(file, rule_set):
     try:
-        fields = payload.decode(Path(file).read_bytes(), "", b"", rule_set.names)
+        fields = rule_set.read(Path(file).read_bytes())
     except payload.PayloadError as error:
         raise click.ClickException(f"{file}: {error}") from None
     return Case(Path(file).name, [{name: texts[0] if len(texts) == 1 else texts for name, texts in fields.items()}])

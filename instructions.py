@@ -12,12 +12,11 @@ from datetime import UTC, datetime
 
 from ulid import ULID
 
-import payload
 import wording
 from checks import LIMITS
 from fieldexamples import declared, field_examples, first_that_passes, listed_fields, made_leads
 from guidance import Guidance, guidance
-from judgement import RETRY_MISMATCH, Reason
+from judgement import RETRY_MISMATCH, TEST_LIMIT, Reason
 from phrases import Said, condition
 from render import Answer, render
 from rulekinds import RULES, reasons
@@ -94,7 +93,12 @@ def instructions(program, url, login=True):
         guidance=guidance(spec, login),
         fields=[_field(program, rule, examples[rule.name]) for rule in program.fields.values()],
         rules=[_rule(program, rule) for rule in shown],
-        reasons=[*_field_reasons(program), *(r for rule in shown for r in _reasons(program, rule)), RETRY_MISMATCH],
+        reasons=[
+            *_field_reasons(program),
+            *(r for rule in shown for r in _reasons(program, rule)),
+            *([TEST_LIMIT] if spec.test_flag else []),
+            RETRY_MISMATCH,
+        ],
         accepted=_exchanges(program, _accepted(program, examples), url, login),
         rejected=_exchanges(program, _rejected(program, examples), url, login),
     )
@@ -222,7 +226,7 @@ def _exchanges(program, found, url, login):
 
 def _exchange(program, kind, lead, example, url, login):
     body = FORMATS[kind].encode(lead)
-    fields = payload.decode(body.encode(), FORMATS[kind].content_type, names=program.names)
+    fields = program.read(body.encode(), FORMATS[kind].content_type)
     verdict, answer_format = _judged(program, lead, example, fields), "json" if kind == "json" else program.spec.respond
     return Exchange(
         kind=kind,

@@ -13,8 +13,9 @@ from decimal import Decimal
 from functools import cached_property
 
 from conditions import Unanswered, scope
-from payload import FORBIDDEN, PayloadError, canonical, clean, decode
-from schema import FieldSpec, RuleFile
+from payload import FORBIDDEN, Names, PayloadError, canonical, clean, decode
+from rulefile import Source
+from schema import FIELD_NAME, FieldSpec, RuleFile
 from values import LONGEST_VALUE, Refused, folded, stored
 
 NOTE_LENGTH = 500
@@ -31,26 +32,43 @@ class Reason:
 
 
 RETRY_MISMATCH = Reason("retry.mismatch", "This request repeats the key of an earlier one with other content")
+TEST_LIMIT = Reason("test.limit", "No more test leads are taken today")
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Claim:
     """A place that a valid lead needs and the store gives out.
 
-    Without a `limit`, only one lead may hold the place `key`, for the time `within` (None: for
-    ever). With a `limit`, the leads at `key` may use up that many units together; `until`
-    then the period is over. `reason` is why a lead that does not get the place is refused; one that is only
-    observed is not refused.
+    Without a `limit`, a lead may have the place `key` if no other took it for the time `within` (None:
+    for ever); the place is remembered for the time `kept`, since other rules may ask for it too. It may stand
+    under the keys `before`, where its field had another name. With a `limit`, the leads at `key` may use up
+    that many units together; `until` then the period is over. A claim that is only `asked` takes nothing.
+    `reason` is why a lead that does not get the place is refused; one that is only observed is not refused.
     """
 
     rule: str
     key: tuple
     reason: Reason
     within: timedelta | None = None
+    kept: timedelta | None = None
+    before: tuple[tuple, ...] = ()
     limit: int | None = None
     units: int = 1
     until: datetime | None = None
     observed: bool = False
+    asked: bool = False
+
+    def allows(self, found, now):
+        """Tell whether a lead of `now` gets it: `found` is when it was taken last, or how many units are used up."""
+        if self.limit is not None:
+            return (found or 0) + self.units <= self.limit
+        return found is None or (self.within is not None and found <= now - self.within)
+
+
+def longer(one, other):
+    """Return the longer of two times, each of which may be None: for ever."""
+    return None if one is None or other is None else max(one, other)
 
 
 @dataclass
@@ -119,7 +137,12 @@ class Verdict:
 
     def settle(self, refused):
         """Take the store's answer to the claims: the positions of those that were refused."""
+        told = {(self.claims[position].rule, None) for position in refused}
         for position, claim in enumerate(self.claims):
+            outcome = claim.rule, claim.reason if position in refused else None
+            if outcome in told:  # a rule may have asked for several places
+                continue
+            told.add(outcome)
             if position not in refused:
                 self.say(claim.rule, "passed")
             elif claim.observed:
@@ -150,6 +173,11 @@ class FieldRule:
     required: Callable | bool
     spellings: list[str]
 
+    @cached_property
+    def former_names(self):
+        """The aliases that may have been the field's name: the places that it took stand under that."""
+        return [alias for alias in self.spec.aliases if FIELD_NAME.fullmatch(alias) and alias != self.name]
+
     def value(self, text):
         # No value but a text is this long, and some parsers take the square of the length.
         if FORBIDDEN.search(text) or (len(text) > LONGEST_VALUE and self.spec.type != "text"):
@@ -177,8 +205,9 @@ class Rule:
 class Program:
     """A rule file, ready to judge leads.
 
-    `hash` is the SHA-256 of the file's text, `names` the field that each spelling means, and
-    `lists` the paths of the lists that the rules name.
+    `hash` is the SHA-256 of the file's text, `names` the field that each spelling means,
+    `lists` the paths of the lists that the rules name, and `kept` how long a place of `unique` is
+    remembered, by its fields: as long as any rule asks.
     """
 
     name: str
@@ -191,7 +220,13 @@ class Program:
     rules: list[Rule]
     amounts: list[tuple]
     lists: set[str]
+    kept: dict[tuple, timedelta | None]
+    source: Source
     warnings: list[str]
+
+    def read(self, body, content_type="", query=b""):
+        """Return the fields of a submission, as `payload.decode` does. Raises PayloadError."""
+        return decode(body, content_type, query, self.names, self.spec.query_wins)
 
     def labels(self, names):
         """Return the labels of these fields, as reasons name them."""
@@ -216,11 +251,13 @@ class Program:
         """The fields that are checked and then forgotten."""
         return {name for name, rule in self.fields.items() if not rule.spec.store}
 
+    @cached_property
+    def _forgotten_names(self):
+        return Names(self.names, self.forgets)
+
     def is_forgotten(self, name):
-        """Tell whether a submitted name is such a field, or stands below one (`ssn.@id`)."""
-        parts = name.split(".")
-        paths = (canonical(".".join(parts[:end])) for end in range(1, len(parts) + 1))
-        return any(self.names.get(path) in self.forgets for path in paths)
+        """Tell whether a submitted name is such a field, or stands under one (`applicant.ssn`, `ssn.@id`)."""
+        return name in self._forgotten_names
 
     def without_forgotten(self, submitted):
         """Return the submitted fields less those that are not to be stored."""
@@ -251,16 +288,18 @@ def judge(program, submitted, now, stored_lead=False):
         for rule in program.rules:
             _judge_rule(rule, lead_scope, verdict)
         verdict.sale_amount = amount if verdict.valid else None
+    _identify(program, verdict)
     if not verdict.valid:
         verdict.claims = []
-    _identify(program, verdict)
+    elif verdict.test:
+        verdict.claims = _claims_of_test(program, verdict)
     return verdict
 
 
 def judge_body(program, body, content_type, now):
     """Return the verdict on a body that is not stored; its trace says what only the store would decide."""
     try:
-        verdict = judge(program, decode(body, content_type, names=program.names), now)
+        verdict = judge(program, program.read(body, content_type), now)
     except PayloadError as error:
         verdict = unreadable(program, str(error))
     for claim in verdict.claims:
@@ -384,6 +423,22 @@ def _identify(program, verdict):
     verdict.phone = str(next((values[name] for name in program.phones if name in values), ""))
 
 
+def _claims_of_test(program, verdict):
+    """Return the claims of a test: it asks for all that a lead needs, and takes places of its own for a day at most.
+
+    impact.com pays for what is answered valid, so that tests are counted, too.
+    """
+    asked = [replace(claim, asked=True) for claim in verdict.claims]
+    places = [claim for claim in verdict.claims if claim.limit is None]
+    own = [
+        replace(claim, key=("test", *claim.key), before=(), within=min(claim.within or DAY, DAY), kept=DAY)
+        for claim in places
+    ]
+    day = ("test", program.name, f"{verdict.now:%Y-%m-%d}")
+    limit = Claim(TEST_LIMIT.code, day, TEST_LIMIT, limit=program.spec.test_limit, until=verdict.now + 2 * DAY)
+    return [*asked, *own, limit]
+
+
 def _submitted(verdict, name):
     """Return a field's value as text, even if it is invalid."""
     return str(stored(verdict.values.get(name, verdict.fields.get(name, ""))))
@@ -396,22 +451,20 @@ class Claims:
         self._taken, self._totals = {}, {}
 
     def settle(self, verdict):
-        """Give the verdict its places, all of them or none; a test lead asks and takes none."""
+        """Give the verdict its places, all of them or none."""
         if not verdict.valid:
             return
-        claims, now = verdict.claims, verdict.now
-        refused = {position for position, claim in enumerate(claims) if not self._free(claim, now)}
-        if not verdict.test and not any(not claims[position].observed for position in refused):
-            for position, claim in enumerate(claims):
-                if position not in refused:
-                    self._take(claim, now)
+        claims = verdict.claims
+        refused = {n for n, claim in enumerate(claims) if not self._is_free(claim, verdict.now)}
+        if all(claims[n].observed for n in refused):
+            for n, claim in enumerate(claims):
+                if n not in refused and not claim.asked:
+                    self._take(claim, verdict.now)
         verdict.settle(refused)
 
-    def _free(self, claim, now):
-        if claim.limit is not None:
-            return self._totals.get(claim.key, 0) + claim.units <= claim.limit
-        taken = self._taken.get(claim.key)
-        return taken is None or (claim.within is not None and taken <= now - claim.within)
+    def _is_free(self, claim, now):
+        found = self._totals if claim.limit is not None else self._taken
+        return all(claim.allows(found.get(key), now) for key in (claim.key, *claim.before))
 
     def _take(self, claim, now):
         if claim.limit is not None:

@@ -153,7 +153,7 @@ def explain_lead(lead_id, sensitive, output):
 def judged_again(lead, rule_set):
     """Judge a stored lead again; on places that were taken, the decision of then is kept."""
     try:
-        fields = payload.decode(bytes(lead.body), lead.content_type, bytes(lead.query), rule_set.names)
+        fields = rule_set.read(bytes(lead.body), lead.content_type, bytes(lead.query))
     except payload.PayloadError as error:
         verdict, settled = unreadable(rule_set, str(error)), []
     else:

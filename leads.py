@@ -177,6 +177,7 @@ def _lead_page(lead, revealed):
         rules = models.RuleText.get_or_none(hash=lead.rules)
         others = [other for other in search.repeats_of(lead) if pages.may_see(other.program)]
     judged_by = _compiled(lead, rules) or book.programs.get(lead.program)
+    sensitive = _holds(lead, hidden)
     masked = () if revealed else hidden
     return page(
         "dashboard/lead.html",
@@ -186,20 +187,29 @@ def _lead_page(lead, revealed):
         steps=explain.steps(lead.trace, judged_by),
         values=_values(lead, judged_by, masked),
         others=others,
-        sensitive=bool(hidden),
+        sensitive=sensitive,
         revealed=revealed,
-        body=None if masked else _text_of(lead),
-        query=None if masked else bytes(lead.query).decode(errors="replace"),
+        body=None if sensitive and not revealed else _text_of(lead),
+        query=None if sensitive and not revealed else bytes(lead.query).decode(errors="replace"),
         answer=_answer(lead, judged_by, masked),
         rules_changed=lead.program in book.programs and book.programs[lead.program].hash != lead.rules,
     )
 
 
+def _holds(lead, hidden):
+    """Tell whether there may be something to mask in the submission of a lead."""
+    if hidden or any(name in hidden for name in lead.fields):
+        return True
+    text = _text_of(lead) + bytes(lead.query).decode(errors="replace")
+    return "body.unreadable" in lead.reasons and hidden.stand_in(text)
+
+
 def _compiled(lead, rules):
     """Return the Program that judged the lead, or None where it cannot be read any more."""
+    path = str(pages.rulebook().folder / f"{lead.program}.yaml")  # beside which its lists are
     try:
-        return compile_text(lead.program, f"{lead.program}.yaml", rules.text, examples=False) if rules else None
-    except RuleFileError:  # a list that it names is elsewhere or gone
+        return compile_text(lead.program, path, rules.text, examples=False) if rules else None
+    except RuleFileError:  # a list that it names is gone
         return None
 
 

@@ -42,5 +42,5 @@ def _entry(text, parse, type_name):
         if _PLAIN_EMAIL.fullmatch(text.lower()):
             return text.lower()
         if domain := _DOMAIN.fullmatch(text):
-            return str(parse(f"x@{domain[1]}"))[2:].casefold()
+            return folded(parse(f"x@{domain[1]}"))[2:]
     return folded(parse(text))

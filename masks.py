@@ -1,6 +1,9 @@
-"""Which values of a lead are masked: those of the fields that a rule file calls sensitive."""
+"""Which values of a lead are masked: those of the fields that a rule file calls sensitive, or does not store."""
+
+from functools import lru_cache
 
 import models
+from payload import Names, canonical
 from rulefile import RuleFileError, read
 
 
@@ -8,35 +11,77 @@ class _Everything:
     def __contains__(self, _name):
         return True
 
+    stand_in = __contains__
+
 
 EVERYTHING = _Everything()
 
 
-def hidden_fields(programs):
-    """Return the function from a lead to the names of the fields to mask.
+class Hidden:
+    """The submitted names whose values are masked; it is true where the lead's own program calls a field sensitive.
 
-    They are those that the rules of that day or of today (`programs`) call sensitive; where those of
-    that day cannot be read any more, EVERYTHING. It needs the store only for rules it has not met before.
+    `own` are its rules of that day and of today, `others` those of the other programs, which
+    count for names that the own ones do not declare.
     """
-    then = {}
+
+    def __init__(self, own, others):
+        self._own, self._others = [_Secrets(spec) for spec in own], [_Secrets(spec) for spec in others]
+        self._is_hidden = lru_cache(4096)(self._look_up)  # the leads of an export have the same names
+
+    def __bool__(self):
+        return any(secrets.sensitive for secrets in self._own)
+
+    def __contains__(self, name):
+        return self._is_hidden(name)
+
+    def _look_up(self, name):
+        is_declared = any(canonical(name) in secrets.meaning for secrets in self._own)
+        return any(name in secrets.names for secrets in self._own + ([] if is_declared else self._others))
+
+    def stand_in(self, text):
+        """Tell whether such a name stands in a text that cannot be read as fields."""
+        text = canonical.__wrapped__(text)  # its cache is for names
+        return any(spelling in text for secrets in self._own + self._others for spelling in secrets.spellings)
+
+
+class _Secrets:
+    """What the text of a rule file hides."""
+
+    def __init__(self, spec):
+        fields = spec.fields.items()
+        self.meaning = {canonical(known): name for name, field in fields for known in (name, *field.aliases)}
+        self.sensitive = {name for name, field in fields if field.sensitive}
+        hidden = self.sensitive | {name for name, field in fields if not field.store}  # leads of earlier rules have it
+        self.spellings = {spelling for spelling, name in self.meaning.items() if name in hidden}
+        self.names = Names(self.meaning, hidden)
+
+
+def hidden_fields(programs, changed=()):
+    """Return the function from a lead to the Hidden names of its fields.
+
+    They are those that the rules of that day, of today (`programs`) or of a `changed` file hide; where those of that
+    day cannot be read any more, EVERYTHING. It needs the store only for rules it has not met before.
+    """
+    known = {}
 
     def hidden(lead):
-        if lead.rules not in then:
-            then[lead.rules] = _sensitive_then(lead.rules, lead.program)
-        if then[lead.rules] is EVERYTHING:
-            return EVERYTHING
-        return then[lead.rules] | (sensitive(programs[lead.program].spec) if lead.program in programs else set())
+        key = lead.rules, lead.program
+        if key not in known:
+            known[key] = _hidden(*key, programs, changed)
+        return known[key]
 
     return hidden
 
 
-def _sensitive_then(rules, program):
+def _hidden(rules, name, programs, changed):
     text = models.RuleText.get_or_none(hash=rules)
     try:
-        return sensitive(read(text.text, program)[0]) if text else EVERYTHING
+        own = [read(text.text, name)[0]] if text else None
     except RuleFileError:  # a text of an earlier version
+        own = None
+    if own is None:
         return EVERYTHING
-
-
-def sensitive(spec):
-    return {name for name, field in spec.fields.items() if field.sensitive}
+    today = {other: program.spec for other, program in programs.items()}
+    own += [today.pop(name)] if name in today else []
+    own += [program.spec for program in changed]
+    return Hidden(own, today.values())

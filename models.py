@@ -29,7 +29,7 @@ from peewee import (
 from ulid import ULID
 
 import store
-from store import StoreError, Unsure, database
+from store import SchemaError, StoreError, Unsure, database
 
 RETRY_WINDOW = timedelta(hours=24)
 LOGIN_WINDOW = timedelta(minutes=5)
@@ -65,6 +65,8 @@ class Time(TimestampField):
 
 
 class Table(Model):
+    moves = True  # whether its rows are copied to another database (transfer.py)
+
     class Meta:
         database = database
 
@@ -118,7 +120,7 @@ class Lead(Table):
     def as_dict(self, hidden=()):
         """Return the lead as the commands show it: the contract's keys, in its order.
 
-        The values of the fields in `hidden` are masked.
+        The values of the names in `hidden` (masks.Hidden) are masked.
         """
         shown = {key: getattr(self, key) for key in LEAD_KEYS}
         shown["fields"] = {name: "***" if name in hidden else value for name, value in self.fields.items()}
@@ -185,6 +187,8 @@ class KnownLogin(Table):
 class FailedLogin(Table):
     """`address` and `name` are keyed hashes: what was typed as a name may be a password."""
 
+    moves = False  # they are forgotten after five minutes
+
     address = TextField()
     name = CharField(64, null=True)
     at = Time(index=True)
@@ -193,7 +197,18 @@ class FailedLogin(Table):
         indexes = ((("address", "at"), False), (("name", "at"), False))
 
 
-TABLES = (RuleText, Lead, Refusal, Late, Claim, Total, KnownLogin, FailedLogin)
+class Fact(Table):
+    """What is known of the database itself.
+
+    `secret` tells the secret that its hashes were made with; `file` names the SQLite file that this is, or that
+    this is a copy of as long as no lead was stored here.
+    """
+
+    name = TextField(primary_key=True)
+    value = TextField()
+
+
+TABLES = (RuleText, Lead, Refusal, Late, Claim, Total, KnownLogin, FailedLogin, Fact)
 
 
 @dataclass(frozen=True)
@@ -221,6 +236,35 @@ def keyed_hash(*parts):
     return hmac.digest(_state["secret"], json.dumps(parts).encode(), "sha256").hex()
 
 
+def customer_of(texts):
+    """Return the `customerid` of the values, folded, of the fields that say who is the same customer."""
+    return keyed_hash("customer", texts) if texts else ""
+
+
+# --- The secret ---
+
+MADE_WITH_ANOTHER = (
+    "DATAPOST_SECRET is not the one that the hashes in this database were made with: every address that was submitted "
+    "would be new and be paid again. Put the old one back; if it is lost, or known to others, SECURITY.md says under "
+    '"Rotate a secret" what to do'
+)
+
+
+def prepare():
+    """Make sure of the database before processes are forked. Raises SchemaError."""
+    store.prepare(hold_secret)
+
+
+def hold_secret():
+    """Refuse a database whose hashes were made with another secret, or note ours if it is the first."""
+    ours = keyed_hash("secret")
+    if _state["secret"] and Fact.get_or_none(name="secret") is None:
+        Fact.insert(name="secret", value=ours).on_conflict_ignore().execute()  # of two at once, one wins
+    noted = Fact.get_or_none(name="secret")
+    if noted and noted.value != ours:
+        raise SchemaError(MADE_WITH_ANOTHER)
+
+
 # --- Recording a lead ---
 
 
@@ -243,13 +287,16 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
 
 def _record(lead_id, submission, verdict, invalid_status, rule_text):
     verdict = verdict.copy()
+    if verdict.rules not in _state["rules"]:
+        if database.for_update:  # PostgreSQL: from now on `flask copy-to` makes nothing here as it is in a file
+            Fact.delete().where(Fact.name == "file").execute()
+        hold_secret()
+        rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
+        rules.on_conflict_ignore().execute()
     if first := _first_of_repeated(submission, verdict, lead_id):
         first.replayed = True
         return first
     _settle(verdict, lead_id, submission.received_at)
-    if verdict.rules not in _state["rules"]:
-        rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
-        rules.on_conflict_ignore().execute()
     lead = Lead(
         id=lead_id,
         program=submission.program,
@@ -262,7 +309,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
         reasons=verdict.codes,
         note=verdict.note,
         sale_amount=verdict.sale_amount if verdict.valid else None,
-        customerid=keyed_hash("customer", verdict.customer) if verdict.customer else "",
+        customerid=customer_of(verdict.customer),
         email=verdict.email,
         phone=verdict.phone,
         fields=verdict.fields,
@@ -319,12 +366,14 @@ def _note_if_late(lead):
 
 
 # Each takes a place or nothing in one statement, so that of two at once never both get it.
-# A place that the lead has already, by another rule, stays taken for the longer time.
+# A place stays known until the last of those who asked for it needs it no more; without an end, for ever.
 TAKE_PLACE = """
     INSERT INTO claim (key, lead, claimed_at, expires_at, fingerprint) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET
         lead = excluded.lead, claimed_at = excluded.claimed_at, fingerprint = excluded.fingerprint,
-        expires_at = CASE WHEN claim.lead = excluded.lead THEN claim.expires_at ELSE excluded.expires_at END
+        expires_at = CASE
+            WHEN claim.expires_at < excluded.expires_at OR excluded.expires_at IS NULL THEN excluded.expires_at
+            ELSE claim.expires_at END
     WHERE claim.claimed_at <= ? OR claim.lead = excluded.lead
 """
 USE_UP = """
@@ -334,11 +383,15 @@ USE_UP = """
 """
 
 
-def _take_place(key, lead_id, now, within, fingerprint=""):
+def _take_place(key, lead_id, now, within, kept, fingerprint=""):
     now = Claim.claimed_at.db_value(now)
-    span = within and int(within.total_seconds() * 1000)
-    expires_at, run_out = (now + span, now - span) if within else (None, -1)
+    run_out = -1 if within is None else now - _milliseconds(within)
+    expires_at = None if kept is None else now + _milliseconds(kept)
     return _execute(TAKE_PLACE, [key, lead_id, now, expires_at, fingerprint, run_out]) == 1
+
+
+def _milliseconds(span):
+    return int(span.total_seconds() * 1000)
 
 
 def _use_up(key, claim):
@@ -361,7 +414,7 @@ def _first_of_repeated(submission, verdict, lead_id):
     first, mismatch, fingerprint = None, False, keyed_hash("content", submission.content)
     hashes = sorted(keyed_hash(*key) for key in keys)
     for key in hashes:
-        if not _take_place(key, lead_id, submission.received_at, RETRY_WINDOW, fingerprint):
+        if not _take_place(key, lead_id, submission.received_at, RETRY_WINDOW, RETRY_WINDOW, fingerprint):
             earlier = Claim.get_by_id(key)
             if earlier.fingerprint == fingerprint:
                 first = Lead.get_or_none(id=earlier.lead) or first
@@ -379,33 +432,58 @@ def _first_of_repeated(submission, verdict, lead_id):
 def _settle(verdict, lead_id, now):
     """Take the places that a valid lead needs, all of them or none.
 
-    A test lead asks for them and takes none. Places are asked for in the order of their keys, so
-    that two leads that need the same ones never wait for each other. Of two rules about one place,
-    the longer one is asked first: it must not see what the other took.
+    Places are taken in the order of their keys, so that two leads that need the same ones never
+    wait for each other. Of two rules about one place, the longer one is asked first: it must not
+    see what the other took.
     """
-    if not verdict.claims:
-        return
     claims = verdict.claims
+    if not claims:
+        return
+    refused = _refused_by_looking(claims, now)
     spans = [-claim.within.total_seconds() if claim.within else -inf for claim in claims]
-    order = sorted((keyed_hash(*claim.key), spans[n], n) for n, claim in enumerate(claims))
-    several = len(claims) > 1 or verdict.test
+    wanted = [n for n, claim in enumerate(claims) if not claim.asked and n not in refused]
+    order = sorted((keyed_hash(*claims[n].key), spans[n], n) for n in wanted)
+    several = len(order) > 1 or bool(refused)
     if several:
         database.execute_sql("SAVEPOINT places")
-    refused = {n for key, _, n in order if not _take(key, claims[n], lead_id, now)}
+    refused |= {n for key, _, n in order if not _take(key, claims[n], lead_id, now)}
     if several:
-        if verdict.test or not all(claims[n].observed for n in refused):
+        if not all(claims[n].observed for n in refused):
             database.execute_sql("ROLLBACK TO SAVEPOINT places")
         database.execute_sql("RELEASE SAVEPOINT places")
     verdict.settle(refused)
 
 
+def _refused_by_looking(claims, now):
+    """Return the positions of the claims that are refused by what they only look at."""
+    looked_at = [(n, key) for n, claim in enumerate(claims) for key in claim.before + (claim.key,) * claim.asked]
+    if not looked_at:
+        return set()
+    keys = {key: keyed_hash(*key) for _, key in looked_at}
+    taken = _found("SELECT key, claimed_at FROM claim WHERE key IN ({})", keys.values())
+    found = {key: Claim.claimed_at.python_value(at) for key, at in taken.items()}
+    if any(claims[n].limit is not None for n, _ in looked_at):
+        found |= _found("SELECT key, used FROM total WHERE key IN ({})", keys.values())
+    return {n for n, key in looked_at if not claims[n].allows(found.get(keys[key]), now)}
+
+
+def _found(sql, keys):
+    keys = list(keys)
+    return dict(database.execute_sql(sql.format(", ".join([database.param] * len(keys))), keys).fetchall())
+
+
 def _take(key, claim, lead_id, now):
-    return _use_up(key, claim) if claim.limit is not None else _take_place(key, lead_id, now, claim.within)
+    if claim.limit is not None:
+        return _use_up(key, claim)
+    return _take_place(key, lead_id, now, claim.within, claim.kept)
 
 
 def clear_expired(now=None):
-    """Clear away some places, totals and failed logins that have run out; tell whether there may be more."""
-    now = now or datetime.now(UTC)
+    """Clear away some places, totals and failed logins that have run out; tell whether there may be more.
+
+    They have by the clock of the database: one machine's own may be ahead of those that need them still.
+    """
+    now = now or store.now()
     cleared = 0
     run_out = (Claim.expires_at <= now, Total.expires_at <= now, FailedLogin.at <= now - LOGIN_WINDOW)
     for table, has_run_out in zip((Claim, Total, FailedLogin), run_out, strict=True):
@@ -422,14 +500,27 @@ def clear_expired(now=None):
 
 def check_writing():
     """Raise StoreError if leads cannot be stored now."""
-    store.transact(FailedLogin.delete().where(FailedLogin.at < 0).execute)
+    store.transact(lambda: (hold_secret(), FailedLogin.delete().where(FailedLogin.at < 0).execute()))
 
 
 def last_rule_text(program):
     """Return the text of the rules that judged the program's last lead, or None."""
+    if not store.exists():
+        return None
     with suppress(StoreError), store.read():
         query = RuleText.select(RuleText.text).join(Lead, on=(Lead.rules == RuleText.hash))
         return query.where(Lead.program == program).order_by(Lead.id.desc()).limit(1).scalar()
+
+
+def last_rules(program):
+    """Return the program's name and the text that judged its last lead; else the name that this text had, or Nones."""
+    if text := last_rule_text(program.name):
+        return program.name, text
+    if store.exists():
+        with suppress(StoreError), store.read():
+            if row := RuleText.get_or_none(hash=program.hash):
+                return row.program, row.text
+    return None, None
 
 
 def leads(program=None, since=None):

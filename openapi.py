@@ -69,7 +69,7 @@ _PARAMETERS = [
         "name": "Idempotency-Key",
         "in": "header",
         "description": "A request with the same key within 24 hours gets the first answer again.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,100}$"},
+        "schema": _TEXT,
     },
     {
         "name": "format",

@@ -76,22 +76,27 @@ class UnsupportedPayload(PayloadError):
     status_hint = 415
 
 
-def decode(body, content_type="", query=b"", names=None):
+def decode(body, content_type="", query=b"", names=None, query_wins=()):
     """Return the fields of `body` (bytes) and of `query` (bytes) as `{name: [value, …]}`.
 
     Names that differ only in case, `_`, `-` and spaces are one name, spelled as it came first.
-    A field of the body hides the same field of the query; `names` says which names mean one field,
-    as `{canonical name: field}`. Raises PayloadError.
+    A field of the body hides the same field of the query, but for those in `query_wins`, if they have a value
+    there; `names` says which names mean one field, as `{canonical name: field}`. Raises PayloadError.
     """
-    meaning = names or {}
+
+    def meant(name):
+        return (names or {}).get(canonical(name), canonical(name))
+
     reader = _READERS[kind(content_type, body)]
     options = _parsed(content_type)[1]
     pairs = list(reader(body, options)) if body.strip(codecs.BOM_UTF8 + b" \t\r\n") else []
     asked = _read_form(query, {}) if query else []
     for name, _ in [*pairs, *asked]:
         _check_name(name)  # first, since their other forms are remembered
-    named = {meaning.get(canonical(name), canonical(name)) for name, _ in pairs}
-    pairs += [(n, v) for n, v in asked if meaning.get(canonical(n), canonical(n)) not in named]
+    winning = {meant(name) for name, value in asked if value.strip(_BLANK)}.intersection(query_wins)
+    pairs = [(name, value) for name, value in pairs if meant(name) not in winning]
+    named = {meant(name) for name, _ in pairs}
+    pairs += [(name, value) for name, value in asked if meant(name) not in named]
     if len(pairs) > MAX_FIELDS:
         raise _too_many()
     fields, spelling = {}, {}
@@ -130,6 +135,26 @@ _parsed = lru_cache(256)(parse_options_header)  # a sender has one content type 
 def canonical(name):
     """Return the form in which field names are compared: `E-Mail Address` is `emailaddress`."""
     return _SEPARATORS.sub("", name.casefold())
+
+
+class Names:
+    """The submitted names that count as some of a rule file's fields; `meaning` is `{canonical name: field}`.
+
+    These are their own names, and what stands under those: `applicant.ssn`, `applicant[ssn]`, `@ssn` and `ssn.@id`
+    count as `ssn`. But a name that the file gives to another field is that field's.
+    """
+
+    def __init__(self, meaning, fields):
+        self._meaning, self._fields = meaning, fields
+        known = (re.findall(r"\w+", spelling) for spelling, field in meaning.items() if field in fields)
+        parts = [r"\W+".join(words) for words in known if words]
+        self._part = re.compile(rf"\b(?:{'|'.join(parts)})\b" if parts else r"(?!)")
+
+    def __contains__(self, name):
+        name = canonical(name)
+        if field := self._meaning.get(name):
+            return field in self._fields
+        return bool(self._part.search(name))
 
 
 def clean(text):

@@ -4,6 +4,8 @@ Masking and deleting go in small batches, since with SQLite all leads share one 
 are found afterwards as before: places are keyed hashes of values and no part of a lead.
 """
 
+import logging
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,13 +17,17 @@ import models
 import store
 from backtests import Backtest
 from models import Claim, Lead, Refusal, Table, Time, first_id
-from rulekinds import unique_key
+from rulekinds import former_places, place_of, unique_keys
 from search import EPOCH
-from store import database
+from store import StoreError, database
+from values import folded, folded_before
 
 AT_ONCE = 20  # leads: some 10 ms of the one writer
 DAILY = timedelta(days=1)
+SCRUB_AGAIN = timedelta(minutes=5)
 MASK = "***"
+
+log = logging.getLogger("datapost")
 
 
 class Retention(Table):
@@ -47,27 +53,57 @@ class Erasure(Table):
 def purge_some(programs, now=None):
     """Mask and delete some leads of programs that were not looked after for a day; tell whether there are more.
 
-    For `store.add_chore`: all processes together do this once a day.
+    For `store.add_chore`: all processes together do this once a day. When there are no more, what is
+    gone is taken out of the files too, by a thread: that is no part of a transaction, and may take long.
     """
     now = now or datetime.now(UTC)
-    return any(_purge_daily(program, now) for program in programs if program.spec.privacy)
-
-
-def _purge_daily(program, now):
-    row = _retention(program, Retention.done_at <= now - DAILY)
-    if row is None or not days.has_caught_up(program, now):  # what is not counted yet must not go
-        return False
-    if _mask(program, row, now) or _delete(program, now):
-        return True
-    row.done_at = now
-    row.save()
+    done = []
+    for program in programs:
+        if not program.spec.privacy or not (row := _retention(program, Retention.done_at <= now - DAILY)):
+            continue
+        if not days.has_caught_up(program, now):  # what is not counted yet must not go
+            continue
+        if _mask(program, row, now) or _delete(program, now):
+            return True
+        done.append(program.name)
+    if done:
+        threading.Thread(target=_scrub_daily, name="scrub", args=[done, now], daemon=True).start()
     return False
+
+
+def _scrub_daily(names, now):
+    due = _looked_after(names, now - DAILY + SCRUB_AGAIN).where(Retention.done_at <= now - DAILY)
+    try:
+        if not store.transact(due.execute):  # another process does it
+            return
+        why = None if scrub(names, now) else "somebody reads the database"
+    except StoreError as error:
+        why = error
+    if why:
+        log.warning(
+            "what was masked and deleted is still in the database's files: %s; it is tried again in 5 minutes", why
+        )
+
+
+def scrub(names, now):
+    """Take what was masked and deleted out of the database's files; these programs are done for today once it is.
+
+    Returns whether it is, as `store.scrub` does.
+    """
+    clean = store.scrub()
+    if clean:
+        store.transact(_looked_after(names, now).execute)
+    return clean
+
+
+def _looked_after(names, at):
+    return Retention.update(done_at=at).where(Retention.program.in_(names))
 
 
 def purge(program, now, progress):
     """Mask and delete all leads of a program that are due; `progress(leads)` is told of each batch.
 
-    Returns how many were masked, and how many deleted.
+    Returns how many were masked, and how many deleted. What is gone is still in the files: see `scrub`.
     """
     if not program.spec.privacy:
         return 0, 0
@@ -78,11 +114,7 @@ def purge(program, now, progress):
         row = _retention(program, True, wait=True)
         masked = _mask(program, row, now)
         # A lead may have come late since, or wait for another process to count it.
-        deleted = _delete(program, now) if not masked and days.has_caught_up(program, now) else 0
-        if not masked and not deleted:
-            row.done_at = now
-            row.save()
-        return masked, deleted
+        return masked, _delete(program, now) if not masked and days.has_caught_up(program, now) else 0
 
     masked = deleted = 0
     while any(batch := store.transact(work)):
@@ -173,21 +205,39 @@ class Found:
 
 
 CHUNK = 500  # leads that are read at once, so that nobody waits for a long reading
-COLUMNS = "id, program, email, phone, partner, note, content_type, fields, trace, query, body"
+COLUMNS = "id, program, customerid, email, phone, partner, note, content_type, fields, trace, query, body"
 
 
 def find(person, progress):
-    """Return the leads that hold the person, of all programs; `progress(leads)` is told of each chunk."""
-    found, after = [], ""
+    """Return the leads that hold the person, of all programs; `progress(leads)` is told of each chunk.
+
+    Leads that were masked say no more whose they are, but which customer's: that of a lead which holds
+    the person, or the one that a value of the person makes where `customer:` is one field.
+    """
+    found, after = {}, ""
+    customers = {models.customer_of([form(value)]) for value in person.values for form in (folded, folded_before)}
     query = f"SELECT {COLUMNS} FROM lead WHERE id > ? ORDER BY id LIMIT {CHUNK}".replace("?", database.param)  # noqa: S608
     while True:
         with store.read():
             rows = database.execute_sql(query, [after]).fetchall()
         if not rows:
-            return found
-        found += [Found(*row[:2]) for row in rows if person.stands_in_lead(*row[2:])]
+            found |= _masked_of(sorted(customers - {""}))
+            return [found[key] for key in sorted(found)]
+        for lead_id, program, customer, *texts in rows:
+            if person.stands_in_lead(*texts):
+                found[lead_id] = Found(lead_id, program)
+                customers.add(customer)
         after = rows[-1][0]
         progress(len(rows))
+
+
+def _masked_of(customers):
+    found = {}
+    for start in range(0, len(customers), CHUNK):
+        query = Lead.select(Lead.id, Lead.program).where(Lead.customerid.in_(customers[start : start + CHUNK]))
+        with store.read():
+            found |= {lead.id: Found(lead.id, lead.program) for lead in query.where(Lead.masked_at.is_null(False))}
+    return found
 
 
 def erase(found, person, kind, now=None):
@@ -208,8 +258,10 @@ def erase(found, person, kind, now=None):
 def forget_places(found, person, programs):
     """Free the places that these leads hold, and those that other leads of the person took by one value alone.
 
-    There is no index for the first: who reads all places must not write meanwhile.
+    There is no index for the first: who reads all places must not write meanwhile. With another secret than the
+    places were made with, none would be found.
     """
+    store.transact(models.hold_secret)
     ids = [lead.id for lead in found]
     for start in range(0, len(ids), CHUNK):
         with store.read():
@@ -224,14 +276,18 @@ def _places(person, programs):
         for rule in program.spec.rules:
             for names in rule.unique or ():
                 if len(names) == 1:
-                    yield from (models.keyed_hash(*unique_key(program.name, rule, names, [v])) for v in person.values)
+                    place = place_of(program.name, rule, names)
+                    for value in person.values:
+                        for key in unique_keys(place, former_places(place, program.fields), [value]):
+                            yield from (models.keyed_hash(*key), models.keyed_hash("test", *key))
 
 
 def _erase(ids, person, now):
     columns = Lead.id, Lead.program, Lead.partner, Lead.email, Lead.phone, Lead.trace
     for lead in Lead.select(*columns).where(Lead.id.in_(ids)):
         others = {}
-        if person.stands_in(lead.partner) or lead.partner.lower() in (lead.email.lower(), lead.phone):
+        is_same = lead.partner.lower() in (lead.email.lower(), lead.phone)
+        if lead.partner and (is_same or person.stands_in(lead.partner)):
             others["partner"] = ""
             days.forget_partner(lead.program, lead.partner)
             Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners

@@ -15,6 +15,8 @@ import store
 from leadcommands import find_program, progress, reading, service
 from store import StoreError
 
+READ = "Somebody reads the database, so its -wal file may hold {} for a while: run this again"
+
 
 @click.command("purge")
 @click.option("--program", "only", help="only this program")
@@ -25,13 +27,13 @@ def purge_leads(only, dry_run):
 
     The service does so by itself once a day; this is for a scheduler, or for now.
     """
-    now, found = datetime.now(UTC), False
+    now, found = datetime.now(UTC), []
     if only:
         find_program(only)
     for name, program in sorted(service().rulebook.programs.items()):
         if not program.spec.privacy or only not in (None, name):
             continue
-        found = True
+        found.append(name)
         with reading():
             masked, deleted = privacy.due(program, now)
         if not dry_run:
@@ -39,6 +41,10 @@ def purge_leads(only, dry_run):
                 masked, deleted = privacy.purge(program, now, bar.update)
         would = "would be " if dry_run else ""
         click.echo(f"{name}: {leads_of(masked)} {would}masked, {leads_of(deleted)} {would}deleted")
+    if found and not dry_run:
+        with failing_plainly():
+            if not privacy.scrub(found, now):
+                click.echo(READ.format("what was removed"))
     with reading():
         stored = {name for (name,) in models.Lead.select(models.Lead.program).distinct().tuples()}
     for name in sorted(stored - service().rulebook.programs.keys()):
@@ -92,7 +98,7 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
             "DATAPOST_SECRET. --forget-duplicates removes them too."
         )
     if not clean:
-        click.echo("Somebody reads the database, so its -wal file may hold the person for a while: run this again")
+        click.echo(READ.format("the person"))
     click.echo("Backups and exports made before still hold the person.")
 
 

@@ -18,11 +18,14 @@ MAX_NODES = 20_000
 
 
 class RuleFileError(ValueError):
-    """A rule file is wrong. `errors` holds one line for each mistake: file, line, what to do."""
+    """A rule file is wrong. `errors` holds one line for each mistake: file, line, what to do.
 
-    def __init__(self, errors):
+    `lists` are the paths of the lists that it names: one of them may be what it waits for.
+    """
+
+    def __init__(self, errors, lists=()):
         super().__init__("\n".join(errors))
-        self.errors = errors
+        self.errors, self.lists = errors, lists
 
 
 # --- YAML to text, with the line of everything ---
@@ -32,25 +35,26 @@ class Source:
     """A rule file as it stands on disk: where each part of it is, and what is wrong with it.
 
     A place is a path of keys and positions: `("rules", 0, "when")`. `broken` holds the places
-    that had to be left out, so that what hangs on them is not reported as well.
+    that had to be left out, so that what hangs on them is not reported as well. `lists` holds the
+    paths of the lists that it names.
     """
 
     def __init__(self, path):
-        self.path, self.lines, self.broken = path, {(): 1}, set()
+        self.path, self.lines, self.broken, self.lists = path, {(): 1}, set(), set()
         self.size, self._errors, self._warnings = 0, set(), set()
 
     def complain(self, place, message):
-        self._errors.add((self._line(place), message))
+        self._errors.add((self.line(place), message))
 
     def warn(self, place, message):
         """Note something legal that is probably not meant."""
-        self._warnings.add((self._line(place), message))
+        self._warnings.add((self.line(place), message))
 
     @property
     def warnings(self):
         return [f"{self.path}:{line}: warning: {message}" for line, message in sorted(self._warnings)]
 
-    def _line(self, place):
+    def line(self, place):
         while place not in self.lines:
             place = place[:-1]
         return self.lines[place]
@@ -58,7 +62,8 @@ class Source:
     def check(self):
         """Raise RuleFileError if anything is wrong."""
         if self._errors:
-            raise RuleFileError([f"{self.path}:{line}: {message}" for line, message in sorted(self._errors)])
+            errors = [f"{self.path}:{line}: {message}" for line, message in sorted(self._errors)]
+            raise RuleFileError(errors, self.lists)
 
 
 def read(text, path):

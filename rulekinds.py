@@ -6,9 +6,10 @@ the rule is passed. What must be checked when the file is loaded is complained o
 """
 
 from datetime import timedelta
+from itertools import islice, product
 
-from judgement import Claim, Reason
-from values import folded
+from judgement import Claim, Reason, longer
+from values import folded, folded_before
 
 
 def _reject_if(spec, compiler):
@@ -62,28 +63,52 @@ def _open(spec, compiler):
 
 
 def _unique(spec, compiler):
-    places = []
-    for names, reason in zip(spec.unique, reasons("unique", spec, compiler.program.labels), strict=True):
+    places, program = [], compiler.program
+    for names, reason in zip(spec.unique, reasons("unique", spec, program.labels), strict=True):
         compiler.check_fields("unique", names)
-        # By the fields and not by the rule's id, so that a rule that is renamed goes on.
-        places.append((sorted(names), reason))
+        place = place_of(program.name, spec, names)
+        if spec.mode != "off":
+            program.kept[place] = longer(program.kept.get(place, spec.within), spec.within)
+        places.append((place, former_places(place, program.fields), reason))
 
     def check(_, verdict):
         absent = None
-        for names, reason in places:
-            absent = next((name for name in names if name not in verdict.values), None)
+        for place, former, reason in places:
+            absent = next((name for name in place[1:] if name not in verdict.values), None)
             if absent is None:
-                key = unique_key(compiler.program.name, spec, names, [verdict.values[name] for name in names])
-                verdict.claims.append(Claim(spec.id, key, reason, within=spec.within))
+                key, *before = unique_keys(place, former, [verdict.values[name] for name in place[1:]])
+                verdict.claims.append(Claim(spec.id, key, reason, spec.within, program.kept.get(place), tuple(before)))
         if absent and not any(claim.rule == spec.id for claim in verdict.claims):
             verdict.say(spec.id, f"skipped: {absent} is absent")
 
     return check
 
 
-def unique_key(program, spec, names, values):
-    """Return the key of the place that these values take."""
-    return ("unique", "*" if spec.across == "all" else program, *sorted(names), *map(folded, values))
+def place_of(program, spec, names):
+    """Return what a `unique` rule hangs on: its fields and not its id, so that a rule that is renamed goes on."""
+    return ("*" if spec.across == "all" else program, *sorted(names))
+
+
+MOST_FORMER = 50  # places that a lead is looked for in, beside its own
+
+
+def former_places(place, fields):
+    """Return the place under the names that its fields may have had before: their aliases."""
+    scope, *names = place
+    known = product(*([name, *fields[name].former_names] if name in fields else [name] for name in names))
+    return [(scope, *former) for former in islice(known, 1, 1 + MOST_FORMER)]
+
+
+def unique_keys(place, former, values):
+    """Return the key of the place that these values take, and those under which they may stand from before."""
+    texts = list(map(folded, values))
+    keys = [("unique", *place, *texts)]
+    for scope, *names in former:
+        pairs = sorted(zip(names, texts, strict=True))
+        keys.append(("unique", scope, *(name for name, _ in pairs), *(text for _, text in pairs)))
+    if (older := list(map(folded_before, values))) != texts:
+        keys.append(("unique", *place, *older))
+    return keys
 
 
 def _limit(spec, compiler):
@@ -102,11 +127,12 @@ _PERIODS = {
     "week": ("%G-W%V", timedelta(days=8)),
     "month": ("%Y-%m", timedelta(days=32)),
 }
+KEPT_AFTER = timedelta(days=1)  # after a period, since it is not over yet where a clock is behind
 
 
 def quota_key(kind, program, spec, now, group):
     """Return the key under which a limit or budget is used up by `group` in the period of `now`."""
-    return (kind, program, spec.id, now.strftime(_PERIODS[spec.per][0]), *group)
+    return (kind, program, spec.id_before or spec.id, now.strftime(_PERIODS[spec.per][0]), *group)
 
 
 def _quota(kind, spec, compiler, limit, units):
@@ -120,7 +146,7 @@ def _quota(kind, spec, compiler, limit, units):
     def check(_, verdict):
         group = (folded(verdict.values.get(name)) for name in by)
         key = quota_key(kind, compiler.program.name, spec, verdict.now, group)
-        until = verdict.now + _PERIODS[spec.per][1]
+        until = verdict.now + _PERIODS[spec.per][1] + KEPT_AFTER
         verdict.claims.append(Claim(spec.id, key, reason, limit=limit, units=units(verdict), until=until))
 
     return check

@@ -7,6 +7,7 @@ reads a file again when it has changed.
 
 import hashlib
 import logging
+import math
 import os
 import time
 from contextlib import suppress
@@ -16,9 +17,10 @@ from pathlib import Path
 from threading import Lock
 
 import suspicions
+from changes import begun_anew
 from checks import LIMITS, TYPES, Refused, Unusable
 from conditions import ConditionError, all_of, any_of, compile_condition, nearest
-from judgement import Claims, FieldRule, Program, Rule, judge
+from judgement import TEST_LIMIT, Claims, FieldRule, Program, Rule, judge, longer
 from lists import ListError, read_list
 from payload import canonical
 from rulefile import RuleFileError, read
@@ -51,7 +53,7 @@ def compile_text(name, path, text, examples=True):
 def compile_program(name, path, text, digest, now, examples=True):
     """Compile the text of a rule file into a Program, and run its examples. Raises RuleFileError."""
     spec, source = read(text, path)
-    program = Program(name, path, text, digest, spec, {}, {}, [], [], set(), [])
+    program = Program(name, path, text, digest, spec, {}, {}, [], [], source.lists, {}, source, [])
     compiler = Compiler(program, source, now.astimezone(spec.timezone))
     for field_name, field_spec in spec.fields.items():
         program.fields[field_name] = _compile_field(compiler, field_name, field_spec)
@@ -191,12 +193,14 @@ def _name_field(program, name, spec, source):
 
 
 def _check_field_lists(spec, source):
-    named = {"customer": spec.customer, "retry_key": spec.retry_key}
+    named = {"customer": spec.customer, "retry_key": spec.retry_key, "query_wins": spec.query_wins}
     named |= {key: [getattr(spec, key)] for key in ("partner", "test_flag") if getattr(spec, key)}
     for key, names in named.items():
         for name in names:
             if name not in spec.fields:
                 source.complain((key,), f'{key}: there is no field "{name}"{nearest(name, spec.fields)}')
+    if "test_limit" in spec.model_fields_set and not spec.test_flag:
+        source.complain(("test_limit",), "test_limit: belongs to test_flag:, which says what marks a test")
     flag = spec.fields.get(spec.test_flag)
     if flag and TYPES[flag.type].kind != "boolean" and ("fields", spec.test_flag, "type") not in source.broken:
         source.complain(("test_flag",), f'test_flag: give the field "{spec.test_flag}" the type boolean')
@@ -208,6 +212,9 @@ def _compile_rule(compiler, spec):
     when = compiler.condition(spec.when, "when") if spec.when else None
     if any(rule.id == spec.id for rule in program.rules):
         compiler.complain("id", "another rule has this id; give each its own")
+    others = [rule for rule in program.spec.rules if rule is not spec]
+    if spec.id_before and any(spec.id_before in (rule.id, rule.id_before) for rule in others):
+        compiler.complain("id_before", f'id_before: another rule is or was called "{spec.id_before}"')
     for key, owners in BELONGS.items():
         if getattr(spec, key) and not set(owners) & set(words) and not broken:
             compiler.complain(key, f"{key}: belongs to {' and '.join(f'{owner}:' for owner in owners)}")
@@ -277,7 +284,8 @@ def open_moment(spec, now):
 
 def _reason_codes(program):
     fields = {f"{name}.{code}" for name, rule in program.fields.items() for code in rule.sentences}
-    return fields | {rule.id for rule in program.rules}
+    tests = {TEST_LIMIT.code} if program.spec.test_flag else set()
+    return fields | {rule.id for rule in program.rules} | tests
 
 
 def _outcome(codes):
@@ -295,16 +303,25 @@ class RuleBook:
     `programs` holds the last good state of each, by name; `errors` one line for each mistake in
     the files as they are now. `fallback(name)` may give the rule text that judged a program's
     last lead, for a process that starts while the file is broken.
+
+    The first lead after a silence is judged by what is on disk then; while leads come, what has
+    changed is used within a second. What was changed just now may not be whole yet, and waits until
+    it is still, each file by itself.
     """
 
     LOOK_EVERY = 0.2  # seconds; a look costs a stat for each file
-    SETTLED_AFTER = 0.5  # seconds without a change: an editor may save in two writes
+    STALE_AFTER = 1  # seconds since the last look; then nobody is judged while another thread reads
+    RULES_STILL = 0.5  # seconds without a change: an editor may save in two writes
+    LISTS_STILL = 1  # seconds: they are longer, and uploaded
 
     def __init__(self, folder, fallback=lambda name: None):
         self.folder, self.programs, self._errors, self._fallback = Path(folder), {}, {}, fallback
-        self._lock, self._next_look, self._seen_at = Lock(), 0, 0
-        self._stamps = self._seen = self._stamp_files()
-        self._read(self._stamps.keys())
+        self._lock, self._looked_at = Lock(), 0
+        # The lists that each rule file names; the stamps of all files as they were read; and those of what has
+        # changed, with the time when that was seen first.
+        self._lists, self._stamps, self._seen = {}, {}, {}
+        self._stamps = self._stamp_files()
+        self._read(self._stamps.keys(), starting=True)
 
     @property
     def errors(self):
@@ -318,68 +335,134 @@ class RuleBook:
         return self.programs[name]
 
     def refresh(self):
-        """Read what has changed, once it has settled; a broken file changes nothing but `errors`."""
+        """Read what has changed, once it is still; a broken file changes nothing but `errors`."""
         now = time.monotonic()
-        if now < self._next_look or not self._lock.acquire(blocking=False):
+        silence = now - self._looked_at
+        if silence < self.LOOK_EVERY or not self._lock.acquire(blocking=silence >= self.STALE_AFTER):
             return
         try:
-            self._next_look = now + self.LOOK_EVERY
-            stamps = self._stamp_files()
-            if stamps != self._seen:
-                self._seen, self._seen_at = stamps, now
-            if stamps != self._stamps and (now - self._seen_at >= self.SETTLED_AFTER or self._is_old(stamps)):
-                paths = stamps.keys() | self._stamps.keys()
-                changed = {path for path in paths if stamps.get(path) != self._stamps.get(path)}
-                self._stamps, before = stamps, set(self.errors)
-                self._read(changed)
-                for error in self.errors:
-                    if error not in before:
-                        log.error("%s", error)
+            if self._looked_at < now:  # else another thread has looked while this one waited
+                doubtful = self._look()
+                if doubtful and silence >= self.STALE_AFTER:
+                    time.sleep(max(map(self._patience, doubtful)))
+                    self._look()
         finally:
             self._lock.release()
 
-    def _is_old(self, stamps):
-        """Tell whether a change was made a while ago; where a file is gone, only waiting tells."""
-        changed = (stamp for path, stamp in stamps.items() if stamp != self._stamps.get(path))
-        newest = max((mtime for mtime, _, _ in changed), default=0) / 1e9
-        return stamps.keys() >= self._stamps.keys() and time.time() - newest >= self.SETTLED_AFTER
+    def _look(self):
+        """Read what has changed and is still. Return the paths of which nothing tells how long they have been so."""
+        now, stamps, still, doubtful = time.monotonic(), self._stamp_files(), {}, set()
+        found = [(path, stamps.get(path)) for path in stamps.keys() | self._stamps.keys()]
+        changes = [(path, stamp) for path, stamp in found if stamp != self._stamps.get(path)]
+        self._seen = {change: self._seen.get(change, now) for change in changes}
+        for (path, stamp), seen_at in self._seen.items():
+            age = _age(path, stamp)
+            if max(age, now - seen_at) >= self._patience(path):
+                still[path] = stamp
+            elif stamp is None or age < 0:
+                doubtful.add(path)
+        if still:
+            before = set(self.errors)
+            self._stamps = {path: stamp for path, stamp in (self._stamps | still).items() if stamp}
+            self._read(still.keys())
+            for error in self.errors:
+                if error not in before:
+                    log.error("%s", error)
+        self._looked_at = now
+        return doubtful
+
+    def _patience(self, path):
+        return self.RULES_STILL if path.endswith((".yaml", ".yml")) else self.LISTS_STILL
 
     def _stamp_files(self):
-        """Return the stamps of all files in the folder, and of the lists that rules name elsewhere."""
-        stamps = {}
-        lists = (program.lists for program in self.programs.values())
-        for path in {str(path) for path in self.folder.glob("[!.]*")}.union(*lists):
-            with suppress(OSError):
-                stat = os.stat(path)
-                stamps[path] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        return stamps
+        """Return the stamps of all rule files, and of the lists that they name, wherever those are."""
+        paths = {str(path) for path in rule_files(self.folder)}.union(*self._lists.values())
+        return {path: stamp for path in paths if (stamp := _stamp(path))}
 
-    def _read(self, changed):
+    def _read(self, changed, starting=False):
         files = {str(path) for path in rule_files(self.folder)}
         programs, errors = dict(self.programs), {}
+        self._lists = {path: lists for path, lists in self._lists.items() if path in files}
         for path in sorted(files):
-            name = Path(path).stem
-            lists = programs[name].lists if name in programs else set()
-            if path in changed or path in self._errors or lists & changed:
-                self._read_file(name, path, programs, errors)
+            if path in changed or path in self._errors or self._lists.get(path, set()) & changed:
+                self._read_file(Path(path).stem, path, programs, errors, starting)
         for name in [name for name, program in programs.items() if program.path not in files]:
             log.warning("%s is gone: its program takes no more leads", programs.pop(name).path)
+        _share_places(programs.values())
         if not files:
             errors[""] = [f"{self.folder}: there is no rule file here; the first is default.yaml"]
         self.programs, self._errors = programs, errors
-        self._stamps = self._seen = self._stamp_files() | self._stamps
 
-    def _read_file(self, name, path, programs, errors):
+    def _read_file(self, name, path, programs, errors, starting):
         before = programs[name].hash if name in programs else None
+        began = time.time()
         try:
-            programs[name] = load(path)
+            program = load(path)
         except Exception as error:
             # A mistake of ours in reading one file must not keep the others from being read.
             fault = [f"{path}:1: the file cannot be used: {type(error).__name__}"]
             errors[path] = error.errors if isinstance(error, RuleFileError) else fault
+            self._lists[path] = set(getattr(error, "lists", ()))
             if before is None and (text := self._fallback(name)):
                 with suppress(RuleFileError):  # a list that it names is gone
                     programs[name] = compile_text(name, path, text, examples=False)
         else:
-            if before not in (None, programs[name].hash):
-                log.info("%s is used in its new form, %s", path, programs[name].hash[:12])
+            self._lists[path] = program.lists
+            halves = [list_path for list_path in program.lists if not self._is_still(list_path, began)]
+            if halves and not starting:
+                return  # it is read again when they are still
+            programs[name] = program
+            if before not in (None, program.hash):
+                log.info("%s is used in its new form, %s", path, program.hash[:12])
+            _tell(program, self._before)
+
+    def _is_still(self, path, began):
+        """Tell whether a list that was read since `began` may be whole; note one that is named for the first time."""
+        stamp = _stamp(path)
+        if path not in self._stamps and _age(path, stamp, began) >= self.LISTS_STILL:
+            self._stamps[path] = stamp
+        return stamp == self._stamps.get(path)
+
+    def _before(self, program):
+        """Return name and text of what a program was, under its own name or, if its file was renamed, under another."""
+        alike = [earlier for earlier in self.programs.values() if earlier.hash == program.hash]
+        earlier = self.programs.get(program.name) or next(iter(alike), None)
+        return (earlier.name, earlier.text) if earlier else (None, None)
+
+    def tell_what_began_anew(self, last_rules):
+        """Say in the log what begins anew since the last lead, whose rules `last_rules(program)` gives."""
+        for program in self.programs.values():
+            _tell(program, last_rules)
+
+
+def _tell(program, before):
+    for line in begun_anew(program, *before(program)):
+        log.warning("%s", line)
+
+
+def _share_places(programs):
+    """Remember a place of all programs (`across: all`) for as long as any of them asks for it."""
+    kept = {}
+    for program in programs:
+        for place, span in program.kept.items():
+            kept[place] = longer(kept.get(place, span), span)
+    for program in programs:
+        program.kept.update({place: kept[place] for place in program.kept})
+
+
+def _stamp(path):
+    """Return what tells whether a file has changed; None if there is none."""
+    with suppress(OSError):
+        stat = os.stat(path)
+        return stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _age(path, stamp, now=None):
+    """Return for how many seconds at least a file has been as it is or, without a stamp, has been gone.
+
+    That is told by the file's ctime, which nobody can set, unlike the time of writing that `cp -p`, rsync and
+    archives bring along; and of a file that is gone, by the folder that it was in. Below 0 nothing is told.
+    """
+    stamps = (stamp, *map(_stamp, Path(path).parents))
+    changed_at = next((stamp[0] for stamp in stamps if stamp), math.inf)
+    return (now or time.time()) - changed_at / 1e9

@@ -166,10 +166,13 @@ def _expectation(value):
     return value
 
 
+FIELD_NAME = re.compile("[A-Za-z][A-Za-z0-9_]{0,63}")
+
+
 def _field_name(name):
     if ":" in name:
         raise ValueError("is not a field name: leave a space after the colon")
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
+    if not FIELD_NAME.fullmatch(name):
         raise ValueError(
             "is not a field name: start with a letter, then letters, digits and _ (put other spellings under aliases:)"
         )
@@ -235,6 +238,9 @@ class FieldSpec(_Model):
 
 class RuleSpec(_Model):
     id: RuleId = Field(description="The rule's name, which is also its reason code.")
+    id_before: RuleId | None = Field(
+        None, description="The id that the rule had before: what is used up stays counted."
+    )
     note: Sentence | None = Field(None, description="What the partner is told.")
     public: YesNo = Field(True, description="false: the posting instructions do not show this rule.")
     mode: Literal["enforce", "observe", "off"] = Field(
@@ -322,9 +328,14 @@ class RuleFile(_Model):
         ZoneInfo("UTC"), description="Whose days and hours count for ages and dates."
     )
     partner: FieldName | None = Field(None, description="The field that says which partner sent the lead.")
-    test_flag: FieldName | None = Field(None, description="A lead with this field true is a test and uses up nothing.")
+    test_flag: FieldName | None = Field(
+        None,
+        description="A lead with this field true is a test: answered and paid like any other, but uses up nothing.",
+    )
+    test_limit: Annotated[int, BeforeValidator(_count)] = Field(50, description="How many tests a day are valid.")
     customer: FieldNames = Field([], description="The fields that say who is the same customer.")
     retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
+    query_wins: FieldNames = Field([], description="Fields of the address's query string that win over the body.")
     docs: Literal["public", "link", "operators"] = Field("link", description="Who sees the posting instructions.")
     privacy: PrivacySpec | None = Field(None, description="How long leads are kept.")
     fields: Annotated[dict[FieldName, FieldSpec], BeforeValidator(_empty_fields)] = Field(

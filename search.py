@@ -250,12 +250,16 @@ def page(wanted, after=None, size=PAGE):
 
 
 def repeats_of(lead, size=PAGE):
-    """Return the newest other leads with the same email, phone or customer."""
+    """Return the newest other leads with the same email, phone or customer.
+
+    A lead whose values were removed is none of them, and has none: it is not to be told whose it was.
+    """
     found = {}
     same = {"email": _same_email(lead.email), "phone": Lead.phone == lead.phone}
     same["customerid"] = Lead.customerid == lead.customerid
-    for column, condition in same.items():
+    for column, condition in same.items() if lead.masked_at is None else ():
         if getattr(lead, column):
-            query = Lead.select().where(condition, Lead.id != lead.id).order_by(Lead.id.desc()).limit(size)
+            query = Lead.select().where(condition, Lead.id != lead.id, Lead.masked_at.is_null())
+            query = query.order_by(Lead.id.desc()).limit(size)
             found |= {other.id: other for other in query}
     return [found[key] for key in sorted(found, reverse=True)[:size]]

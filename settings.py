@@ -161,7 +161,8 @@ SETTINGS = (
         "none",
         _text,
         "key of the hashes (`customerid`, duplicates); required under gunicorn; keep it: "
-        "with a new one every customer and every address is new",
+        "with another one than the database knows the service does not start, since every customer and every address "
+        "would be new",
     ),
     Setting("DATAPOST_RULES", "rules", "rules", "`rules`", _text, "folder of the rule files"),
     Setting("DATAPOST_MAX_BODY", "max_body", "262144", "262144", _whole_number, "largest body, in bytes"),

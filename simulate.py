@@ -16,7 +16,7 @@ import xmltodict
 import payload
 from contract import Unreadable, made_example, read_by_parser, read_by_regex
 from freshen import alike, freshened
-from judgement import content
+from judgement import TEST_LIMIT, content
 from payload import canonical
 from render import MIMETYPES
 from ruleset import judge_example, judge_in_turn, texts_of
@@ -227,12 +227,14 @@ def _compare(outcome, verdict, expect, tests):
     codes = sorted(verdict.codes)
     if codes != sorted(expect):
         cause = (
-            "the leads before it are tests, which use up nothing"
+            "the leads before it are tests, which use up no cap"
             if tests and verdict.test
             else "it is another day or hour"
         )
         outcome.remarks.append(f"the example expects {_named(expect)}, but posted now it is {_named(codes)}: {cause}")
-    if outcome.conversion != verdict.valid:
+    if TEST_LIMIT.note in outcome.note:
+        outcome.problems.append("the test leads of today are used up: wait until midnight, or raise test_limit")
+    elif outcome.conversion != verdict.valid:
         outcome.problems.append(f"expected {_named(codes)}, but the lead is {'not ' * verdict.valid}valid")
     elif verdict.valid and outcome.amount != str(verdict.sale_amount):
         outcome.problems.append(f"expected the amount {verdict.sale_amount}")

@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 from contextlib import contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic, sleep
@@ -48,8 +49,16 @@ class StoreError(Exception):
     """The store cannot be read or written now; nothing was stored. Trying again may help."""
 
 
+class MigrationError(StoreError):
+    """The migration `name` failed; those in `applied` were applied before, and stay."""
+
+    def __init__(self, name, applied, why):
+        super().__init__(why)
+        self.name, self.applied = name, applied
+
+
 class SchemaError(StoreError):
-    """The tables are not those of this version."""
+    """The database is not one for this version and these settings: trying again does not help."""
 
 
 class Unsure(StoreError):
@@ -68,6 +77,8 @@ class Sqlite:
 
     writers, batch = 1, 100
     tells_all = True
+    migrates_by_steps = True  # each migration is committed by itself
+    clock = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
     def __init__(self, url):
         self.url, self.path = url, url.removeprefix("sqlite:///")
@@ -93,6 +104,9 @@ class Sqlite:
             yield
 
     alone = turn
+
+    def exists(self):
+        return os.path.exists(self.path)
 
     def check_encoding(self):
         pass  # always UTF-8
@@ -134,6 +148,8 @@ class Postgres:
     # commands and for a deploy.
     writers, batch = 4, 1
     tells_all = False  # who loses the connection during a commit is not told whether it was carried out
+    migrates_by_steps = False
+    clock = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
     turn = staticmethod(nullcontext)
 
     def __init__(self, url):
@@ -166,6 +182,9 @@ class Postgres:
 
     def check(self):
         pass
+
+    def exists(self):
+        return True
 
     def scrub(self):
         """Free the room of what was there before, to be overwritten by and by."""
@@ -243,14 +262,16 @@ def disconnect():
         database.close_all()
 
 
-def prepare():
-    """Make sure of the tables before processes are forked, so that all of them know the same file.
+def prepare(work=None):
+    """Make sure of the tables before processes are forked, so that all of them know the same file, and do `work`.
 
     Raises SchemaError. A database that cannot be reached yet may be there when the first lead comes.
     """
     try:
         with read():
             pass
+        if work:
+            transact(work)
     except SchemaError:
         raise
     except StoreError as error:
@@ -258,6 +279,11 @@ def prepare():
 
 
 _preparing = threading.Lock()
+
+
+def exists():
+    """Tell whether there is a database: to read one that is not there would make it."""
+    return _current.engine.exists()
 
 
 @contextmanager
@@ -337,10 +363,25 @@ def pending():
 
 def migrate():
     """Bring the tables up to date, and return the names of the migrations that were applied."""
-    with _failures():
-        _current.engine.check_encoding()
-        with _connection(), _current.engine.alone():
-            return _runner().up()
+    name, applied = None, []
+    try:
+        with _failures():
+            _current.engine.check_encoding()
+            with _connection(), _current.engine.alone():
+                runner = _runner()
+                for name in [row.name for row in runner.status() if row.path and not row.applied]:
+                    applied += runner.up(name)
+    except StoreError as error:
+        if applied and _current.engine.migrates_by_steps:
+            raise MigrationError(name, applied, str(error)) from None
+        raise
+    return applied
+
+
+def now():
+    """Return the time by the clock of the database, within a transaction or a reading."""
+    (milliseconds,) = database.execute_sql(_current.engine.clock).fetchone()
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def scrub():

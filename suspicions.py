@@ -4,6 +4,7 @@ import re
 
 from conditions import scope
 from payload import canonical
+from values import Text
 
 ERRORS = {400, 401, 403, 404, 405, 413, 415, 429}  # what a lead is answered that is no decision
 
@@ -24,7 +25,7 @@ def of_condition(holds, path, spec, now):
     for name, texts in holds.compared.items():
         choices = spec.fields[name].one_of
         for text in sorted(texts) if choices else []:
-            if text.casefold() not in {choice.casefold() for choice in choices}:
+            if Text(text) not in map(Text, choices):
                 yield f'looks for "{text}", which is not one of the values of {name}: this is never true'
 
 

@@ -1,23 +1,24 @@
 """Copy the ledger from a SQLite file to PostgreSQL, while the service runs or not.
 
 The file is read as it was at one moment. Chunk by chunk, its rows are compared with those over
-there, and what differs is written: so an interrupted copy goes on where it was, and a second one
-brings only what is new. Nothing is ever deleted but notes of late leads: what only the other database
-has are places that have run out, or leads, and with leads of its own it is refused. At the end the
-rows of both are counted and summed up once more.
+there: what differs is written, and what the file does not have any more is deleted. So an interrupted
+copy goes on where it was, and a second one brings what is new and takes away what was deleted or erased.
+At the end the rows of both are counted and summed up once more.
+
+Only a copy is changed so: the database is empty at first, and gets a note of the file that it is a copy
+of. The first lead that a service stores there takes the note away (models.py), and from then on it is refused.
 """
 
 import hashlib
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from decimal import Decimal
 
 from peewee import BlobField, BooleanField, DecimalField
+from ulid import ULID
 
+import models
 import store
-from days import Day
-from models import Claim, KnownLogin, Late, Lead, Refusal, RuleText, Total
-from privacy import Erasure, Retention
 
 CHUNK = 1000  # rows, or fewer if they are long
 CHUNK_BYTES = 4_000_000
@@ -35,6 +36,34 @@ class TransferError(Exception):
     """The copy cannot be made, or is not the same. The text says why."""
 
 
+class Side:
+    """One of the two databases, and how its statements are written: SQLite lists rows of values by VALUES."""
+
+    def __init__(self, execute, place, values):
+        self.execute, self._place, self._values = execute, place, values
+
+    def after(self, columns, key):
+        """Return the condition for the rows after a key, or for all after None, and its values."""
+        return (f"WHERE ({columns}) > {self._row(key)}", [*key]) if key else ("", [])
+
+    def among(self, columns, keys):
+        """Return the condition for the rows with these keys, and its values."""
+        rows = ", ".join(map(self._row, keys))
+        return f"WHERE ({columns}) IN ({self._values}{rows})", [value for key in keys for value in key]
+
+    def _row(self, key):
+        return f"({', '.join([self._place] * len(key))})"
+
+    def facts(self):
+        return dict(self.execute("SELECT name, value FROM fact", []).fetchall())
+
+    def count(self, table):
+        return self.execute(f"SELECT count(*) FROM {table.name}", []).fetchone()[0]
+
+
+there = Side(lambda sql, values: store.database.execute_sql(sql, values), "%s", "")
+
+
 class Table:
     """How the rows of a model are read from SQLite and from PostgreSQL, and written there."""
 
@@ -42,23 +71,36 @@ class Table:
         fields = model._meta.sorted_fields
         names = [field.column_name for field in fields]
         keys = [key.column_name for key in model._meta.get_primary_keys()]
-        self.name, self.keys = model._meta.table_name, [f'"{key}"' for key in keys]
+        self.name, self.key = model._meta.table_name, ", ".join(f'"{key}"' for key in keys)
         self._normal = [NORMAL.get(type(field), lambda value: value) for field in fields]
         self._positions = [names.index(key) for key in keys]
         columns = [f'"{name}"' for name in names]
-        self.select = f"SELECT {', '.join(columns)} FROM {self.name}"
+        self._columns = ", ".join(columns)
         self.upsert = (
-            f"INSERT INTO {self.name} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))}) "
-            f"ON CONFLICT ({', '.join(self.keys)}) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in columns)}"
+            f"INSERT INTO {self.name} ({self._columns}) VALUES ({', '.join(['%s'] * len(columns))}) "
+            f"ON CONFLICT ({self.key}) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in columns)}"
         )
 
-    @property
-    def start(self):
-        """The key before all others: all of them are texts."""
-        return ("",) * len(self.keys)
+    def rows_after(self, side, key):
+        """Return the next rows by their keys, in the order of that database, up to CHUNK_BYTES."""
+        where, values = side.after(self.key, key)
+        limit = f"ORDER BY {self.key} LIMIT {CHUNK}"
+        return self._rows(side.execute(f"SELECT {self._columns} FROM {self.name} {where} {limit}", values))
 
-    def rows(self, cursor):
-        """Return the rows of a cursor by their keys, up to CHUNK_BYTES."""
+    def rows_among(self, side, keys):
+        where, values = side.among(self.key, keys)
+        return self._rows(side.execute(f"SELECT {self._columns} FROM {self.name} {where}", values))
+
+    def keys_after(self, side, key):
+        where, values = side.after(self.key, key)
+        limit = f"ORDER BY {self.key} LIMIT {CHUNK}"
+        return side.execute(f"SELECT {self.key} FROM {self.name} {where} {limit}", values).fetchall()
+
+    def keys_among(self, side, keys):
+        where, values = side.among(self.key, keys)
+        return side.execute(f"SELECT {self.key} FROM {self.name} {where}", values).fetchall()
+
+    def _rows(self, cursor):
         rows, size = {}, 0
         for values in cursor:
             row = tuple(normal(value) for normal, value in zip(self._normal, values, strict=True))
@@ -69,90 +111,114 @@ class Table:
         return rows
 
 
-# Failed logins are left: they are forgotten after five minutes.
-MODELS = (RuleText, Lead, Refusal, Claim, Total, KnownLogin, Day, Late, Retention, Erasure)
-TABLES = [Table(model) for model in MODELS]
-
-
 def copy(path, url, progress):
     """Copy the SQLite file at `path` to the PostgreSQL database at `url`, and compare them.
 
     `progress(length)` returns a context manager that gives a bar with `update(rows)`. Returns
     `[(table, rows, checksum), …]`. Raises TransferError and StoreError.
     """
+    tables = [Table(model) for model in models.Table.__subclasses__() if model.moves]
+    tables.sort(key=lambda table: table.name)
     store.connect(url)
     store.migrate()
-    # One transaction sees one moment; it does not keep a service from writing.
     with closing(sqlite3.connect(path, isolation_level=None)) as source, store.read():
+        here = Side(source.execute, "?", "VALUES ")
+        # The file gets its name when it is copied first.
+        source.execute("INSERT OR IGNORE INTO fact (name, value) VALUES ('file', ?)", [str(ULID())])
+        # One transaction sees one moment; it does not keep a service from writing.
         source.execute("BEGIN")
-        _refuse_other_leads(source)
-        store.database.execute_sql("DELETE FROM late")  # those of an earlier copy may be counted by now
-        total = sum(source.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0] for table in TABLES)
-        with progress(total) as bar:
-            for table in TABLES:
-                _copy_table(table, source, bar)
-        _refuse_other_leads(source)
-        return [_compare(table, source) for table in TABLES]
+        note = here.facts()["file"]
+        _note(note, here, tables)
+        with progress(sum(map(here.count, tables))) as bar:
+            for table in tables:
+                _delete_others(table, here, note)
+                _copy_table(table, here, note, bar)
+        with _alone(note):
+            pass
+        return [_compare(table, here) for table in tables]
 
 
-def _refuse_other_leads(source):
-    """Refuse a database with leads that the file does not have."""
-    known = {lead_id for (lead_id,) in source.execute("SELECT id FROM lead")}
-    others = sum(lead_id not in known for (lead_id,) in store.database.execute_sql("SELECT id FROM lead"))
-    if others:
-        raise TransferError(
-            f"the database has {others} leads that the file does not have. It is in use already, or they were "
-            "erased from the file: name an empty database"
-        )
+def _note(note, here, tables):
+    """Note in an empty database that it is a copy of this file from now on; refuse any other."""
+    with store.database.atomic():
+        _lock()
+        facts, secret = there.facts(), here.facts().get("secret")
+        if facts.get("file") == note:
+            return
+        counts = {table.name: count for table in tables if table.name != "fact" and (count := there.count(table))}
+        if counts:
+            rows = ", ".join(f"{count} in {name}" for name, count in counts.items())
+            raise TransferError(
+                f"the database has rows already ({rows}), and is no copy of this file, or a service has begun to "
+                "store leads there: name an empty one"
+            )
+        if facts.get("secret") not in (None, secret):
+            raise TransferError(
+                "a service was started on the database with another DATAPOST_SECRET than the one of the file: "
+                "name a new one, and start the service there when the copy is made, with the secret of the file"
+            )
+        there.execute("DELETE FROM fact WHERE name = 'file'", [])
+        there.execute("INSERT INTO fact (name, value) VALUES ('file', %s)", [note])
 
 
-def _copy_table(table, source, bar):
-    (newest,) = source.execute("SELECT max(id) FROM lead").fetchone()
-    after = table.start
-    while rows := _chunk(table, source, after):
-        _write_chunk(table, rows, newest)
+def _lock():
+    """Let no service store its first lead until the transaction ends: it touches this table before all others."""
+    there.execute("LOCK TABLE fact IN SHARE ROW EXCLUSIVE MODE", [])
+
+
+@contextmanager
+def _alone(note):
+    """Hold a transaction in which no service stores its first lead, unless one has done so already."""
+    with store.database.atomic():
+        _lock()
+        if there.facts().get("file") != note:
+            raise TransferError("a service stores leads in the database already: name an empty one, and stop it")
+        yield
+
+
+def _delete_others(table, here, note):
+    """Delete the rows over there that the file does not have any more."""
+    after = None
+    while keys := table.keys_after(there, after):
+        after = keys[-1]
+        if others := set(keys) - set(table.keys_among(here, keys)):
+            where, values = there.among(table.key, others)
+            with _alone(note):
+                there.execute(f"DELETE FROM {table.name} {where}", values)
+
+
+def _copy_table(table, here, note, bar):
+    after = None
+    while rows := table.rows_after(here, after):
+        _write_chunk(table, rows, note)
         after = max(rows)
         bar.update(len(rows))
 
 
-def _chunk(table, source, after):
-    keys, values = ", ".join(table.keys), ", ".join("?" * len(after))
-    return table.rows(
-        source.execute(f"{table.select} WHERE ({keys}) > ({values}) ORDER BY {keys} LIMIT {CHUNK}", after)
-    )
-
-
-def _write_chunk(table, rows, newest):
-    """Make these rows the same over there, unless a service has begun to store leads there."""
-    with store.database.atomic():
-        store.database.execute_sql("LOCK TABLE lead IN SHARE ROW EXCLUSIVE MODE")
-        if store.database.execute_sql("SELECT 1 FROM lead WHERE id > %s LIMIT 1", [newest or ""]).fetchone():
-            raise TransferError("a service stores leads in the database already: name an empty one, or stop it")
-        there = _there(table, rows)
-        changed = [row for key, row in rows.items() if there.get(key) != row]
+def _write_chunk(table, rows, note):
+    """Make these rows the same over there."""
+    with _alone(note):
+        found = _there(table, rows)
+        changed = [row for key, row in rows.items() if found.get(key) != row]
         store.database.cursor().executemany(table.upsert, changed)
 
 
 def _there(table, rows):
     """Return the rows with the same keys over there, in the same order."""
-    keys = ", ".join(table.keys)
-    wanted = ", ".join([f"({', '.join(['%s'] * len(table.keys))})"] * len(rows))
-    values = [value for key in rows for value in key]
-    found = table.rows(store.database.execute_sql(f"{table.select} WHERE ({keys}) IN ({wanted})", values))
+    found = table.rows_among(there, rows)
     return {key: found[key] for key in rows if key in found}
 
 
-def _compare(table, source):
+def _compare(table, here):
     """Return the table's name, how many rows there are, and a checksum over all of them."""
-    ours, theirs, after = Sum(), Sum(), table.start
-    while rows := _chunk(table, source, after):
+    ours, theirs, after = Sum(), Sum(), None
+    while rows := table.rows_after(here, after):
         ours.add(rows)
         theirs.add(_there(table, rows))
         after = max(rows)
-    if ours.digest != theirs.digest:
-        raise TransferError(
-            f"{table.name}: {ours.count} rows in the file, {theirs.count} in the database, not the same"
-        )
+    count = there.count(table)
+    if ours.digest != theirs.digest or ours.count != count:
+        raise TransferError(f"{table.name}: {ours.count} rows in the file, {count} in the database, not the same")
     return table.name, ours.count, ours.digest
 
 

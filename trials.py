@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from flask import Response, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
@@ -14,6 +15,7 @@ import explain
 import logs
 import pages
 import payload
+from changes import begun_anew
 from judgement import judge_body
 from pages import page
 from render import Answer, render
@@ -141,7 +143,10 @@ def show_contract(name):
     if program is None:
         raise NotFound
     response = Response(documents.contract_text(program, request.host_url.rstrip("/")), mimetype="text/markdown")
-    response.headers.set("Content-Disposition", "attachment", filename=f"contract-{name}.md")
+    filename = {"filename": f"contract-{name}.md"}
+    if not re.fullmatch("[A-Za-z0-9_-]+", name):  # which a header cannot hold as it is: RFC 6266, RFC 8187
+        filename = {"filename": "contract.md", "filename*": f"UTF-8''{quote(f'contract-{name}.md', safe='')}"}
+    response.headers.set("Content-Disposition", "attachment", **filename)
     return response
 
 
@@ -205,6 +210,8 @@ def check_text(name, path, text):
     else:
         sheet = Sheet(text, program)
         sheet.note(path, program.warnings)
+        if used := pages.rulebook().programs.get(name):
+            sheet.note(path, begun_anew(program, name, used.text))
     return sheet
 
 

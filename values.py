@@ -5,11 +5,12 @@ program's time zone when the rule file is loaded, and returns the function from 
 """
 
 import re
-import unicodedata
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
+from unicodedata import combining, normalize
 
 LONGEST_VALUE = 2100  # characters of any value but a text
+LONGEST_FOLDED = 10_000  # characters of a text whose forms are compared: some grow to eighteen times their length
 
 
 class Refused(ValueError):
@@ -25,41 +26,56 @@ class Unusable(ValueError):
 
 
 class Text(str):
-    """A text or e-mail address of a lead: equal to another without regard to case."""
+    """A text of a lead: equal to another as `folded` says."""
 
-    __slots__ = ()
+    __slots__ = ("_folded",)
+
+    @property
+    def folded(self):
+        try:
+            return self._folded
+        except AttributeError:
+            self._folded = _form(self).strip(" ")
+            return self._folded
 
     def __eq__(self, other):
-        return self.casefold() == other.casefold() if isinstance(other, str) else NotImplemented
+        return self.folded == folded(other) if isinstance(other, str) else NotImplemented
 
     def __ne__(self, other):
-        return self.casefold() != other.casefold() if isinstance(other, str) else NotImplemented
+        return self.folded != folded(other) if isinstance(other, str) else NotImplemented
 
     def __hash__(self):
-        return hash(self.casefold())
+        return hash(self.folded)
 
     def __lt__(self, other):
-        return self.casefold() < other.casefold()
+        return self.folded < folded(other)
 
     def __le__(self, other):
-        return self.casefold() <= other.casefold()
+        return self.folded <= folded(other)
 
     def __gt__(self, other):
-        return self.casefold() > other.casefold()
+        return self.folded > folded(other)
 
     def __ge__(self, other):
-        return self.casefold() >= other.casefold()
+        return self.folded >= folded(other)
 
     def startswith(self, start):
-        return self.casefold().startswith(start.casefold())
+        return self.folded.startswith(_form(start))
 
     def endswith(self, end):
-        return self.casefold().endswith(end.casefold())
+        return self.folded.endswith(_form(end))
 
     def __contains__(self, part):
         if not isinstance(part, str):
             raise TypeError("only a text can be part of a text")
-        return part.casefold() in self.casefold()
+        return _form(part) in self.folded
+
+
+def known_as(text, other):
+    """Return a Text that is compared as if it were `other`: another spelling of the same thing."""
+    made = Text(text)
+    made._folded = _form(str(other)).strip(" ")
+    return made
 
 
 def matching(pattern, convert):
@@ -87,16 +103,73 @@ def stored(value):
 
 
 def folded(value):
-    """Return the text by which a value is compared with others: 5 is 5.00, Zoë is zoë in any encoding."""
+    """Return the text by which a value is compared with others: 5 is 5.00, and Zoë is zoë however it is written.
+
+    Of texts neither case counts, nor Unicode's forms (KC), characters that nobody sees, how wide a blank
+    is, or how a quotation mark or a dash is drawn.
+    """
+    if isinstance(value, Text):
+        return value.folded
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
+        return format(_EXACT.normalize(value), "f") if value else "0"  # of 0 and -0 too
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    text = str(stored(value))
-    # Where marks are piled on one letter, normalizing takes the square of their number: 10 s for 256 KiB.
-    return (unicodedata.normalize("NFC", text) if len(text) <= LONGEST_VALUE else text).casefold()
+    return _form(str(stored(value))).strip(" ")
+
+
+def folded_before(value):
+    """Return the text by which a value was compared until 0.3.0: places of duplicates are still known by it."""
+    if not isinstance(value, str):  # of two numbers with more than 28 digits it made one: better a place that is lost
+        return folded(value)
+    return (value if value.isascii() or len(value) > LONGEST_VALUE else normalize("NFC", value)).casefold()
+
+
+_EXACT = Context(prec=200)  # a number has 76 digits at most (see `number`); the usual 28 would make two of them one
+
+
+def _form(text):
+    if text.isascii():
+        return _BLANKS.sub(" ", text.casefold())
+    text = text.translate(_DRAWN).casefold()
+    if len(text) <= LONGEST_FOLDED and not _is_piled(text):
+        # Twice, since the form KC may bring out capitals, and what is not seen.
+        text = normalize("NFKC", normalize("NFKC", text).translate(_DRAWN).casefold())
+    return _BLANKS.sub(" ", text)
+
+
+def _is_piled(text):
+    """Tell whether more than 30 marks stand on one letter, as in no language.
+
+    Normalizing takes the square of their number: 10 s for 256 KiB. The 30 are of UAX #15, Stream-Safe Text Format.
+    """
+    marks = 0
+    for character in text:
+        marks = marks + 1 if combining(character) else 0
+        if marks > 30:
+            return True
+    return False
+
+
+_BLANKS = re.compile(r"\s+")
+
+# What is left out when texts are compared: Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt 15.0).
+_UNSEEN = """
+    ad 34f 61c 115f-1160 17b4-17b5 180b-180f 200b-200f 202a-202e 2060-206f 3164 fe00-fe0f feff ffa0 fff0-fff8
+    1bca0-1bca3 1d173-1d17a e0000-e0fff
+"""
+
+
+def _characters(ranges):
+    ends = ([int(end, 16) for end in part.split("-")] for part in ranges.split())
+    return [code for first, *last in ends for code in range(first, (last or [first])[0] + 1)]
+
+
+# How a quotation mark, an apostrophe and a hyphen may be drawn: Unicode's Quotation_Mark, its primes, and its Dash.
+_DRAWN = dict.fromkeys(_characters(_UNSEEN))
+_DRAWN |= dict.fromkeys(map(ord, "‘’‚‛‹›′‵`´ʹʻʼˈ＇"), "'") | dict.fromkeys(map(ord, "“”„‟«»″‶＂〝〞〟"), '"')
+_DRAWN |= dict.fromkeys(map(ord, "‐‑‒–—―−⁃﹘﹣－"), "-")
 
 
 # As long as a number can be in any database: 38 digits and an exponent of two digits.

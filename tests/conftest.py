@@ -3,6 +3,7 @@
 import json
 import tempfile
 import threading
+import time
 import uuid
 import warnings
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from lxml import etree
 from werkzeug.serving import make_server
 
 import models
+import ruleset
 import store
 from app import create_app
 from settings import Settings, User
@@ -81,6 +83,21 @@ class Partner:
         """Return the stored leads, oldest first."""
         with store.read():
             return list(models.leads())
+
+
+def do_chores():
+    """Do what the service does by itself each minute, and wait until it is done."""
+    for chore in store._current.writers.chores:
+        while store.transact(chore):
+            pass
+    wait_for("scrub")
+
+
+def wait_for(name):
+    """Wait for the end of the threads of this name."""
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join()
 
 
 @contextmanager
@@ -194,6 +211,32 @@ def flask(partner, tmp_path, monkeypatch):
         return partner.app.test_cli_runner().invoke(args=line, **options)
 
     return run
+
+
+class Clock:
+    """The time that the rule book goes by: it passes when a test says so, and nobody waits for it."""
+
+    def __init__(self):
+        self.passed = self.wall = 0
+
+    def passes(self, seconds):
+        self.passed += seconds
+        self.wall += seconds
+
+    sleep = passes
+
+    def monotonic(self):
+        return time.monotonic() + self.passed
+
+    def time(self):
+        return time.time() + self.wall
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(ruleset, "time", clock)
+    return clock
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 import pytest
-from conftest import Partner, read_answer
+from conftest import RULES, Partner, read_answer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_payload import multipart
@@ -125,6 +125,8 @@ rules: [{id: known, unique: [ssn]}]
         ("<l><email>a@example.com</email><SSN id='536-90-4399'>536904399</SSN><other>kept</other></l>", XML),
         ('{"email": "a@example.com", "social": "536904399", "other": "kept"}', JSON),
         ("email=a@example.com&s-s-n=536-90-4399&other=kept", FORM),
+        ('{"email": "a@example.com", "applicant": {"ssn": "536904399"}, "other": "kept"}', JSON),
+        ("<person ssn='536904399'><email>a@example.com</email><other>kept</other></person>", XML),
         ('{"ssn": "536-90-4399"', JSON),
     ],
 )
@@ -363,6 +365,22 @@ def test_a_refused_repetition_takes_no_other_key(make_app):
     partner.lead(email="ann@example.com", click_id="C1", headers=KEY)
     assert partner.lead(email="bob@example.com", click_id="C2", headers=KEY)["valid"] == "false"
     assert partner.lead(email="bob@example.com", click_id="C2")["valid"] == "true"
+
+
+def test_the_partner_that_impact_com_appends_to_the_address_wins_where_the_rule_file_says_so(make_app):
+    rules = RULES.replace("fields:", "partner: irpid\nquery_wins: [irpid]\nfields:\n  irpid: {}")
+    partner = Partner(make_app(rules))
+    partner.lead("/leads?irpid=4242", email="ann@example.com", irpid="1")
+    assert [lead.partner for lead in partner.stored()] == ["4242"]
+
+
+@pytest.mark.parametrize("path", ["/leads", "/leads?is_test=1"])
+def test_a_partner_who_marks_the_same_lead_as_a_test_again_and_again_is_paid_once(make_app, path):
+    rules = RULES.replace("fields:", "test_flag: is_test\nfields:\n  is_test: {type: boolean}")
+    partner, mark = Partner(make_app(rules)), {} if "?" in path else {"is_test": "yes"}
+    answers = [partner.lead(path, email="ann@example.com", **mark) for _ in range(8)]
+    assert [answer["valid"] for answer in answers] == ["true"] + ["false"] * 7
+    assert all(lead.test for lead in partner.stored())
 
 
 def test_the_fields_of_the_retry_key_tell_a_repeated_request_too(make_app):

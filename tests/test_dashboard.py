@@ -443,6 +443,15 @@ def test_who_reads_an_export_slowly_is_given_time(shop):
 # --- One lead ---
 
 
+def test_a_lead_is_told_by_the_rules_of_its_day_also_where_they_named_a_list(make_app, tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "blocked.txt").write_text("ann@example.com\n")
+    listed = RULES.replace("rules:", "rules:\n  - {id: blocked, listed: {email: blocked.txt}, note: On our list}")
+    lead = id_of(Partner(make_app(listed)).lead(email="ann@example.com"))
+    operator = Operator(make_app(RULES, operators=OPERATORS))
+    assert "On our list" in text_of(operator.get(f"/dashboard/leads/{lead}")).partition("The answer")[0]
+
+
 def test_a_lead_is_told_step_by_step_with_its_answer(brand):
     first = id_of(brand.lead(email="ann@example.com", irpid="bright", years="90"))
     again = id_of(brand.lead(email="ann@example.com", comment="call me"))
@@ -468,6 +477,57 @@ def test_sensitive_values_are_shown_when_asked_for_and_the_log_says_who_asked(br
         shown = brand.operator.post(f"/dashboard/leads/{lead}").text
     assert "1990-05-01" in shown and "&#34;birth_date&#34;: &#34;1990-05-01&#34;" in shown
     assert caplog.records[-1].args == {"operator": "owner", "lead": lead}
+
+
+PLAIN = "fields: {email: {type: email}, years: {}}"
+SECRETIVE = """
+fields:
+  email: {type: email}
+  birth_date: {type: date, sensitive: true, aliases: [dob]}
+  years: {sensitive: true}
+  pin: {store: false}
+"""
+
+UNDER_SENSITIVE_NAMES = [
+    ("default", '{"email": "ann@example.com", "applicant": {"birth_date": "1990-05-01"}}', "application/json"),
+    ("default", "<l><email>ann@example.com</email><a><b DOB='1990-05-01'/></a></l>", "text/xml"),
+    ("default", "email=ann@example.com&a[birth-date][x]=1990-05-01", "application/x-www-form-urlencoded"),
+    ("plain", '{"email": "ann@example.com", "birth_date": "1990-05-01"}', "application/json"),
+    ("plain", "<l DateOfBirth='x' dob='1990-05-01'><email>ann@example.com</email></l>", "text/xml"),
+    ("plain", "email=ann@example.com&a[pin]=1990-05-01", "application/x-www-form-urlencoded"),
+    ("plain", '{"email": "ann@example.com", "Birth Date": "1990-05-01"', "application/json"),
+]
+
+
+@pytest.mark.parametrize(("program", "body", "content_type"), UNDER_SENSITIVE_NAMES)
+def test_what_counts_as_sensitive_in_any_program_is_masked_on_pages_and_in_exports(
+    make_app, program, body, content_type
+):
+    app = make_app({"default": SECRETIVE, "plain": PLAIN}, operators=OPERATORS)
+    operator = Operator(app)
+    lead = Partner(app).post(body, content_type, f"/leads/{program}").headers["Datapost-Lead"]
+    for path in (f"/{lead}", ".csv", ".jsonl", ""):
+        assert "1990" not in operator.get(f"/dashboard/leads{path}").text
+    assert "1990-05-01" in operator.post(f"/dashboard/leads/{lead}").text
+    for command in (["list", "--format", "json"], ["show", lead], ["explain", lead], ["export"]):
+        result = app.test_cli_runner().invoke(args=["leads", *command])
+        assert lead in result.output and "1990" not in result.output
+
+
+def test_a_declared_field_is_masked_as_its_own_program_says(make_app):
+    app = make_app({"default": SECRETIVE, "plain": PLAIN}, operators=OPERATORS)
+    lead = id_of(Partner(app).lead("/leads/plain", email="ann@example.com", years="37", other="1"))
+    page = Operator(app).get(f"/dashboard/leads/{lead}").text
+    assert "<td>37</td>" in page and "&#34;years&#34;: &#34;37&#34;" in page and "Show them" not in page
+
+
+def test_a_field_that_is_not_to_be_stored_any_more_is_masked_in_older_leads(make_app):
+    app = make_app("fields: {email: {type: email}, ssn: {}}", operators=OPERATORS)
+    lead = id_of(Partner(app).lead(email="ann@example.com", ssn="536904399", a={"ssn": "536904399"}))
+    operator = Operator(make_app("fields: {email: {type: email}, ssn: {store: false}}", operators=OPERATORS))
+    assert "536904399" not in operator.get(f"/dashboard/leads/{lead}").text + operator.get("/dashboard/leads.csv").text
+    new = id_of(Partner(operator.http.application).lead(email="bob@example.com", ssn="536904399"))
+    assert "Show them" not in operator.get(f"/dashboard/leads/{new}").text
 
 
 def test_where_nothing_is_sensitive_the_submission_is_shown_as_it_came(brand):

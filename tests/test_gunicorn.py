@@ -4,6 +4,8 @@ import base64
 import http.client
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import sqlite3
@@ -17,6 +19,7 @@ from pathlib import Path
 from random import Random
 from threading import Thread
 
+import psycopg
 import pytest
 from conftest import RULES
 from werkzeug.security import generate_password_hash
@@ -26,6 +29,7 @@ import store
 from render import HEADERS
 
 ROOT = Path(__file__).parent.parent
+SECURITY = (ROOT / "SECURITY.md").read_text()
 LOGIN = {"Authorization": "Basic " + base64.b64encode(b"impact:secret").decode()}
 
 
@@ -184,19 +188,31 @@ def test_of_a_limit_of_50_hit_by_300_at_once_50_are_valid(make_service, migrated
 
 
 def test_a_changed_rule_file_is_used_in_every_process_without_a_restart(service):
+    rules, changed, broken = (service.folder / name for name in ("rules/default.yaml", "changed", "broken"))
+    changed.write_text(RULES.replace("label: email address", "label: mail"))
+    broken.write_text("fields: {email: {type: emial}}")
     service.start()
-    path = service.database.parent / "rules" / "default.yaml"
     assert service.post("{}")[2]["note"] == "No email address was submitted"
-    path.write_text(RULES.replace("label: email address", "label: mail"))
-    os.utime(path, (1, 1))  # as if it had been saved a while ago
+    rules.unlink()
+    rules.symlink_to(changed)  # a file that was saved a while ago
     notes = [service.post("{}")[2]["note"] for _ in range(400)]
     assert "No mail was submitted" in notes
     assert set(notes[-20:]) == {"No mail was submitted"}
-    path.write_text("fields: {email: {type: emial}}")
-    os.utime(path, (2, 2))
+    rules.unlink()
+    rules.symlink_to(broken)
     notes = [service.post("{}")[2]["note"] for _ in range(400)]
     assert set(notes) == {"No mail was submitted"}
     assert any('field "email": "emial" is not one of' in line["message"] for line in read_log(service.stop()))
+
+
+def test_the_first_lead_is_judged_by_the_files_that_there_are(service):
+    service.environ["WEB_CONCURRENCY"] = "1"
+    solar = service.folder / "rules" / "solar.yaml"
+    solar.write_text(RULES)
+    service.start()
+    assert service.post("{}", path="/nowhere")[0] == 404  # its process has read the rules
+    solar.unlink()
+    assert service.post("{}", path="/leads/solar")[0] == 404
 
 
 @pytest.mark.long
@@ -377,6 +393,46 @@ def test_gunicorn_refuses_to_start_with_a_broken_rule_file(tmp_path):
     _, log = process.communicate()
     assert process.returncode == 1
     assert 'default.yaml:1: field "email": "emial" is not one of' in log
+
+
+SECRET_LINE = "DATAPOST_SECRET is not the one that the hashes in this database were made with"
+
+
+@pytest.mark.parametrize("command", [("gunicorn",), ("flask", "run", "--port", "0")], ids=["gunicorn", "flask run"])
+def test_with_another_secret_than_the_database_knows_it_does_not_start(make_service, migrated_url, command):
+    start(migrated_url, "the first")
+    process = make_service(DATABASE_URL=migrated_url).command(*command)
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert SECRET_LINE in log and "Traceback" not in log
+
+
+def start(url, secret):
+    """Start as gunicorn's master and `flask run` do."""
+    models.connect(url, secret)
+    try:
+        models.prepare()
+    finally:
+        store.disconnect()
+
+
+def test_the_start_notes_the_secret_of_a_database_that_knows_none(make_service, migrated_url):
+    make_service(DATABASE_URL=migrated_url).start().stop()
+    with pytest.raises(store.SchemaError, match=SECRET_LINE):
+        start(migrated_url, "another")
+
+
+def test_a_secret_that_is_lost_for_ever_is_forgotten_as_security_says(migrated_url):
+    start(migrated_url, "the first")
+    sqlite = migrated_url.startswith("sqlite:")
+    (line,) = re.findall("^python3 -c 'import sqlite3.*" if sqlite else "^psql .*", SECURITY, re.MULTILINE)
+    if sqlite:
+        line = line.replace("datapost.db", migrated_url.removeprefix("sqlite:///"))
+        subprocess.run([sys.executable, *shlex.split(line)[1:]], check=True)
+    else:
+        with psycopg.connect(migrated_url) as database:
+            database.execute(shlex.split(line)[-1])
+    start(migrated_url, "another")
 
 
 def test_open_needs_no_users(service):

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import re
 from contextlib import contextmanager
 
@@ -161,12 +160,10 @@ def test_one_that_could_be_anything_is_replaced(partner, logged, given):
     assert logged()[0]["request_id"] == made
 
 
-def test_every_line_that_a_request_causes_has_its_id(make_app, tmp_path, logged):
+def test_every_line_that_a_request_causes_has_its_id(make_app, tmp_path, logged, clock):
     partner = Partner(make_app())
-    path, book = tmp_path / "rules" / "default.yaml", partner.app.extensions["datapost"].rulebook
-    path.write_text("fields: {email: {type: emial}}")
-    os.utime(path, (1, 1))
-    book.LOOK_EVERY = book._next_look = 0
+    (tmp_path / "rules" / "default.yaml").write_text("fields: {email: {type: emial}}")
+    clock.passes(2)
     request_id = partner.lead()["headers"]["X-Request-Id"]
     broken, decision = logged()
     assert 'field "email": "emial" is not one of' in broken["message"]

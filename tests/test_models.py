@@ -6,20 +6,22 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import peewee
+import psycopg
 import pytest
 
 import models
 import store
-from judgement import Claim, Reason, Verdict
+from judgement import Claim, Reason, Verdict, judge
+from ruleset import compile_program
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DUPLICATE = Reason("duplicate", "Already submitted")
 
 
-def submit(*keys, at=NOW, within=timedelta(days=90), test=False, **submission):
+def submit(*keys, at=NOW, within=timedelta(days=90), asked=False, rules="h" * 64, **submission):
     """Store a lead that claims `keys`, and return it."""
-    verdict = Verdict("default", "h" * 64, test=test)
-    verdict.claims = [Claim("duplicate", (key,), DUPLICATE, within) for key in keys]
+    verdict = Verdict("default", rules)
+    verdict.claims = [Claim("duplicate", (key,), DUPLICATE, within, within, asked=asked) for key in keys]
     given = {"program": "default", "user": "impact", "body": b"", "content_type": "", "query": b""} | submission
     return models.record(models.Submission(received_at=at, **given), verdict)
 
@@ -47,6 +49,14 @@ def test_a_rule_text_is_stored_once_even_if_its_first_lead_was_not_stored(ledger
     submit()
     with store.read():
         assert [text.hash for text in models.RuleText.select()] == ["h" * 64]
+
+
+def test_the_rule_text_of_a_lead_is_stored_though_a_repeated_request_came_first(ledger):
+    submit(idempotency_key="k")
+    assert submit(idempotency_key="k", rules="i" * 64).replayed
+    submit(rules="i" * 64)
+    with store.read():
+        assert sorted(text.hash for text in models.RuleText.select()) == ["h" * 64, "i" * 64]
 
 
 def test_ids_sort_by_time(ledger):
@@ -84,7 +94,7 @@ def test_a_place_that_was_taken_for_a_lead_that_is_refused_is_as_it_was_before(l
     def reasons(at, **days):
         verdict = Verdict("default", "h" * 64)
         for key, within in days.items():
-            verdict.claims.append(Claim(key, (key,), Reason(key, key), timedelta(days=within)))
+            verdict.claims.append(Claim(key, (key,), Reason(key, key), *[timedelta(days=within)] * 2))
         given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
         return models.record(models.Submission(received_at=NOW + timedelta(days=at), **given), verdict).reasons
 
@@ -100,7 +110,7 @@ def test_a_lead_may_claim_one_place_by_two_rules(ledger):
 def test_of_two_rules_about_one_place_the_longer_one_holds(ledger):
     def submit_under(rules, at):
         verdict = Verdict("default", "h" * 64)
-        verdict.claims = [Claim(rule, ("ann",), Reason(rule, rule), timedelta(days=n)) for rule, n in rules]
+        verdict.claims = [Claim(rule, ("ann",), Reason(rule, rule), *[timedelta(days=n)] * 2) for rule, n in rules]
         given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
         return models.record(models.Submission(received_at=at, **given), verdict).reasons
 
@@ -110,10 +120,10 @@ def test_of_two_rules_about_one_place_the_longer_one_holds(ledger):
     assert submit_under(rules, NOW + timedelta(days=90)) == []
 
 
-def test_a_test_lead_asks_for_places_and_takes_none(ledger):
-    assert submit("ann", test=True).valid
+def test_a_lead_that_only_asks_for_places_takes_none(ledger):
+    assert submit("ann", asked=True).valid
     assert submit("ann").valid
-    assert not submit("ann", test=True).valid
+    assert not submit("ann", asked=True).valid
 
 
 def test_claims_hold_no_personal_data(sqlite_file):
@@ -136,9 +146,9 @@ def test_of_requests_with_one_key_at_once_one_is_judged_and_the_others_get_its_a
     assert sum(lead.replayed for lead in leads) == 15
 
 
-def submit_under_limit(units=1, limit=3, until=None, **options):
-    verdict = Verdict("default", "h" * 64, **options)
-    verdict.claims = [Claim("cap", ("cap",), Reason("cap", "Full"), limit=limit, units=units, until=until)]
+def submit_under_limit(units=1, limit=3, until=None, asked=False):
+    verdict = Verdict("default", "h" * 64)
+    verdict.claims = [Claim("cap", ("cap",), Reason("cap", "Full"), limit=limit, units=units, until=until, asked=asked)]
     given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
     return models.record(models.Submission(received_at=NOW, **given), verdict)
 
@@ -157,16 +167,63 @@ def test_units_are_used_up_to_the_limit_and_not_beyond(ledger):
     assert not submit_under_limit(units=5, limit=4).valid
 
 
-def test_a_test_lead_asks_for_a_limit_and_uses_up_none(ledger):
-    assert submit_under_limit(limit=1, test=True).valid
+def test_a_lead_that_only_asks_for_a_limit_uses_up_none(ledger):
+    assert submit_under_limit(limit=1, asked=True).valid
     assert submit_under_limit(limit=1).valid
-    assert not submit_under_limit(limit=1, test=True).valid
+    assert not submit_under_limit(limit=1, asked=True).valid
 
 
 def test_a_retry_key_is_forgotten_after_24_hours(ledger):
     first = submit(idempotency_key="k")
     assert submit(idempotency_key="k", at=NOW + timedelta(hours=23, minutes=59)).replayed
     assert submit(idempotency_key="k", at=NOW + timedelta(hours=24)).id != first.id
+
+
+# --- The secret ---
+
+OTHER_SECRET = "DATAPOST_SECRET is not the one that the hashes in this database were made with"
+
+
+def connect(url, secret):
+    models.connect(url, secret)
+    models.prepare()
+
+
+def test_a_database_is_refused_with_another_secret_and_with_none(ledger):
+    submit("ann")
+    for secret in ("another", ""):
+        with pytest.raises(store.SchemaError, match=OTHER_SECRET):
+            connect(ledger, secret)
+    connect(ledger, "a key for tests")
+    assert submit("ann").reasons == ["duplicate"]
+
+
+def test_without_a_secret_none_is_noted_and_one_may_be_set_later(ledger):
+    connect(ledger, "")
+    assert submit("ann").valid
+    connect(ledger, "one")
+    with pytest.raises(store.SchemaError, match=OTHER_SECRET):
+        connect(ledger, "another")
+
+
+def test_with_another_secret_no_server_stores_a_lead_or_says_that_it_could(ledger):
+    submit("ann")
+    models.connect(ledger, "another")
+    assert OTHER_SECRET in failing()
+    with pytest.raises(store.StoreError, match=OTHER_SECRET):
+        models.check_writing()
+    assert kept() == (1, 0)
+
+
+def test_of_two_that_note_their_secrets_at_once_one_wins(postgresql_ledger):
+    with psycopg.connect(postgresql_ledger) as other, ThreadPoolExecutor(1) as threads:
+        other.execute("INSERT INTO fact (name, value) VALUES ('secret', 'of the other')")
+        ours = threads.submit(models.prepare)
+        with psycopg.connect(postgresql_ledger, autocommit=True) as watcher:
+            while not watcher.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+                assert not ours.done()
+        other.commit()
+        assert OTHER_SECRET in str(ours.exception())
 
 
 # --- When the store fails ---
@@ -260,7 +317,7 @@ def test_places_and_keys_that_have_run_out_are_cleared_and_no_others(ledger):
 
 def test_a_place_that_two_rules_take_is_kept_for_the_longer_one(ledger):
     verdict = Verdict("default", "h" * 64)
-    verdict.claims = [Claim(f"for-{n}", ("ann",), DUPLICATE, timedelta(days=n)) for n in (7, 90)]
+    verdict.claims = [Claim(f"for-{n}", ("ann",), DUPLICATE, *[timedelta(days=n)] * 2) for n in (7, 90)]
     given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
     assert models.record(models.Submission(received_at=NOW, **given), verdict).valid
     store.transact(lambda: models.clear_expired(NOW + timedelta(days=89)))
@@ -273,6 +330,40 @@ def test_totals_of_a_period_that_is_over_are_cleared(ledger):
     assert kept() == (0, 1)
     store.transact(lambda: models.clear_expired(NOW + timedelta(days=1)))
     assert kept() == (0, 0)
+
+
+class Ahead(datetime):
+    """The clock of a machine that is two hours ahead."""
+
+    @classmethod
+    def now(cls, zone=None):
+        return datetime.now(zone) + timedelta(hours=2)
+
+
+def test_what_has_run_out_by_the_clock_of_one_machine_alone_is_kept(ledger, monkeypatch):
+    submit_under_limit(until=datetime.now(UTC) + timedelta(hours=1))
+    monkeypatch.setattr(models, "datetime", Ahead)
+    store.transact(models.clear_expired)
+    assert kept() == (0, 1)
+
+
+def test_what_has_run_out_by_the_clock_of_the_database_is_cleared(ledger):
+    submit_under_limit(until=datetime.now(UTC) - timedelta(milliseconds=1))
+    store.transact(models.clear_expired)
+    assert kept() == (0, 0)
+
+
+def test_a_machine_whose_clock_is_behind_finds_an_hour_full_that_is_over(ledger):
+    rules = compile_program("p", "p.yaml", "fields: {a: {}}\nrules: [{id: cap, limit: 1, per: hour}]", "", NOW)
+
+    def post(at):
+        submission = models.Submission("p", "", b"", "", b"", at)
+        return models.record(submission, judge(rules, {}, at)).reasons
+
+    hour = NOW.replace(minute=0, second=0, microsecond=0)
+    assert post(hour) == []
+    store.transact(lambda: models.clear_expired(hour + timedelta(hours=1, seconds=5)))
+    assert post(hour + timedelta(minutes=59, seconds=59)) == ["cap"]
 
 
 def test_failed_logins_are_cleared_after_five_minutes(ledger):

@@ -14,6 +14,7 @@ from payload import (
     MAX_LEVELS,
     MAX_NAME,
     MAX_NUMBER,
+    Names,
     PayloadError,
     UnsupportedPayload,
     canonical,
@@ -144,6 +145,27 @@ def test_names_match_without_regard_to_case_underscores_hyphens_and_spaces():
 
 def test_the_query_adds_fields_and_the_body_wins():
     assert decode(b"email=body", FORM, b"E-mail=query&click=1") == {"email": ["body"], "click": ["1"]}
+
+
+NAMES = {"irpid": "irpid", "partner": "irpid", "email": "email"}
+SPELLINGS = st.sampled_from(["irpid", "IR-PID", "ir_pid", "Partner", "email", "E-Mail", "other"])
+VALUES = st.sampled_from(["", " ", "a", "b", "ä & ö"])
+
+
+@given(st.lists(st.tuples(SPELLINGS, VALUES), max_size=4), st.lists(st.tuples(SPELLINGS, VALUES), max_size=4))
+def test_a_value_of_the_query_wins_where_the_rule_file_says_so_in_every_format(body, query):
+    encoded = urlencode(query).encode()
+    members = {name: [value for given, value in body if given == name] for name, _ in body}
+    elements = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in body)
+    bodies = [(FORM, urlencode(body)), (JSON, json.dumps({"_": "", **members})), (XML, f"<lead>{elements}</lead>")]
+    in_query = [value.strip() for name, value in query if name not in ("email", "E-Mail", "other")]
+    in_body = [value.strip() for name, value in body if name not in ("email", "E-Mail", "other")]
+    expected = in_query if any(in_query) or not in_body else in_body
+    for content_type, raw in bodies:
+        fields = decode(raw.encode(), content_type, encoded, NAMES, ["irpid"])
+        found = [text for name, texts in fields.items() for text in texts if NAMES.get(canonical(name)) == "irpid"]
+        assert sorted(found) == sorted(expected)
+        assert decode(raw.encode(), content_type, encoded, NAMES).get("other") == fields.get("other")
 
 
 def test_values_are_trimmed_but_never_of_forbidden_characters():
@@ -351,3 +373,26 @@ def test_1000_fields_are_read_and_1001_are_not(body, count):
     else:
         with pytest.raises(PayloadError, match="too many fields"):
             decode(*body(count))
+
+
+# --- What a name counts as ---
+
+DECLARED = {"ssn": "ssn", "social": "ssn", "tax.id": "ssn", "@": "ssn", "ssn.last4": "last4", "email": "email"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ssn", "S_S-N", "Social", "applicant.ssn", "a.b.SSN", "@ssn", "ssn.@id", "a.social.b", "a[ssn]", "a[ssn][]",
+     "a:ssn", "a/ssn", "x.tax.id", "Tax.Id.y", "ssn.last5"],
+)  # fmt: skip
+def test_what_stands_under_a_name_counts_as_it(name):
+    assert name in Names(DECLARED, {"ssn"})
+
+
+@pytest.mark.parametrize("name", ["ssns", "a.mossn", "a_ssn", "tax.x.id", "id", "email", "ssn.last4", "", ".", "@"])
+def test_what_only_holds_a_name_or_is_that_of_another_field_does_not(name):
+    assert name not in Names(DECLARED | {"@": "email"}, {"ssn"})
+
+
+def test_no_name_counts_as_one_of_no_fields():
+    assert "ssn" not in Names(DECLARED, set())

@@ -1,13 +1,14 @@
 """What is personal goes: by age, and for a person who asks. What is counted and known as a duplicate stays."""
 
 import json
+import sqlite3
 import time
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from conftest import Partner
+from conftest import Partner, do_chores, wait_for
 from test_figures import NOW, collect, count_all, program
 from test_payload import multipart
 
@@ -69,6 +70,13 @@ def everything():
 
 def purge(now=NOW, *programs):
     return [privacy.purge(one, now, lambda _: None) for one in programs or [PROGRAM]]
+
+
+def purge_some(now=NOW, *programs):
+    """Do what the service does by itself, once; tell whether there is more to do."""
+    more = store.transact(lambda: privacy.purge_some(programs or [PROGRAM], now))
+    wait_for("scrub")
+    return more
 
 
 # --- By age ---
@@ -158,7 +166,7 @@ def test_the_service_purges_in_small_batches_once_a_day(ledger, monkeypatch):
     count_all(programs=[PROGRAM])
 
     def turn(now=NOW):
-        more = store.transact(lambda: privacy.purge_some([PROGRAM], now))
+        more = purge_some(now)
         with store.read():
             return more, Lead.select().where(Lead.masked_at.is_null()).count()
 
@@ -172,10 +180,10 @@ def test_the_service_purges_in_small_batches_once_a_day(ledger, monkeypatch):
 
 def test_the_service_deletes_nothing_that_is_not_counted_yet(ledger):
     lead = ann(NOW - timedelta(days=400))
-    assert not store.transact(lambda: privacy.purge_some([PROGRAM], NOW))
+    assert not purge_some()
     assert stored(lead)
     count_all(programs=[PROGRAM])
-    assert store.transact(lambda: privacy.purge_some([PROGRAM], NOW))
+    assert purge_some()
     assert stored(lead) is None
 
 
@@ -390,6 +398,50 @@ def test_many_leads_are_erased_in_batches(ledger, monkeypatch):
     assert "ann@example.com" not in everything()
 
 
+# --- Leads of a person that were masked before ---
+
+BY_NAME = RULES.replace("[email]\nfields:", "[email, last_name]\nfields:\n  last_name: {}")
+
+
+def masked_before(*bodies, rules=RULES):
+    """Store leads, and mask them."""
+    to = program("default", rules)
+    leads = [post(body, at=NOW - timedelta(days=91), to=to) for body in bodies]
+    assert purge(NOW, to) == [(len(leads), 0)]
+    return leads
+
+
+def test_a_lead_that_was_masked_before_is_known_by_the_customer_that_the_address_makes(ledger):
+    lead, bob = masked_before(b"email=Ann@EXAMPLE.com", b"email=bob@example.com")
+    assert erase(EMAIL, "email") == [lead.id]
+    assert (stored(lead).customerid, stored(lead).fields, stored(lead).reasons) == ("", {}, lead.reasons)
+    assert stored(bob).customerid
+    assert erase(EMAIL, "email") == []
+
+
+def test_a_lead_that_was_masked_before_is_known_by_the_customer_of_a_lead_that_holds_the_person(ledger):
+    bodies = b"email=ann@example.com&last_name=Lee&phone=415-555-2671", b"email=ann@example.com&last_name=Doe"
+    lead, other = masked_before(*bodies, rules=BY_NAME)
+    assert erase(PHONE, "phone") == []  # no lead says any more whose number it is
+    new = post(b"email=ann@example.com&last_name=Lee&phone=415-555-2671", to=program("default", BY_NAME))
+    assert erase(PHONE, "phone") == [lead.id, new.id]
+    assert (stored(lead).customerid, stored(other).customerid != "") == ("", True)
+
+
+def test_a_lead_of_the_same_customer_that_is_not_masked_and_does_not_hold_the_person_stays(ledger):
+    shared = program("default", RULES.replace("customer: [email]", "customer: [phone]"))
+    post(b"email=ann@example.com&phone=415-555-2671", to=shared)
+    bob = post(b"email=bob@example.com&phone=415-555-2671", to=shared)
+    assert bob.id not in erase(EMAIL, "email")
+
+
+def test_a_masked_lead_without_a_partner_is_erased_and_the_figures_stay(ledger):
+    (lead,) = masked_before(b"email=ann@example.com")
+    assert [figure.partner for figure in collect(100, PROGRAM).partners] == [""]
+    assert erase(EMAIL, "email") == [lead.id]
+    assert [figure.partner for figure in collect(100, PROGRAM).partners] == [""]
+
+
 # --- The files ---
 
 
@@ -413,6 +465,66 @@ def test_what_is_removed_is_not_in_the_files_of_sqlite_any_more(sqlite_file):
     assert b"4155552" not in files_of(sqlite_file)
 
 
+def left_in(sqlite_file):
+    """Return what of Ann is still in the files."""
+    return [text for text in PERSONAL if text.encode() in files_of(sqlite_file)]
+
+
+def test_what_the_service_masks_and_deletes_is_not_in_the_files_of_sqlite_any_more(sqlite_file):
+    store.migrate()
+    for age in (400, 91):
+        ann(NOW - timedelta(days=age))
+    count_all(programs=[PROGRAM])
+    assert left_in(sqlite_file) == list(PERSONAL)
+    while purge_some():
+        pass
+    assert left_in(sqlite_file) == []
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """SQLite waits for nobody who reads."""
+    monkeypatch.setattr(store, "LOCK_WAIT", 0)
+
+
+@contextmanager
+def reading(file):
+    with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM lead").fetchone()
+        yield
+
+
+def test_while_somebody_reads_the_files_are_left_and_soon_tried_again(impatient, sqlite_file, caplog):
+    store.migrate()
+    other = program("other", RULES)
+    for one in (PROGRAM, other):
+        ann(NOW - timedelta(days=91), one)
+    count_all(programs=[PROGRAM, other])
+    with reading(sqlite_file):
+        while purge_some(NOW, PROGRAM, other):
+            pass
+        assert left_in(sqlite_file) == list(PERSONAL)
+        (warning,) = [record.getMessage() for record in caplog.records if record.name == "datapost"]
+        assert "somebody reads the database" in warning and "tried again in 5 minutes" in warning
+    assert not purge_some(NOW + timedelta(minutes=4), PROGRAM, other)
+    assert left_in(sqlite_file) == list(PERSONAL)
+    assert not purge_some(NOW + timedelta(minutes=5), PROGRAM, other)
+    assert left_in(sqlite_file) == []
+
+
+def test_the_service_has_postgresql_free_the_room_of_what_it_masked(postgresql_ledger):
+    ann(NOW - timedelta(days=91))
+    count_all(programs=[PROGRAM])
+    while purge_some():
+        pass
+    with store.read():
+        (vacuums,) = store.database.execute_sql(
+            "SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = 'lead' AND schemaname = current_schema()"
+        ).fetchone()
+    assert vacuums == 1
+
+
 FORGETFUL = """
 partner: irpid
 fields:
@@ -428,6 +540,10 @@ FORGOTTEN = {
     "multipart": (multipart([("ssn", "536-90-4399")], "b")[0], "multipart/form-data; boundary=b"),
     "invalid": (b"ssn=536-90-4399-1", FORM),
     "unreadable": (b'{"ssn": "536-90-4399"', JSON),
+    "below another name": (b'{"email": "e@example.com", "applicant": {"SSN": "536-90-4399"}}', JSON),
+    "deep below, as an alias": (b"<l><a><b><social><c>536-90-4399</c></social></b></a></l>", XML),
+    "an attribute": (b"<person ssn='536-90-4399'><email>f@example.com</email></person>", XML),
+    "brackets": (b"applicant[s_s_n]=536-90-4399&x[ssn][]=536-90-4399", FORM),
 }
 
 
@@ -476,6 +592,21 @@ def test_purge_says_what_it_would_do_and_what_it_did(service):
     assert 'there is no program defalt. Did you mean "default"?' in mistaken
 
 
+def test_what_purge_removed_is_not_in_the_files_any_more(service, tmp_path):
+    post(b"email=kim@example.com", at=datetime.now(UTC) - timedelta(days=200))
+    assert b"kim@example" in files_of(tmp_path / "leads.db")
+    service.flask("leads", "purge", "--dry-run")
+    assert b"kim@example" in files_of(tmp_path / "leads.db")
+    service.flask("leads", "purge")
+    assert b"kim@example" not in files_of(tmp_path / "leads.db")
+
+
+def test_purge_says_that_it_is_to_be_run_again_where_somebody_reads_the_files(impatient, service, tmp_path):
+    with reading(tmp_path / "leads.db"):
+        assert "Somebody reads the database" in service.flask("leads", "purge").output
+    assert service.flask("leads", "purge").output == "default: 0 leads masked, 0 leads deleted\n"
+
+
 def test_purge_names_programs_whose_leads_nobody_purges(service):
     ann(to=program("gone", RULES))
     output = service.flask("leads", "purge").output
@@ -483,9 +614,7 @@ def test_purge_names_programs_whose_leads_nobody_purges(service):
 
 
 def test_the_chores_of_the_service_count_and_purge(service):
-    for chore in store._current.writers.chores:
-        while store.transact(chore):
-            pass
+    do_chores()
     assert [bool(lead.masked_at) for lead in service.stored()] == [True, False, False, False]
     with store.read():
         assert days.Day.select().count() >= 2
@@ -516,6 +645,18 @@ def test_that_a_value_was_submitted_may_be_forgotten_later(service):
     again = service.flask("leads", "erase", "--email", "bob@example.com", "--forget-duplicates")
     assert "It is forgotten that the value was submitted" in again.output
     assert service.lead(email="bob@example.com")["valid"] == "true"
+
+
+def test_only_what_needs_the_secret_is_refused_with_another_one(service, tmp_path):
+    models.connect(f"sqlite:///{tmp_path}/leads.db", "another")
+    refused = service.flask("leads", "erase", "--email", "bob@example.com", "--yes", "--forget-duplicates")
+    assert refused.exit_code == 1
+    assert "DATAPOST_SECRET is not the one that the hashes in this database were made with" in refused.output
+    assert service.stored()[-1].email == "bob@example.com"
+    for line in (["list"], ["export"], ["purge"], ["erase", "--email", "bob@example.com", "--yes"]):
+        assert service.flask("leads", *line).exit_code == 0
+    models.connect(f"sqlite:///{tmp_path}/leads.db", "a key for tests")
+    assert service.lead(email="bob@example.com")["valid"] == "false"
 
 
 def test_erase_may_be_told_one_lead(service):

@@ -9,6 +9,7 @@ from test_store import scans
 
 import search
 import store
+from models import Lead
 from search import Filter, FilterError, read_filter
 
 PROGRAM = program("default", RULES + "\ncustomer: [email]\n")
@@ -166,6 +167,15 @@ def test_repeats_share_an_email_a_phone_or_a_customer(ledger):
     submit(NOW, US, email="", phone="")
     with store.read():
         assert {other.id for other in search.repeats_of(lead)} == {same_email.id, same_phone.id}
+
+
+def test_a_lead_whose_values_were_removed_names_no_other_lead_and_is_named_by_none(ledger):
+    customers = program("default", "customer: [email]\nfields: {email: {type: email}}")
+    first, second, third = (submit(NOW, customers, email="ann@example.com") for _ in range(3))
+    store.transact(Lead.update(masked_at=NOW, email="").where(Lead.id == first.id).execute)
+    with store.read():
+        assert [other.id for other in search.repeats_of(second)] == [third.id]
+        assert search.repeats_of(Lead.get_by_id(first.id)) == []
 
 
 IN_ORDER = ("nothing", "no tests", "tests")  # the index is read from its end, no further than the page

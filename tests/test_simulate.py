@@ -109,11 +109,26 @@ def test_leads_are_marked_as_tests_where_the_program_can_tell_and_then_it_asks_n
     assert "They are marked as tests (is_test)" in result.stderr and "REAL" not in result.stderr
     assert "at most 50 a day are valid, and impact.com pays for those that reach it" in result.stderr
     assert all(lead.test for lead in Partner(app).stored())
-    # The lead before it is a test too, which takes no place: said, and no failure.
-    assert (
-        "remark: the example expects duplicate, but posted now it is valid: the leads before it are tests"
-        in result.stdout
-    )
+    assert result.stdout.endswith("all as the rules say\n")
+
+
+def test_the_tests_before_an_example_use_up_no_cap_which_is_said_and_no_failure(make_app):
+    rules = "test_flag: is_test\nfields: {is_test: {type: boolean}}\nrules: [{id: cap, limit: 1, per: day}]\n"
+    app = make_app(rules + "examples: [{name: second, after: [{}], lead: {}, expect: [cap]}]")
+    with serving(app) as url:
+        result = run(app, "--url", url)
+    assert result.exit_code == 0
+    expected = "remark: the example expects cap, but posted now it is valid: the leads before it are tests"
+    assert expected in result.stdout
+
+
+def test_tests_that_are_used_up_are_named(make_app):
+    rules = "test_flag: is_test\ntest_limit: 1\nfields: {is_test: {type: boolean}}\n"
+    app = make_app(rules + "examples: [{name: one, lead: {}, expect: valid}]")
+    with serving(app) as url:
+        result = run(app, "--url", url)
+    assert result.exit_code == 1
+    assert "PROBLEM: the test leads of today are used up: wait until midnight, or raise test_limit" in result.stdout
 
 
 def test_an_example_of_another_hour_is_held_against_the_rules_of_now(make_app):

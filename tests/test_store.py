@@ -16,8 +16,11 @@ from conftest import statements
 
 import models
 import store
+from app import create_app
 from judgement import Claim, Reason, Verdict
+from settings import Settings
 
+ROOT = Path(__file__).parent.parent
 SAMPLES = Path(__file__).parent / "samples"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -356,12 +359,48 @@ def test_a_postgresql_database_with_leads_is_brought_up_to_date(postgresql_url, 
     store.disconnect()
 
 
+def test_a_migration_that_fails_says_which_were_applied_and_which_was_not(sqlite_file, tmp_path, monkeypatch):
+    for path in (sqlite_file, tmp_path / "twin.db"):
+        with closing(sqlite3.connect(path)) as old:
+            old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/twin.db", rules=str(ROOT / "rules")))
+    with store._connection():
+        store._runner().up("0003_failed_logins_have_a_name")
+        pages = store.database.pragma("page_count")
+    app = create_app(Settings(database_url=f"sqlite:///{sqlite_file}", rules=str(ROOT / "rules")))
+    with store._connection():
+        store.database.execute_sql(f"pragma max_page_count = {pages}")
+    result = app.test_cli_runner().invoke(args=["migrate"])
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "applied 0001_first_tables",
+        "applied 0002_what_runs_out_is_cleared",
+        "applied 0003_failed_logins_have_a_name",
+        "Error: 0004_leads_are_found_counted_and_forgotten was not applied, nor what comes after it: "
+        "OperationalError: database or disk is full",
+    ]
+    with store._connection():
+        store.database.execute_sql("pragma max_page_count = 1000000")
+    assert "applied 0004_leads" in app.test_cli_runner().invoke(args=["migrate"]).output
+
+
+def test_in_postgresql_a_migration_that_fails_takes_all_of_them_back(postgresql_url, tmp_path):
+    with psycopg.connect(postgresql_url, autocommit=True) as other:
+        other.execute("CREATE TABLE others (x INT); CREATE INDEX lead_phone ON others (x)")  # 0004 makes one too
+    app = create_app(Settings(database_url=postgresql_url, rules=str(ROOT / "rules")))
+    result = app.test_cli_runner().invoke(args=["migrate"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: the tables were not changed: ")
+    with store._connection():
+        assert store.database.get_tables() == ["others"]
+
+
 def test_claims_and_keys_of_version_0_1_0_still_hold(sqlite_file):
     with closing(sqlite3.connect(sqlite_file)) as old:
         old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
         (key,) = old.execute("select key from claim where fingerprint = '' limit 1").fetchone()
     with store.read():
-        assert not models._take_place(key, "x" * 26, NOW, timedelta(days=90))
+        assert not models._take_place(key, "x" * 26, NOW, timedelta(days=90), None)
 
 
 def test_tables_are_made_as_the_models_have_them(ledger):

@@ -3,15 +3,18 @@
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
+from peewee import AutoField
 from test_gunicorn import ROOT, Service, at_once
 
 import models
 import store
 import transfer
-from judgement import Verdict
+from judgement import Claim, Reason, Verdict
 
 README = (ROOT / "README.md").read_text()
 
@@ -24,10 +27,10 @@ def service(tmp_path):
         service.stop()
 
 
-def copy_to(service, url):
-    """Run `flask copy-to` and return its exit status and what it said."""
-    line = [sys.executable, "-m", "flask", "copy-to", url]
-    done = subprocess.run(line, cwd=ROOT, env=service.environ, capture_output=True, text=True)
+def copy_to(service, url, *arguments):
+    """Run `flask copy-to` with the address on standard input; return its exit status and what it said."""
+    line = [sys.executable, "-m", "flask", "copy-to", *arguments]
+    done = subprocess.run(line, cwd=ROOT, env=service.environ, input=url, capture_output=True, text=True)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout + done.stderr
 
@@ -45,7 +48,7 @@ def ledger(url):
     models.connect(url, "a key for tests")
     try:
         with store.read():
-            tables = set(models.Table.__subclasses__()) - {models.FailedLogin}
+            tables = {table for table in models.Table.__subclasses__() if table.moves}
             rows = {table.__name__: [row.__data__ for row in table.select()] for table in tables}
     finally:
         store.disconnect()
@@ -59,9 +62,7 @@ def test_a_copy_is_the_same_and_the_service_goes_on_with_it(service, postgresql_
     status, said = copy_to(service, postgresql_url)
     assert status == 0
     assert "lead                20 rows, the same here and there" in said
-    assert shape(said) == shape(
-        README.split("flask copy-to postgresql://user:password@host:5432/name\n")[1].split("```")[0]
-    )
+    assert shape(said) == shape(README.split("flask copy-to\nAddress of the PostgreSQL database:\n")[1].split("```")[0])
     assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
     service.stop()
     service.environ["DATABASE_URL"] = postgresql_url
@@ -86,19 +87,98 @@ def test_a_second_copy_brings_what_came_since(service, postgresql_url):
     assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
 
 
-def test_a_late_lead_that_was_counted_between_two_copies_is_not_counted_again(service, postgresql_url):
-    models.connect(service.environ["DATABASE_URL"], "a key for tests")
-    with store.read():
-        models.Late.create(program="default", lead="x" * 26)
+@pytest.fixture
+def file(tmp_path):
+    """The path of a ledger in SQLite with 20 leads, and without a service."""
+    models.connect(f"sqlite:///{tmp_path}/file.db", "a key for tests")
+    for number in range(20):
+        record(number)
     store.disconnect()
-    assert copy_to(service, postgresql_url)[0] == 0
-    assert len(ledger(postgresql_url)["Late"]) == 1
-    models.connect(service.environ["DATABASE_URL"], "a key for tests")
-    with store.read():
-        models.Late.delete().execute()
+    yield str(tmp_path / "file.db")
     store.disconnect()
-    assert copy_to(service, postgresql_url)[0] == 0
-    assert ledger(postgresql_url)["Late"] == []
+
+
+def record(number):
+    """Store the lead of a person; those of every third one are refused."""
+    verdict = Verdict("default", "h" * 64)
+    if number % 3:
+        verdict.claims = [Claim("duplicate", (f"ann{number}",), Reason("duplicate", "Already submitted"))]
+    else:
+        verdict.refuse(Reason("adult", "Too young"), "adult")
+    return models.record(models.Submission("default", "", b"", "", b"", datetime.now(UTC)), verdict)
+
+
+def in_file(file, work):
+    models.connect(f"sqlite:///{file}", "a key for tests")
+    result = store.transact(work)
+    store.disconnect()
+    return result
+
+
+def all_of(file, url):
+    return ledger(url) == ledger(f"sqlite:///{file}")
+
+
+def test_what_was_deleted_or_forgotten_between_two_copies_is_gone_there_too(file, postgresql_url, monkeypatch):
+    monkeypatch.setattr(transfer, "CHUNK", 3)
+    transfer.copy(file, postgresql_url, progress)
+    in_file(file, lambda: [delete_some(table) for table in (models.Lead, models.Refusal, models.Claim)])
+    transfer.copy(file, postgresql_url, progress)
+    assert all_of(file, postgresql_url)
+    models.connect(postgresql_url, "a key for tests")
+    assert sum(record(number).valid for number in range(20)) == 5  # of those who were forgotten
+
+
+def delete_some(table):
+    for row in list(table.select())[::3]:
+        row.delete_instance()
+
+
+def test_the_copy_knows_the_secret_of_the_file(file, postgresql_url):
+    transfer.copy(file, postgresql_url, progress)
+    models.connect(postgresql_url, "another")
+    with pytest.raises(store.SchemaError, match="DATAPOST_SECRET is not the one"):
+        models.prepare()
+
+
+def test_a_database_on_which_a_service_was_started_with_another_secret_is_refused(file, postgresql_url):
+    models.connect(postgresql_url, "another")
+    store.migrate()
+    models.prepare()
+    with pytest.raises(transfer.TransferError, match="started on the database with another DATAPOST_SECRET"):
+        transfer.copy(file, postgresql_url, progress)
+
+
+def test_nothing_is_deleted_where_a_service_has_worked_and_its_leads_were_deleted_by_age(file, postgresql_url):
+    models.connect(postgresql_url, "a key for tests")
+    store.migrate()
+    assert record(1).valid
+    store.transact(models.Lead.delete().execute)
+    before = ledger(postgresql_url)
+    with pytest.raises(transfer.TransferError, match="has rows already .*1 in claim"):
+        transfer.copy(file, postgresql_url, progress)
+    store.disconnect()
+    assert ledger(postgresql_url) == before
+
+
+def test_a_copy_waits_for_the_first_lead_of_a_service_and_leaves_it_alone(file, postgresql_url):
+    transfer.copy(file, postgresql_url, progress)
+    store.disconnect()
+    with psycopg.connect(postgresql_url) as service, ThreadPoolExecutor(1) as threads:
+        service.execute("DELETE FROM fact WHERE name = 'file'")  # as models.py does before all else
+        copying = threads.submit(transfer.copy, file, postgresql_url, progress)
+        with psycopg.connect(postgresql_url, autocommit=True) as watcher:
+            while not watcher.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+                assert not copying.done()
+        service.execute("INSERT INTO total (key, used) VALUES ('theirs', 1)")
+        service.commit()
+        assert "a service has begun to store leads there" in str(copying.exception())
+        assert service.execute("SELECT used FROM total").fetchall() == [(1,)]
+
+
+def test_rows_of_every_table_that_moves_are_known_by_what_they_say_and_not_by_a_number_of_their_own():
+    for table in models.Table.__subclasses__():
+        assert not table.moves or not any(isinstance(key, AutoField) for key in table._meta.get_primary_keys())
 
 
 def test_a_copy_that_was_interrupted_goes_on_where_it_was(service, postgresql_url, monkeypatch):
@@ -107,10 +187,11 @@ def test_a_copy_that_was_interrupted_goes_on_where_it_was(service, postgresql_ur
     monkeypatch.setattr(transfer, "CHUNK", 5)
     write_chunk = transfer._write_chunk
 
-    def write_two(*arguments):
-        if len(written) == 3:
+    def write_two(table, *arguments):
+        if table.name == "lead" and len(written) == 2:
             raise KeyboardInterrupt
-        written.append(write_chunk(*arguments))
+        write_chunk(table, *arguments)
+        written.extend([table.name] * (table.name == "lead"))
 
     monkeypatch.setattr(transfer, "_write_chunk", write_two)
     with pytest.raises(KeyboardInterrupt):
@@ -164,7 +245,7 @@ def test_leads_that_only_the_database_has_are_never_deleted(service, postgresql_
     before = ledger(postgresql_url)["Lead"]
     status, said = copy_to(service, postgresql_url)
     assert status == 1
-    assert "the database has 1 leads that the file does not have" in said
+    assert "4 in lead" in said and "a service has begun to store leads there: name an empty one" in said
     assert ledger(postgresql_url)["Lead"] == before
 
 
@@ -196,7 +277,7 @@ def test_a_copy_that_differs_is_told(service, postgresql_url, monkeypatch):
     post_some(service, "ann", 3)
     there = transfer._there
     monkeypatch.setattr(transfer, "_there", lambda table, rows: dict(list(there(table, rows).items())[1:]))
-    with pytest.raises(transfer.TransferError, match="1 rows in the file, 0 in the database, not the same"):
+    with pytest.raises(transfer.TransferError, match="claim: 2 rows in the file, 2 in the database, not the same"):
         transfer.copy(str(service.database), postgresql_url, progress)
     store.disconnect()
 
@@ -205,10 +286,18 @@ def test_a_copy_that_differs_is_told(service, postgresql_url, monkeypatch):
 def test_another_address_than_postgresql_is_refused_with_an_example(service, url):
     status, said = copy_to(service, url)
     assert status == 1
-    assert "write flask copy-to postgresql://user:password@host:5432/name" in said
+    assert "write the address as postgresql://user:password@host:5432/name" in said
+
+
+@pytest.mark.parametrize("address", ["postgresql://ann:geheim@127.0.0.1:1/x", "postgresql:///x?password=geheim"])
+def test_a_password_in_the_command_is_refused(service, address):
+    status, said = copy_to(service, "", address)
+    assert status == 1
+    assert "everybody on this machine can see the password of an address in a command" in said
+    assert "geheim" not in said
 
 
 def test_a_database_that_cannot_be_reached_is_said_plainly(service):
-    status, said = copy_to(service, "postgresql://nobody@127.0.0.1:1/nothing")
+    status, said = copy_to(service, "", "postgresql://nobody@127.0.0.1:1/nothing")
     assert status == 1
     assert "Connection refused" in said

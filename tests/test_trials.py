@@ -2,11 +2,11 @@
 
 import json
 import logging
-import threading
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
-from conftest import Partner
+from conftest import Partner, do_chores, wait_for
 from test_dashboard import OPERATORS, RULES, Operator, html, id_of, record, text_of
 
 import backtests
@@ -57,6 +57,14 @@ def test_a_program_is_shown_with_its_text_and_what_becomes_of_its_examples(shop)
     page = text_of(response)
     assert "a good lead As expected: valid, worth 10.00." in page
     assert "too young As expected: refused: Applicants must be 18 or older." in page
+
+
+@pytest.mark.parametrize("name", ["日本", "two\nlines", 'a "quoted" one', "x;y=z", "ä" * 60])
+def test_the_contract_of_a_program_of_any_name_is_given_as_a_file(make_app, name):
+    shop = Operator(make_app({name: RULES}, operators=OPERATORS))
+    response = shop.get(f"/dashboard/programs/{quote(name)}/contract.md")
+    assert response.status_code == 200
+    assert response.headers["Content-Disposition"].endswith(f"; filename*=UTF-8''contract-{quote(name, safe='')}.md")
 
 
 def test_the_contract_is_a_file_to_send_to_impact_com(shop):
@@ -139,9 +147,7 @@ def rehearse(operator, text, **fields):
 
 
 def wait_for_backtests():
-    for thread in threading.enumerate():
-        if thread.name == "backtest":
-            thread.join()
+    wait_for("backtest")
 
 
 def test_a_changed_file_is_checked_and_its_errors_stand_on_their_lines(shop):
@@ -221,12 +227,16 @@ def test_a_backtest_whose_process_has_ended_says_so(brand, row):
     assert "This backtest was cut off." in text_of(response) and "Start it again" in text_of(response)
 
 
-def test_only_some_backtests_run_at_once_and_old_ones_are_cleared_away(brand, row):
-    old = row(started_at=datetime.now(UTC) - timedelta(days=2), state="done")
+def test_a_backtest_is_cleared_away_after_a_day(brand, row):
+    young, old = (row(started_at=datetime.now(UTC) - timedelta(hours=hours), state="failed") for hours in (23, 25))
+    do_chores()
+    assert [brand.operator.get(f"/dashboard/backtests/{one.id}").status_code for one in (young, old)] == [200, 404]
+
+
+def test_only_some_backtests_run_at_once(brand, row):
     first, second = row(), row()
     response = rehearse(brand.operator, RULES, start="1")
     assert response.status_code == 200 and "Other backtests are running." in text_of(response)
-    assert brand.operator.get(f"/dashboard/backtests/{old.id}").status_code == 404
     store.transact(Backtest.update(renewed_at=datetime.now(UTC) - timedelta(minutes=1)).execute)  # both are gone
     assert rehearse(brand.operator, RULES, start="1").status_code == 303
     wait_for_backtests()

@@ -1,6 +1,5 @@
 """What the first page warns of, each with what to do about it."""
 
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,22 +38,18 @@ def test_where_nothing_is_wrong_all_is_well(shop):
     assert notices(shop) == [] and "All is well." in shop.operator.words("/dashboard")
 
 
-def test_a_broken_rule_file_is_grave(shop):
+def test_a_broken_rule_file_is_grave(shop, clock):
     shop.rules.write_text("fields: {a: {type: tekst}}")
-    long_ago = (datetime.now(UTC) - timedelta(minutes=1)).timestamp()
-    os.utime(shop.rules, (long_ago, long_ago))  # so that it is not taken for half a file
-    shop.app.extensions["datapost"].rulebook._next_look = 0
+    clock.passes(2)
     (notice,) = notices(shop)
     assert notice[0] == "error" and "default.yaml is broken: 1 mistake." in notice[1]
     assert "Leads are judged by its last good version until it is mended. See the mistakes" in notice[1]
 
 
-def test_a_broken_file_of_another_program_is_no_business_of_an_operator(shop):
+def test_a_broken_file_of_another_program_is_no_business_of_an_operator(shop, clock):
     for name in ("secret", "solar"):
         shop.rules.with_name(f"{name}.yaml").write_text("fields: {a: {type: tekst}}")
-        long_ago = (datetime.now(UTC) - timedelta(minutes=1)).timestamp()
-        os.utime(shop.rules.with_name(f"{name}.yaml"), (long_ago, long_ago))
-    shop.app.extensions["datapost"].rulebook._next_look = 0
+    clock.passes(2)
     shop.operator = Operator(shop.app, SOLAR)
     ((_, notice),) = notices(shop)
     assert "solar.yaml is broken" in notice
