@@ -69,6 +69,9 @@ def _check(path):
     spec, warnings = program.spec, [*program.warnings, *begun_anew(program, *models.last_rules(program))]
     counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
     summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
+    if spec.test_flag:
+        summary += f"; leads with {spec.test_flag} are tests, at most {spec.test_limit} a day are answered valid, "
+        summary += "and impact.com pays for those"
     return {"file": str(path), "ok": True, "errors": [], "warnings": warnings, "summary": summary}
 
 

@@ -1,7 +1,8 @@
 """The leads counted day by day, in rows that hold no person and stay when leads are deleted or erased.
 
 A day of a program is a row, counted while it goes on: a chore of the writers adds some leads at a
-time to it, a few minutes after they came, so that late commits are in.
+time to it, a few minutes after they came, so that late commits are in. A lead that comes later than
+that, by a clock that is behind or was set back, is noted when it is stored (models.py), and added then.
 
 A day is one of the program's time zone. If that changes, days that have begun keep their ends, and
 the next one begins where the last one ended: no lead is counted twice, and none is left out.
@@ -10,18 +11,21 @@ the next one begins where the last one ended: no lead is counted twice, and none
 import json
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
+from itertools import groupby
 
 import peewee
 from peewee import BigIntegerField, BooleanField, CharField, CompositeKey, TextField, fn
 from ulid import ULID
 
-from models import OBSERVED, JSONField, Lead, Table, first_id
+import store
+from models import OBSERVED, JSONField, Late, Lead, Table, first_id
 from store import database
 
 SETTLED_AFTER = timedelta(minutes=5)  # by then, what was received is committed
 COUNTED_AT_ONCE = 300  # leads: some 10 ms of the one writer
-MOST_PARTNERS = 200  # of a day; the rest are counted together
-OTHERS = "…"
+MOST_PARTNERS = 200  # of a day: who has a larger share of its leads is counted by name
+OTHERS = "…"  # the rest, together
 
 
 class Day(Table):
@@ -49,30 +53,32 @@ class Day(Table):
 # --- Counting ---
 
 # What a lead is counted as. Of reasons and rules there is one of each code: "reason:adult".
-VALID, REFUSED, TEST, REASON = "valid", "refused", "test", "reason:"
+VALID, REFUSED, TEST, VALID_TEST, REASON = "valid", "refused", "test", "valid test", "reason:"
+OUTWEIGHED = "outweighed"  # and how many leads of a partner others have made up for: see `shorten`
 
 
 class Counts:
     """Leads counted: `{partner: {what: [leads, hundredths of the currency]}}`.
 
-    The money of what is valid was paid, that of what is refused, by whatever reason, was not.
+    The money of what is valid was paid, that of what is refused, by whatever reason, was not. Tests are
+    counted apart: all of them without money, and the valid ones with it.
     """
 
     def __init__(self, found=None):
         self.found = found or {}
 
     def add(self, partner, what, count, cents):
-        if partner not in self.found and len(self.found) >= MOST_PARTNERS:
-            partner = OTHERS
         cell = self.found.setdefault(partner, {}).setdefault(what, [0, 0])
         cell[0] += count
         cell[1] += cents
 
-    def add_leads(self, program, first, last):
-        """Add the leads of a program with first <= id < last."""
-        for partner, valid, test, reasons, observed, count, paid, unpaid in _grouped(program, first, last):
+    def add_leads(self, leads):
+        """Add the leads of a query."""
+        for partner, valid, test, reasons, observed, count, paid, unpaid in _grouped(leads):
             if test:
                 self.add(partner, TEST, count, 0)
+                if valid:
+                    self.add(partner, VALID_TEST, count, int(paid or 0))
                 continue
             cents = int(paid or 0) if valid else int(unpaid or 0)
             self.add(partner, VALID if valid else REFUSED, count, cents)
@@ -80,17 +86,49 @@ class Counts:
                 self.add(partner, REASON + code, count, cents)
             for rule in json.loads(observed):
                 self.add(partner, OBSERVED + rule, count, cents if valid else 0)
+        self.shorten()
+
+    def shorten(self):
+        """Count partners with few leads among the others, where twice as many are by name as should be.
+
+        Those with the most leads stay, and those that would come off best if the leads of so many partners were
+        struck off against each other: so whoever has more than one in MOST_PARTNERS of all leads is by name,
+        however many names are made up before or after. (Misra and Gries, Finding repeated elements, 1982.)
+        """
+        names = [name for name in self.found if name != OTHERS]
+        if len(names) <= 2 * MOST_PARTNERS:
+            return
+        leads = {name: sum(self._count(name, what) for what in (VALID, REFUSED, TEST)) for name in names}
+        left = {name: leads[name] - self._count(name, OUTWEIGHED) for name in names}
+        largest, best = (sorted(names, key=by.get, reverse=True) for by in (leads, left))
+        struck_off = left[best[MOST_PARTNERS]]
+        kept = {*largest[:MOST_PARTNERS], *best[:MOST_PARTNERS]}
+        for name in names:
+            if name in kept:
+                self.found[name][OUTWEIGHED] = [leads[name] - max(left[name] - struck_off, 0), 0]
+            else:
+                self.fold(name)
+
+    def _count(self, name, what):
+        return self.found[name].get(what, (0,))[0]
+
+    def fold(self, partner):
+        """Count a partner among the others."""
+        for what, (count, cents) in self.found.pop(partner, {}).items():
+            if what != OUTWEIGHED:
+                self.add(OTHERS, what, count, cents)
 
     def items(self):
         for partner, cells in self.found.items():
             for what, (count, cents) in cells.items():
-                yield partner, what, count, cents
+                if what != OUTWEIGHED:
+                    yield partner, what, count, cents
 
 
-def _grouped(program, first, last):
+def _grouped(leads):
     """Yield how many leads there are of each kind, and their money in hundredths."""
     groups = (Lead.partner, Lead.valid, Lead.test, Lead.reasons, Lead.observed)
-    query = _leads(program, first, last).select(*groups, fn.COUNT(Lead.id), _cents("sale_amount"), _cents("worth"))
+    query = leads.select(*groups, fn.COUNT(Lead.id), _cents("sale_amount"), _cents("worth"))
     return database.execute(query.group_by(*groups))
 
 
@@ -98,13 +136,14 @@ def _cents(column):
     return peewee.SQL(f"SUM(CAST(ROUND({column} * 100) AS BIGINT))")
 
 
-def _leads(program, first, last):
+def leads_between(program, first, last):
+    """Return a query of the leads of a program with first <= id < last."""
     return Lead.select(Lead.id).where(Lead.program == program, Lead.id >= first, Lead.id < last)
 
 
 def count_leads(program, first, last, most):
     """Return how many leads there are, up to `most`."""
-    return _leads(program, first, last).limit(most).count()
+    return leads_between(program, first, last).limit(most).count()
 
 
 def span_of(program, day, known):
@@ -153,27 +192,56 @@ def roll_up(programs, now=None):
 
     For `store.add_chore`: any process may do a piece of this work, and two never do the same one.
     """
-    now = now or datetime.now(UTC)
+    now = now or store.now()  # a machine's own clock may be ahead of those that still store
     return any(_roll_up(program, now) for program in programs)
 
 
 def _roll_up(program, now):
     settled = _settled(now)
     _be_alone(program.name)
+    if _add_late(program):
+        return True
     row = _next_day(program, settled)
     if row is None:
-        return False
+        return _has_late(program)
     end = id_at(min(row.ends, settled))
-    ids = _leads(program.name, row.counted_to, end).order_by(Lead.id).limit(COUNTED_AT_ONCE + 1).tuples()
+    ids = leads_between(program.name, row.counted_to, end).order_by(Lead.id).limit(COUNTED_AT_ONCE + 1).tuples()
     ids = [lead_id for (lead_id,) in ids]
     more = len(ids) > COUNTED_AT_ONCE
     last = ids[-1] if more else end
-    counts = Counts(row.counts)
-    counts.add_leads(program.name, row.counted_to, last)
-    _count_fields(program, row.counted_to, last, row.fields)
-    row.counts, row.counted_to, row.closed = counts.found, last, not more and row.ends <= settled
+    notes = Late.select(Late.lead).where(Late.program == program.name, Late.lead >= row.counted_to, Late.lead < last)
+    Late.delete().where(Late.program == program.name, Late.lead.in_(notes)).execute()
+    # PostgreSQL: what has a note now was stored a moment ago. By the note it will be counted, and not by this.
+    _add(program, row, leads_between(program.name, row.counted_to, last).where(Lead.id.not_in(notes)))
+    row.counted_to, row.closed = last, not more and row.ends <= settled
     row.save(force_insert=row.is_new)
-    return more or _next_day(program, settled) is not None
+    return more or not _has_caught_up(program, settled)
+
+
+def _add_late(program):
+    """Add some leads that came late to their days; tell whether there were any."""
+    found = False
+    notes = Late.select(Late.lead).where(Late.program == program.name).order_by(Late.lead).limit(COUNTED_AT_ONCE)
+    notes = [lead_id for (lead_id,) in notes.tuples()]
+    for day, ids in groupby(notes, partial(_day_of, program)):
+        ids = list(ids)
+        for row in rows_of(program, day, day).values():
+            # Of the others, the time is still to be counted.
+            if late := [lead_id for lead_id in ids if id_at(row.starts) <= lead_id < row.counted_to]:
+                _add(program, row, Lead.select().where(Lead.id.in_(late)))
+                row.save()
+                found = True
+    if notes:
+        Late.delete().where(Late.program == program.name, Late.lead.in_(notes)).execute()
+    return found
+
+
+def _add(program, row, leads):
+    """Add the leads of a query to a row."""
+    counts = Counts(row.counts)
+    counts.add_leads(leads)
+    row.counts = counts.found
+    _count_fields(program, leads, row.fields, counts.found)
 
 
 def _be_alone(program):
@@ -193,8 +261,16 @@ def settled_id(now):
 
 
 def has_caught_up(program, now):
-    """Tell whether all leads that have settled are counted."""
-    return _next_day(program, _settled(now)) is None
+    """Tell whether all leads that have settled are counted, and those that came late."""
+    return _has_caught_up(program, _settled(now))
+
+
+def _has_caught_up(program, settled):
+    return not _has_late(program) and _next_day(program, settled) is None
+
+
+def _has_late(program):
+    return Late.select().where(Late.program == program.name).exists()
 
 
 def forget_partner(program, partner):
@@ -202,9 +278,7 @@ def forget_partner(program, partner):
     _be_alone(program)
     for row in Day.select().where(Day.program == program):
         if partner in row.counts or partner in row.fields:
-            counts = Counts(row.counts)
-            for what, (count, cents) in counts.found.pop(partner, {}).items():
-                counts.add(OTHERS, what, count, cents)
+            Counts(row.counts).fold(partner)
             row.fields.pop(partner, None)
             row.save()
 
@@ -253,12 +327,16 @@ def first_day(program):
     return oldest and _day_of(program, oldest)
 
 
-def _count_fields(program, first, last, fields):
+def _count_fields(program, leads, fields, named):
     """Add how many leads of each partner have each declared field; "" counts the leads."""
-    query = _leads(program.name, first, last).where(~Lead.test).select(Lead.partner, Lead.fields).tuples()
-    for partner, found in query:
-        if partner not in fields and len(fields) >= MOST_PARTNERS:
-            partner = OTHERS
-        cells = fields.setdefault(partner, {})
-        for name in ["", *(name for name in found if name in program.fields)]:
-            cells[name] = cells.get(name, 0) + 1
+    for partner in fields.keys() - named.keys() - {OTHERS}:
+        _add_up(fields, OTHERS, fields.pop(partner))
+    for partner, found in leads.where(~Lead.test).select(Lead.partner, Lead.fields).tuples():
+        names = dict.fromkeys(["", *(name for name in found if name in program.fields)], 1)
+        _add_up(fields, partner if partner in named else OTHERS, names)
+
+
+def _add_up(fields, partner, counts):
+    cells = fields.setdefault(partner, {})
+    for name, count in counts.items():
+        cells[name] = cells.get(name, 0) + count

@@ -13,11 +13,13 @@ from days import (
     REFUSED,
     TEST,
     VALID,
+    VALID_TEST,
     Counts,
     count_leads,
     dates,
     first_day,
     id_at,
+    leads_between,
     money,
     rows_of,
     span_of,
@@ -33,7 +35,10 @@ COUNTED_LIVE = 10_000  # leads: what a page waits for, at most; days beyond are 
 
 @dataclass
 class Totals:
-    """`submissions` are the leads that are no tests, `unpaid` what the refused ones would have been paid."""
+    """`submissions` are the leads that are no tests, `unpaid` what the refused ones would have been paid.
+
+    `test_amount` is that of the valid tests: impact.com pays for them too, until they are reversed there.
+    """
 
     submissions: int = 0
     valid: int = 0
@@ -41,6 +46,8 @@ class Totals:
     amount: Decimal = Decimal("0.00")
     unpaid: Decimal = Decimal("0.00")
     tests: int = 0
+    valid_tests: int = 0
+    test_amount: Decimal = Decimal("0.00")
 
 
 @dataclass
@@ -74,6 +81,9 @@ class PartnerFigure:
     share: float
     amount: Decimal
     reasons: list  # of (code, count)
+    tests: int = 0
+    valid_tests: int = 0
+    test_amount: Decimal = Decimal("0.00")
 
 
 @dataclass
@@ -137,7 +147,7 @@ class _Reader:
         self.left -= count
         counts = Counts()
         if count:
-            counts.add_leads(program.name, first, last)
+            counts.add_leads(leads_between(program.name, first, last))
         return counts
 
 
@@ -173,6 +183,8 @@ def _add_totals(totals, counts):
     for _, what, count, cents in counts.items():
         if what == TEST:
             totals.tests += count
+        elif what == VALID_TEST:
+            totals.valid_tests, totals.test_amount = totals.valid_tests + count, totals.test_amount + money(cents)
         elif what == VALID:
             totals.submissions, totals.valid = totals.submissions + count, totals.valid + count
             totals.amount += money(cents)
@@ -185,11 +197,21 @@ def _ranked(counter):
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
+def _partner(name, cells):
+    kinds = VALID, REFUSED, TEST, VALID_TEST
+    (valid, paid), (refused, _), (tests, _), (valid_tests, tests_paid) = (cells.get(what, (0, 0)) for what in kinds)
+    codes = {what.removeprefix(REASON): count for what, (count, _) in cells.items() if what.startswith(REASON)}
+    leads = valid + refused
+    share = valid / leads if leads else 0
+    of_tests = tests, valid_tests, money(tests_paid)
+    return PartnerFigure(name, leads, valid, share, money(paid), _ranked(codes), *of_tests)
+
+
 class _Sheet:
     """What is added up for Figures."""
 
     def __init__(self):
-        self.totals, self.by_day, self.partners = Totals(), {}, {}
+        self.totals, self.by_day, self.partners = Totals(), {}, Counts()
         self.by_code = {}  # (program, "reason:…" or "observed:…") -> [leads, cents, Counter of partners]
 
     def add_days(self, days):
@@ -200,21 +222,16 @@ class _Sheet:
         _add_totals(self.totals, counts)
         shown = self.by_day[day]
         for partner, what, count, cents in counts.items():
-            if what in (VALID, REFUSED):
-                shown.submissions += count
-                row = self.partners.setdefault(partner, [0, 0, 0, Counter()])
-                row[0] += count
-                if what == VALID:
-                    shown.valid, shown.amount = shown.valid + count, shown.amount + money(cents)
-                    row[1], row[2] = row[1] + count, row[2] + cents
-                else:
-                    shown.refused += count
-            elif what != TEST:
+            self.partners.add(partner, what, count, cents)
+            if what == VALID:
+                shown.submissions, shown.valid = shown.submissions + count, shown.valid + count
+                shown.amount += money(cents)
+            elif what == REFUSED:
+                shown.submissions, shown.refused = shown.submissions + count, shown.refused + count
+            elif what.startswith((REASON, OBSERVED)):
                 cell = self.by_code.setdefault((program, what), [0, 0, Counter()])
                 cell[0], cell[1] = cell[0] + count, cell[1] + cents
                 cell[2][partner] += count
-                if what.startswith(REASON):
-                    self.partners.setdefault(partner, [0, 0, 0, Counter()])[3][what.removeprefix(REASON)] += count
 
     def figures(self, before, uncounted, until_now):
         ranked = sorted(self.by_code.items(), key=lambda item: (-item[1][0], item[0]))
@@ -228,10 +245,7 @@ class _Sheet:
                 figure = ObservedFigure(program, what.removeprefix(OBSERVED), count, money(cents), [])
                 observed.append(figure)
             figure.partners = _ranked(partners)
-        by_partner = [
-            PartnerFigure(name, submissions, valid, valid / submissions, money(cents), _ranked(codes))
-            for name, (submissions, valid, cents, codes) in self.partners.items()
-        ]
-        by_partner.sort(key=lambda figure: (-figure.submissions, figure.partner))
+        by_partner = [_partner(name, cells) for name, cells in self.partners.found.items()]
+        by_partner.sort(key=lambda figure: (-figure.submissions, -figure.tests, figure.partner))
         by_day = [self.by_day[day] for day in sorted(self.by_day)]
         return Figures(self.totals, before, by_day, reasons, by_partner, observed, uncounted, until_now)

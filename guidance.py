@@ -90,14 +90,17 @@ def _repeats(spec):
 
 
 def _tests(spec):
-    flagged = (
-        f"Send `{spec.test_flag}` as `true` with a test lead. It is judged and answered like any other, but uses "
-        "nothing up: no later lead is a duplicate of it, and no limit is nearer."
-    )
+    flagged = [
+        f"Send `{spec.test_flag}` as `true` with a test lead. It is judged and answered like any other, but no later "
+        "lead is a duplicate of it, and no limit is nearer.",
+        "It may itself be a duplicate of a lead, and a duplicate of a test of the last day.",
+        f"At most {spec.test_limit} tests a day are accepted, of all partners together: the others are rejected "
+        "(`test.limit`).",
+    ]
     return [
-        flagged if spec.test_flag else "This program has no test leads: every lead that you send counts.",
-        "A test that goes through impact.com and is accepted becomes a conversion there. Tell us first, so that it can "
-        "be reversed.",
+        *(flagged if spec.test_flag else ["This program has no test leads: every lead that you send counts."]),
+        "A test that goes through impact.com and is accepted becomes a conversion there, which is paid until it is "
+        "reversed. Tell us first.",
     ]
 
 

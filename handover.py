@@ -127,7 +127,8 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     _warn(f"Posting {count} leads to {target}")
     if rule_set.spec.test_flag:
         _warn(
-            f"They are marked as tests ({rule_set.spec.test_flag}): by these rules they are stored, and use up nothing."
+            f"They are marked as tests ({rule_set.spec.test_flag}): they are stored, use up no limit or budget of real "
+            f"leads, at most {rule_set.spec.test_limit} a day are valid, and impact.com pays for those that reach it."
         )
     else:
         _warn(

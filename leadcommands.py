@@ -43,9 +43,8 @@ FILTERS = {
 
 def filters(command):
     """Give a command the options of search.Filter, as `wanted`."""
-    command = click.option("--tests", is_flag=True, help="only test leads, such as those whose conversions to reverse")(
-        command
-    )
+    told = "only test leads; impact.com pays for those that are valid, until their conversions are reversed there"
+    command = click.option("--tests", is_flag=True, help=told)(command)
     for name, text in reversed(FILTERS.items()):
         command = click.option(f"--{name}", name, help=text)(command)
     return command

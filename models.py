@@ -146,6 +146,16 @@ class Refusal(Table):
 OBSERVED = "observed:"
 
 
+class Late(Table):
+    """A lead that may have come when the leads of its time were counted already: see days.py."""
+
+    program = TextField()
+    lead = CharField(26)
+
+    class Meta:
+        primary_key = CompositeKey("program", "lead")
+
+
 class Claim(Table):
     """A place that only one lead may hold: a unique value, or the key of a repeated request.
 
@@ -198,7 +208,7 @@ class Fact(Table):
     value = TextField()
 
 
-TABLES = (RuleText, Lead, Refusal, Claim, Total, KnownLogin, FailedLogin, Fact)
+TABLES = (RuleText, Lead, Refusal, Late, Claim, Total, KnownLogin, FailedLogin, Fact)
 
 
 @dataclass(frozen=True)
@@ -313,6 +323,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
         masked_at=None,
     )
     _execute(_insert_lead(), [field.db_value(lead.__data__[field.name]) for field in Lead._meta.sorted_fields])
+    _note_if_late(lead)
     if codes := [*lead.reasons, *(OBSERVED + rule for rule in lead.observed)]:
         rows = ", ".join(["(?, ?)"] * len(codes))
         values = [value for code in codes for value in (code, lead_id)]
@@ -333,6 +344,25 @@ def _execute(sql, values):
 def _insert_lead():
     columns = [f'"{field.column_name}"' for field in Lead._meta.sorted_fields]
     return f"INSERT INTO lead ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+
+
+# A lead is late whose time is counted already: the clock was set back, or that of this machine is behind. PostgreSQL
+# stores leads while it counts, so there a lead that could be counted meanwhile is noted, by the clock that all share.
+# A note too many does no harm.
+LATE_AFTER = timedelta(minutes=4)  # a minute before it is counted, for who is slow to commit
+NOTE_IF_LATE = """
+    INSERT INTO late (program, lead) SELECT ?, ?
+    WHERE ? < (SELECT counted_to FROM day WHERE program = ? ORDER BY day DESC LIMIT 1)
+"""
+OR_SOON = f" OR ? < extract(epoch FROM clock_timestamp()) * 1000 - {LATE_AFTER // timedelta(milliseconds=1)}"
+
+
+def _note_if_late(lead):
+    values = [lead.program, lead.id, lead.id, lead.program]
+    if database.for_update:  # PostgreSQL
+        _execute(NOTE_IF_LATE + OR_SOON, [*values, Lead.received_at.db_value(lead.received_at)])
+    else:
+        _execute(NOTE_IF_LATE, values)
 
 
 # Each takes a place or nothing in one statement, so that of two at once never both get it.

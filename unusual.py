@@ -1,4 +1,4 @@
-"""What is unusual at a program: a field that vanished, a silence, a limit that is nearly used up."""
+"""What is unusual at a program: a field that vanished, a silence, many tests, a limit that is nearly used up."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from decimal import Decimal
 from ulid import ULID
 
 from days import OTHERS, count_leads, first_day, id_at, midnight, money, rows_of, today
+from figures import collect
 from models import Lead, Total, first_id, keyed_hash
 from rulekinds import quota_key
 from values import Refused, folded
@@ -123,6 +124,15 @@ def _usual(program, first, last, weeks):
         then, until = (first_id(moment - timedelta(weeks=back)) for moment in (first, last))
         total += count_leads(program.name, then, until, COUNTED_OF_A_WEEK)
     return total / weeks
+
+
+# Going live takes four valid tests, and `flask simulate` some ten: nobody needs twenty to try a form.
+MANY_TESTS = 20
+
+
+def testers(program, now):
+    """Return the PartnerFigures of those who sent many valid tests since yesterday."""
+    return [figure for figure in collect([program], 2, now).partners if figure.valid_tests >= MANY_TESTS]
 
 
 @dataclass

@@ -32,7 +32,8 @@ def warnings(book, settings, programs, now):
     """Return the Warnings about some programs, the grave ones first. Needs the store."""
     found = [*_disk(settings.database_url), *_broken_files(book, programs)]
     for program in programs.values():
-        found += [*_silence(program, now), *_fields(program, now), *_limits(program, now)]
+        found += [*_silence(program, now), *_fields(program, now)]
+        found += [*_tests(program, now), *_limits(program, now)]
     return sorted(found, key=lambda warning: not warning.grave)
 
 
@@ -112,6 +113,19 @@ def _fields(program, now):
                 href=url_for("leads.list_leads", partner=use.partner, program=program.name) if use.partner else "",
                 link="See the leads",
             )
+
+
+def _tests(program, now):
+    for figure in unusual.testers(program, now):
+        yield Warning(
+            f"{title(program)}: {figure.partner or 'somebody who names no partner'} sent {figure.valid_tests:,} test "
+            f"leads since yesterday that were answered valid, worth {figure.test_amount:,}.",
+            "impact.com pays for tests too. Reverse them there, and ask the partner what they are for. If nobody needs "
+            "tests any more, take test_flag out of the rule file: such leads are judged as real ones then.",
+            grave=figure.test_amount > 0,
+            href=url_for("leads.list_leads", partner=figure.partner, program=program.name, test="yes", valid="yes"),
+            link="See the tests",
+        )
 
 
 def _limits(program, now):

@@ -34,6 +34,15 @@ def test_check_shows_every_mistake_and_exits_with_1(flask, tmp_path):
     ]
 
 
+def test_check_says_what_tests_cost_where_a_program_has_them(flask, tmp_path):
+    (tmp_path / "a.yaml").write_text("test_flag: is_test\nfields: {is_test: {type: boolean}}")
+    said = "1 field, 0 rules, 0 examples; leads with is_test are tests, "
+    said += "at most 50 a day are answered valid, and impact.com pays for those"
+    assert flask("rules", "check", "a.yaml").output == f"a.yaml: ok, {said}\n"
+    (report,) = json.loads(flask("rules", "check", "a.yaml", "--format", "json").output)
+    assert (report["summary"], report["warnings"]) == (said, [])
+
+
 def test_check_has_a_form_for_programs(flask, tmp_path):
     (tmp_path / "a.yaml").write_text("fields: {}")
     result = flask("rules", "check", "a.yaml", "--format", "json")

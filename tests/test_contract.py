@@ -360,6 +360,13 @@ def test_the_text_can_be_sent_as_it_is(flask):
         assert step in text[text.index("Going live") :]
 
 
+def test_the_engineer_is_told_what_the_mark_of_a_test_means(make_app):
+    app = make_app(RULES.replace("fields:", "test_flag: is_test\nfields:\n  is_test: {type: boolean}"))
+    text = app.test_cli_runner().invoke(args=["contract", "default"]).output
+    assert "Can a partner set `is_test`, in the body or in the query string (`?is_test=true`)?" in text
+    assert "you record it as a conversion, which we pay until it is reversed. At most 50 a day are" in text
+
+
 def test_its_tables_are_whole(flask):
     text = flask("contract", "default", "--url", "https://leads.example.com").stdout
     page = html.fromstring(MarkdownIt().enable("table").render(text))

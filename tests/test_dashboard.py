@@ -218,9 +218,9 @@ def test_the_first_page_says_what_came_what_it_costs_and_why_leads_are_refused(b
     assert "To pay 20.00 " in page
     assert "Applicants must be 18 or older young 1 1 50% 10.00" in page
     assert "No email address was submitted young 1 1 50% 10.00" in page
-    assert "bright 2 100% 20.00" in page
     assert "old bright 1 1 10.00" in page  # what a rule that only watches would have done
-    assert "1 test lead came" in page
+    assert "bright 1 test 2 100% 20.00" in page
+    assert "Beside these, 1 test lead came, 1 of which was answered valid, worth 10.00: impact.com pays for it" in page
     assert "All is well." in page
 
 
@@ -239,6 +239,16 @@ def test_a_partners_page_tells_all_reasons_of_its_refused_leads(make_app):
     Partner(app).lead(irpid="bright")
     shown = Operator(app).words("/dashboard/partner?partner=bright")
     assert [shown.count(f"f{number}.required 1 100%") for number in range(7)] == [1] * 7
+
+
+def test_a_partners_page_tells_of_its_tests_also_where_it_sent_nothing_else(shop):
+    shop.lead(email="ann@example.com", irpid="bright", is_test="true")
+    shop.lead(email="kim@example.com", irpid="bright", is_test="true", years="9")
+    page = shop.operator.words("/dashboard/partner?partner=bright")
+    assert "2 test leads came, 1 of which was answered valid, worth 10.00: impact.com pays for it until" in page
+    assert "Leads came 0" in page and "None was refused." not in page
+    first = shop.operator.words("/dashboard")
+    assert "bright 2 tests 0 – 0.00" in first and "No lead has come" in first
 
 
 def test_leads_that_name_no_partner_are_not_mixed_up_with_those_of_all(shop):

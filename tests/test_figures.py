@@ -1,10 +1,17 @@
 """The figures: right at any time, counted or live, and the same after the leads are gone."""
 
+import json
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from threading import Event
 
 import pytest
 from conftest import statements
+from hypothesis import given
+from hypothesis import strategies as st
 from test_store import scans
 
 import days
@@ -79,7 +86,7 @@ def month(ledger):
     return ledger
 
 
-EXPECTED = figures.Totals(12, 6, 6, Decimal("75.00"), Decimal("75.00"), 6)
+EXPECTED = figures.Totals(12, 6, 6, Decimal("75.00"), Decimal("75.00"), 6, 3, Decimal("37.50"))
 
 
 @pytest.mark.parametrize("counted_at", [None, NOW - timedelta(days=1), NOW, NOW + timedelta(minutes=10)])
@@ -96,7 +103,7 @@ def test_the_figures_are_the_same_whether_days_are_counted_or_not(month, counted
         ("default", "email.required", 3, 0.5, Decimal("37.50"), [("7", 3)]),
     ]
     assert found.partners == [
-        figures.PartnerFigure("7", 6, 3, 0.5, Decimal("37.50"), [("email.required", 3)]),
+        figures.PartnerFigure("7", 6, 3, 0.5, Decimal("37.50"), [("email.required", 3)], 6, 3, Decimal("37.50")),
         figures.PartnerFigure("8", 6, 3, 0.5, Decimal("37.50"), [("adult", 3)]),
     ]
     assert found.observed == [figures.ObservedFigure("default", "old", 3, Decimal("37.50"), [("8", 3)])]
@@ -141,6 +148,99 @@ def test_a_lead_that_came_just_now_is_counted_live_until_it_has_settled(ledger):
     assert collect(1).totals.submissions == 1
 
 
+# --- Clocks that are wrong ---
+
+
+def counted(now=NOW):
+    """Count all that has settled, and return how many leads are counted in rows, and how many figures tell."""
+    count_all(now)
+    cells = [cell for row in rows().values() for _, what, *cell in days.Counts(row.counts).items() if what == "valid"]
+    return sum(count for count, _ in cells), collect(30, now=now).totals.submissions
+
+
+def test_leads_that_come_after_a_clock_was_set_back_are_counted_once(ledger):
+    submit(NOW)
+    assert counted(NOW + timedelta(minutes=31)) == (1, 1)
+    for minutes in (1, 10, 40):
+        submit(NOW + timedelta(minutes=minutes))  # those of 1 and 10 minutes come late
+        assert collect(1, now=NOW + timedelta(minutes=40)).totals.submissions <= 2
+    assert counted(NOW + timedelta(minutes=31)) == (3, 4)
+    assert counted(NOW + timedelta(minutes=50)) == (4, 4)
+
+
+def test_a_lead_that_comes_late_is_counted_in_a_closed_day_and_in_one_that_had_no_leads(ledger):
+    submit(NOW - timedelta(days=5))
+    submit(NOW - timedelta(days=1))
+    assert counted() == (2, 2)
+    for back in (1, 3, 5):
+        submit(NOW - timedelta(days=back, minutes=-1))
+    assert counted() == (5, 5)
+    assert {day: row.counts["7"]["valid"][0] for day, row in rows().items()} == {
+        "2026-03-15": 2, "2026-03-17": 1, "2026-03-19": 2,
+    }  # fmt: skip
+    assert rows()["2026-03-19"].fields["7"]["years"] == 2
+
+
+def test_after_a_clock_went_forward_and_back_every_lead_is_counted_once(ledger):
+    submit(NOW)
+    submit(NOW + timedelta(days=2))
+    assert counted(NOW + timedelta(days=2, minutes=10)) == (2, 2)
+    for number in range(1, 10):
+        submit(NOW + timedelta(minutes=2 * number))
+        found = counted(NOW + timedelta(minutes=2 * number))
+        assert found[0] <= found[1] + 1 == number + 2  # the figures lack the lead of a day to come
+    assert counted(NOW + timedelta(days=2, minutes=10)) == (11, 11)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_clocks_do_every_lead_is_counted_once(ledger, seed, monkeypatch):
+    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 3)
+    chance = random.Random(seed)
+    later = NOW + timedelta(days=9)
+    for number in range(1, 31):
+        submit(NOW + chance.choice([-1, 1]) * timedelta(minutes=chance.expovariate(1 / 600)))
+        now = NOW + timedelta(minutes=chance.uniform(-900, 900))
+        store.transact(lambda now=now: days.roll_up([PROGRAM], now))
+        assert collect(30, now=later).totals.submissions <= number
+    assert counted(later) == (30, 30)
+
+
+def test_a_lead_that_is_being_stored_while_its_time_is_counted_is_counted_once(postgresql_ledger, monkeypatch):
+    now, transact, stored, go_on = datetime.now(UTC), store.transact, Event(), Event()
+    submit(now - timedelta(minutes=40))
+
+    def slowly(work):
+        def do():
+            done = work()
+            stored.set()
+            go_on.wait()
+            return done
+
+        return transact(do)
+
+    monkeypatch.setattr(store, "transact", slowly)
+    with ThreadPoolExecutor(1) as other_process:
+        other_process.submit(submit, now - timedelta(minutes=20))  # by a clock that is behind
+        stored.wait()
+        monkeypatch.undo()
+        store.transact(lambda: days.roll_up([PROGRAM]))
+        go_on.set()
+    assert counted(now) == (2, 2)
+
+
+def test_what_several_processes_store_late_and_count_is_counted_once(ledger, monkeypatch):
+    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 5)
+    submit(NOW)
+
+    def work(number):
+        submit(NOW - timedelta(minutes=10 * number % 70))
+        store.transact(lambda: days.roll_up([PROGRAM], NOW))
+
+    with ThreadPoolExecutor(4) as processes:
+        list(processes.map(work, range(1, 30)))
+    assert counted(NOW + timedelta(minutes=10)) == (30, 30)
+
+
 def test_days_with_too_many_leads_to_count_now_are_said_to_be_counted(month, monkeypatch):
     monkeypatch.setattr(figures, "COUNTED_LIVE", 13)
     found = collect(6)
@@ -166,6 +266,16 @@ def test_when_the_time_zone_changes_no_lead_is_counted_twice_or_left_out(ledger)
     found = collect(9, moved, now=later)
     assert found.totals.submissions == 72
     assert [day.submissions for day in found.by_day if day.submissions] == [24, 24, 24]
+
+
+def test_tests_are_counted_by_partner_with_what_impact_com_pays_for_them(ledger):
+    submit(NOW, partner="8", is_test="yes")
+    submit(NOW, partner="8", is_test="yes", years=3)
+    for now in (NOW, NOW + timedelta(minutes=10)):
+        count_all(now)
+        found = collect(1)
+        assert found.totals == figures.Totals(tests=2, valid_tests=1, test_amount=Decimal("12.50"))
+        assert found.partners == [figures.PartnerFigure("8", 0, 0, 0, Decimal("0.00"), [], 2, 1, Decimal("12.50"))]
 
 
 def test_today_is_compared_with_yesterday_up_to_the_same_time(ledger, monkeypatch):
@@ -199,6 +309,44 @@ def test_of_very_many_partners_the_rest_are_counted_together(ledger, monkeypatch
     found = collect(1)
     assert [figure.submissions for figure in found.partners] == [3, 1, 1]
     assert {figure.partner for figure in found.partners} > {days.OTHERS}
+
+
+def test_made_up_partners_do_not_push_one_with_many_leads_among_the_others(ledger, monkeypatch):
+    monkeypatch.setattr(days, "MOST_PARTNERS", 2)
+    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 6)
+    for number in range(20):
+        submit(NOW - timedelta(hours=2, minutes=-number), partner=f"made-up {number}", extra="x")
+    for number in range(20):
+        submit(NOW - timedelta(hours=1, minutes=-number), partner="7" if number % 2 else f"other {number}")
+    assert ("7", 10) in [(figure.partner, figure.submissions) for figure in collect(1).partners]
+    count_all()
+    (row,) = rows().values()
+    assert len(row.counts) <= 5 and row.counts["7"]["valid"][0] == row.fields["7"]["years"] >= 8
+    found = collect(1)
+    assert found.totals.submissions == sum(figure.submissions for figure in found.partners) == 40
+    assert row.fields.keys() == row.counts.keys()
+    assert sum(cells[""] for cells in row.fields.values()) == 40
+
+
+@given(st.lists(st.lists(st.sampled_from("aaaabbbcdefghijklmnop"), max_size=12), max_size=20), st.integers(1, 3))
+def test_who_has_more_than_his_share_of_the_leads_is_by_name_and_the_totals_are_exact(batches, most):
+    sent, counts = Counter(), days.Counts()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(days, "MOST_PARTNERS", most)
+        for batch in batches:
+            counts = days.Counts(json.loads(json.dumps(counts.found)))
+            for partner in batch:
+                counts.add(partner, days.VALID, 1, 5)
+            counts.shorten()
+            sent.update(batch)
+            found = {partner: (count, cents) for partner, _, count, cents in counts.items()}
+            assert sum(count for count, _ in found.values()) == sent.total()
+            assert sum(cents for _, cents in found.values()) == 5 * sent.total()
+            assert len(found) <= 2 * most + 1
+            for partner, count in sent.items():
+                named = found.get(partner, (0, 0))[0]
+                assert named or count <= sent.total() / most
+                assert count - found.get(days.OTHERS, (0, 0))[0] <= named <= count
 
 
 def test_without_leads_there_are_figures_of_nothing(ledger):

@@ -171,7 +171,9 @@ def test_what_tells_partners_why_works_on_a_lead_that_was_refused(newcomer):
 
 
 def test_the_reasons_that_partners_are_told_of_are_all_that_there_are():
-    codes = re.findall(r"`<field>\.(\w+)`", (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
+    assert all(f"| `{code}` |" in text for code in ("test.limit", "retry.mismatch", "body.unreadable"))
+    codes = re.findall(r"`<field>\.(\w+)`", text)
     assert sorted(codes) == sorted({"required", "invalid"} | {limit.code for limit in LIMITS.values()})
 
 

@@ -277,6 +277,10 @@ def test_repeats_and_tests_are_told_as_the_program_has_them(told):
     assert any("`is_test`" in sentence for sentence in doc.guidance.tests)
     assert not any("`click_id`" in sentence for sentence in plain.guidance.repeats)
     assert any("no test leads" in sentence for sentence in plain.guidance.tests)
+    said = " ".join(doc.guidance.tests)
+    assert "no later lead is a duplicate of it" in said and "duplicate of a test of the last day" in said
+    assert "At most 50 tests a day are accepted, of all partners together" in said and "`test.limit`" in said
+    assert "is paid until it is reversed" in said
 
 
 def test_a_hostile_file_can_be_told(told):

@@ -108,6 +108,19 @@ def test_after_delete_after_the_lead_and_its_reasons_are_gone_and_it_stays_count
     assert collect(500, PROGRAM).totals.submissions == 3
 
 
+def test_a_lead_that_came_late_is_deleted_only_when_it_is_counted(ledger, monkeypatch):
+    ann(NOW - timedelta(days=300))
+    assert purge() == [(1, 0)]
+    late = ann(NOW - timedelta(days=400))  # by a clock that is wrong
+    with monkeypatch.context() as patched:
+        patched.setattr(days, "roll_up", lambda *_: False)
+        assert purge() == [(0, 0)]
+        store.transact(lambda: privacy.purge_some([PROGRAM], NOW + timedelta(days=2)))
+        assert stored(late)
+    assert purge() == [(0, 1)]
+    assert collect(500, PROGRAM).totals.submissions == 2
+
+
 def test_nothing_of_a_masked_lead_is_left_in_the_tables(ledger):
     ann(NOW - timedelta(days=91))
     assert all(text in everything() for text in PERSONAL)

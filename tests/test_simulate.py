@@ -107,6 +107,7 @@ def test_leads_are_marked_as_tests_where_the_program_can_tell_and_then_it_asks_n
         result = run(app, "--url", url)
     assert result.exit_code == 0
     assert "They are marked as tests (is_test)" in result.stderr and "REAL" not in result.stderr
+    assert "at most 50 a day are valid, and impact.com pays for those that reach it" in result.stderr
     assert all(lead.test for lead in Partner(app).stored())
     assert result.stdout.endswith("all as the rules say\n")
 

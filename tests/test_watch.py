@@ -9,6 +9,7 @@ from test_dashboard import OPERATORS, RULES, SOLAR, Operator, html, record
 
 import days
 import store
+import unusual
 import watch
 
 LIMITED = RULES.replace("{id: duplicate, unique: [email]}", "{id: cap, limit: 5, per: day, by: [irpid]}")
@@ -108,6 +109,28 @@ def test_a_field_that_a_partner_does_not_send_any_more_is_told_with_its_new_name
     (text,) = found
     assert "bright does not send phone any more: none of the last 12 leads has it; before, 100% had it." in text
     assert "Perhaps it is called mobile now: then add that to its aliases." in text
+
+
+def test_a_partner_who_sends_many_tests_is_told_with_what_they_cost(shop):
+    now = datetime.now(UTC)
+
+    def send(partner, number, ago=timedelta(), **fields):
+        record(shop.program, now - ago, email=f"{partner}{number}@example.com", irpid=partner, is_test="yes", **fields)
+
+    for number in range(unusual.MANY_TESTS):
+        send("refused", number, years="9")
+        send("earlier", number, timedelta(days=2))
+    for number in range(unusual.MANY_TESTS - 1):
+        send("young", number, timedelta(days=1))
+    assert notices(shop) == []
+    send("young", unusual.MANY_TESTS)
+    ((kind, text),) = notices(shop)
+    assert kind == "error"
+    assert f"Home loans: young sent {unusual.MANY_TESTS} test leads since yesterday that were answered valid" in text
+    assert f"valid, worth {unusual.MANY_TESTS * 10}.00." in text
+    assert "impact.com pays for tests too." in text and "take test_flag out of the rule file" in text
+    (link,) = html.fromstring(shop.operator.get("/dashboard").text).xpath("//a[text()='See the tests']/@href")
+    assert len(html.fromstring(shop.operator.get(link).text).xpath("//*[@class='leads']/li")) == unusual.MANY_TESTS
 
 
 MOUNTS = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
