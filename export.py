@@ -19,18 +19,18 @@ import models
 from logs import printable
 
 
-def jsonl_lines(leads, present):
-    for lead in leads:
-        yield to_json(present(lead)) + "\n"
+def jsonl_lines(shown):
+    """Write leads as a presenter shows them."""
+    for lead in shown:
+        yield to_json(lead) + "\n"
 
 
-def csv_lines(leads, names, present):
+def csv_lines(shown, names):
     """One column for each key, and one for each field in `names`."""
     keys = [key for key in models.LEAD_KEYS if key not in ("fields", "trace")]
     yield _csv_line([*keys, *(f"fields.{name}" for name in names)])
-    for lead in leads:
-        shown = present(lead)
-        yield _csv_line([*(shown[key] for key in keys), *(shown["fields"].get(name) for name in names)])
+    for lead in shown:
+        yield _csv_line([*(lead[key] for key in keys), *(lead["fields"].get(name) for name in names)])
 
 
 def _csv_line(values):
@@ -66,7 +66,7 @@ def _cell(value):
 
 
 def _write_jsonl(find, present):
-    for line in jsonl_lines(find(), present):
+    for line in jsonl_lines(map(present, find())):
         click.echo(line, nl=False)
 
 
@@ -82,7 +82,7 @@ def _write_csv(find, present):
     """Write a column for each field that any of the leads has."""
     names = sorted({name for lead in find() for name in lead.fields})
     on_terminal = sys.stdout.isatty()
-    for line in csv_lines(find(), names, present):
+    for line in csv_lines(map(present, find()), names):
         click.echo(printable(line[:-2], keep="\n\t") + "\n" if on_terminal else line, nl=False)
 
 

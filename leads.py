@@ -3,9 +3,13 @@
 import re
 import socket
 import struct
+import threading
 from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
+from time import monotonic
 
-from flask import Response, redirect, request, stream_with_context, url_for
+from flask import Response, g, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 
 import explain
@@ -26,6 +30,8 @@ from search import FilterError
 from store import database
 
 EXPORT_PAGE = 500
+EXPORTS_AT_ONCE = 2  # of a process: each holds one of its 16 threads until it is read to the end
+LONGEST_EXPORT = 600  # seconds
 PATIENCE = 60  # seconds
 
 site = pages.blueprint("leads")
@@ -94,23 +100,54 @@ def _filter(given):
 @site.route("/dashboard/leads.<any(csv, jsonl):form>", methods=["GET", "POST"])
 def export_leads(form):
     """Write the leads that the filter finds, the newest first, a page at a time: memory stays flat."""
+    pages.refuse_other_sites()  # a link or picture elsewhere would start it in an operator's name
     given, sensitive = _given(), request.method == "POST" and "sensitive" in request.form
     store.set_deadline(PATIENCE)  # a million leads take longer than a page may
     try:
         wanted = _filter(given)
     except FilterError as error:
         return _list_page(given, problem=str(error), status=400)
+    write = partial(csv_lines, names=_field_names(wanted)) if form == "csv" else jsonl_lines
+    lines = _in_its_place(_all(wanted, presenter(pages.rulebook().programs, sensitive)), write, g.request_id)
+    if not next(lines):
+        return pages.refuse(503, {"Retry-After": PATIENCE}, TOO_MANY)
     operator = pages.operators.current_user().name
     logs.log.info("export", {"operator": operator, "form": form, "by": sorted(given), "sensitive": sensitive})
-    present = presenter(pages.rulebook().programs, sensitive)
-    if form == "csv":
-        lines = csv_lines(_all(wanted), _field_names(wanted), present)
-    else:
-        lines = jsonl_lines(_all(wanted), present)
     _be_patient()
-    response = Response(stream_with_context(lines), mimetype={"csv": "text/csv", "jsonl": "application/jsonl"}[form])
+    response = Response(lines, mimetype={"csv": "text/csv", "jsonl": "application/jsonl"}[form])
     response.headers["Content-Disposition"] = f'attachment; filename="leads.{form}"'
     return response
+
+
+TOO_MANY = "Other exports are being read now. Try again when one of them is done, or in a minute."
+_places = threading.BoundedSemaphore(EXPORTS_AT_ONCE)
+
+
+def _in_its_place(shown, write, request_id):
+    """Yield first whether there is a place for one more export, and then its lines.
+
+    Once begun, a generator gives its place back whether it is read to the end, closed or forgotten. One that
+    breaks off ends as a lost connection does, and so the answer too (see worker.py): half a file never looks whole.
+    """
+    if not _places.acquire(blocking=False):
+        yield False
+        return
+    begun = False
+    try:
+        first = list(islice(shown, 1))  # while a store that cannot be read can be told on a page
+        yield (begun := True)
+        ends = monotonic() + LONGEST_EXPORT
+        for line in write(chain(first, shown)):
+            yield line
+            if monotonic() > ends:
+                raise TimeoutError
+    except Exception as error:
+        if not begun:
+            raise
+        logs.log.error("an export broke off", {"request_id": request_id, "error": logs.where(error)})
+        raise ConnectionAbortedError from None
+    finally:
+        _places.release()
 
 
 def _field_names(wanted):
@@ -126,16 +163,16 @@ def _field_names(wanted):
         return sorted(name for (name,) in database.execute_sql(names.format(sql), values))
 
 
-def _all(wanted):
-    """Yield all leads that are found, while the store is open."""
+def _all(wanted, present):
+    """Yield all leads that are found, as they are shown. Who reads slowly keeps no connection to the store."""
     after = None
     while True:
         store.set_deadline(PATIENCE)
         with store.read():
             leads, after = search.page(wanted, after, EXPORT_PAGE)
-            for lead in leads:
-                store.set_deadline(PATIENCE)  # anew: who reads slowly may have used it up
-                yield lead
+            shown = [present(lead) for lead in leads]
+        store.set_deadline(None)
+        yield from shown
         if after is None:
             return
 

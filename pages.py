@@ -5,10 +5,10 @@ from datetime import UTC
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from flask import Blueprint, current_app, g, make_response, render_template, request
+from flask import Blueprint, abort, current_app, g, make_response, render_template, request
 from flask_httpauth import HTTPBasicAuth
 from markupsafe import Markup
-from werkzeug.exceptions import Forbidden, HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 
 import logs
 import network
@@ -31,6 +31,8 @@ SENTENCES = {
     500: "The page could not be made for a fault of ours. The log says more.",
     503: "The leads cannot be read now. Try again in a moment.",
 }
+
+OTHER_SITE = "Another site's page asked for this in your name. Open the dashboard, and ask for it there."
 
 log = logging.getLogger("datapost")
 operators = HTTPBasicAuth(realm="Datapost operators")
@@ -93,9 +95,9 @@ def _kept(error):
     return [item for item in error.get_headers() if item[0] in ("Allow", "Retry-After")]
 
 
-def refuse(status, headers=(), **cause):
+def refuse(status, headers=(), sentence=None, **cause):
     """Answer with a page that says what is wrong; `cause` is for the log."""
-    sentence = SENTENCES.get(status, "This request cannot be understood.")
+    sentence = sentence or SENTENCES.get(status, "This request cannot be understood.")
     level = logging.ERROR if status >= 500 else logging.WARNING
     log.log(level, "refused", {"page": request.endpoint, "status": status, "why": sentence} | cause)
     response = page("error.html", status, sentence=sentence, request_id=g.request_id)
@@ -128,7 +130,7 @@ def refuse_operator(_status):
 
 def for_operators(made):
     """Let only operators see the pages of a Blueprint, and only our own pages send something to it."""
-    made.before_request(operators.login_required(refuse_other_sites))
+    made.before_request(operators.login_required(_guard_forms))
     made.after_request(_let_forms_name_us)
 
 
@@ -156,6 +158,11 @@ def rulebook():
     return book
 
 
+def _guard_forms():
+    if request.method not in ("GET", "HEAD"):
+        refuse_other_sites()
+
+
 def refuse_other_sites():
     """Refuse what another site has a logged-in browser send: it would come with the operator's login.
 
@@ -163,12 +170,10 @@ def refuse_other_sites():
     older browsers lack it, and all leave it out where the page came by plain http. Origin is held against
     the host alone: behind a proxy that does not tell, we would take https for http.
     """
-    if request.method in ("GET", "HEAD"):
-        return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
         ours = site in ("same-origin", "none")
     else:
         ours = origin is None or urlsplit(origin).netloc == request.host
     if not ours:
-        raise Forbidden
+        abort(refuse(403, sentence=OTHER_SITE))

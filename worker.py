@@ -181,7 +181,8 @@ class Worker(ThreadWorker):
         req._expected_100_continue = False  # we have said so, or do not want the body
         try:
             return super().handle_request(req, conn)
-        except BlockingIOError:  # the client does not read its answers
+        except OSError:  # the client does not read its answer, or is gone, or the answer broke off
+            _reset(conn)
             return False
 
     def _leave(self, conn):
@@ -236,3 +237,14 @@ class Worker(ThreadWorker):
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         with suppress(OSError):
             util.write_nonblock(client, f"HTTP/1.1 400 Bad Request\r\n{head}\r\n".encode() + document)
+
+
+def _reset(conn):
+    """Break the connection, with the part of an answer that is on its way.
+
+    Where no chunks tell the end, as to proxies that speak HTTP/1.0, it would look whole if the connection just ended.
+    """
+    with suppress(OSError):
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    conn.sock.close()
+    conn.sock = socket.socket()  # for gunicorn to close

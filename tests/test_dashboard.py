@@ -157,6 +157,26 @@ def test_what_another_site_has_a_browser_send_is_refused(shop, headers, status):
     assert response.status_code == status
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+    ],
+)
+def test_an_export_that_another_site_starts_is_refused_on_a_page(shop, method, headers, status):
+    for form in ["csv", "jsonl"]:
+        response = shop.http.open(f"/dashboard/leads.{form}", method=method, auth=OWNER, headers=headers)
+        assert response.status_code == status
+        if status == 403 and method != "HEAD":
+            assert "Another site's page asked for this in your name." in text_of(response)
+
+
 def test_pages_let_the_browser_say_where_a_form_comes_from(shop):
     assert shop.operator.get("/dashboard/leads").headers["Referrer-Policy"] == "same-origin"
 
@@ -429,6 +449,32 @@ def test_an_export_has_all_leads_the_newest_first_and_reads_them_a_page_at_a_tim
         "fields.email",
         "fields.years",
     ]
+
+
+def test_at_most_two_exports_are_read_at_once_and_the_others_are_told_so(shop):
+    shop.lead(email="ann@example.com")
+
+    def ask(method="GET", form="csv"):
+        return shop.http.open(f"/dashboard/leads.{form}", method=method, auth=OWNER, buffered=False)
+
+    held = [ask(), ask("POST", "jsonl")]
+    for method in ["GET", "POST", "HEAD"]:
+        response = ask(method)
+        assert response.status_code == 503 and response.headers["Retry-After"] == "60"
+        assert method == "HEAD" or "Other exports are being read now." in text_of(response)
+    next(held[0].response)
+    for response in held:  # one of them begun, the other not
+        response.close()
+    for _ in range(3):  # what is read to the end, or has nothing to read, keeps no place
+        assert ask("HEAD").status_code == ask().status_code == 200
+
+
+def test_an_export_that_cannot_begin_is_told_on_a_page_and_keeps_no_place(shop, tmp_path):
+    shop.lead(email="ann@example.com")
+    (tmp_path / "leads.db").rename(tmp_path / "gone.db")
+    for form in ["csv", "jsonl"] * 3:
+        response = shop.operator.get(f"/dashboard/leads.{form}")
+        assert response.status_code == 503 and "cannot be read now" in response.text
 
 
 def test_who_reads_an_export_slowly_is_given_time(shop):

@@ -16,11 +16,11 @@ BODY = b"email=ann@example.com"
 POST = HEAD + FORM + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
 
 
-def started(folder, *lines):
+def started(folder, *lines, **environ):
     """Start one gunicorn process, with lines of Python before its configuration."""
     config = f"exec(open({str(ROOT / 'gunicorn.conf.py')!r}).read())"
     (folder / "conf.py").write_text("\n".join(["import worker", *lines, config]))
-    return Service(folder, WEB_CONCURRENCY="1", GUNICORN_CMD_ARGS=f"-c {folder}/conf.py").start()
+    return Service(folder, WEB_CONCURRENCY="1", GUNICORN_CMD_ARGS=f"-c {folder}/conf.py", **environ).start()
 
 
 @pytest.fixture(scope="module")
