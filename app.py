@@ -18,7 +18,7 @@ from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from flask_httpauth import HTTPBasicAuth
 from jinja2 import StrictUndefined
 from werkzeug.datastructures import MIMEAccept
-from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge, ServiceUnavailable
 from werkzeug.http import parse_accept_header
 
 import backtests
@@ -342,7 +342,9 @@ def _body_kind():
 def answer_http_error(error):
     keep = ("Allow", "Retry-After")
     headers = {name: value for name, value in error.get_headers() if name in keep}
-    return answer_error(error.code or 500, headers=headers)
+    # Only a login that finds no room is answered so.
+    cause = {"why": error.description, "address": client_address()} if isinstance(error, ServiceUnavailable) else {}
+    return answer_error(error.code or 500, headers=headers, **cause)
 
 
 @site.app_errorhandler(payload.PayloadError)

@@ -25,12 +25,27 @@ def jsonl_lines(shown):
         yield to_json(lead) + "\n"
 
 
-def csv_lines(shown, names):
-    """One column for each key, and one for each field in `names`."""
+def csv_lines(shown, columns):
+    """One column for each key, one for each of the fields in `columns`, and one for all others, as JSON.
+
+    So whoever makes up names of fields adds no columns.
+    """
     keys = [key for key in models.LEAD_KEYS if key not in ("fields", "trace")]
-    yield _csv_line([*keys, *(f"fields.{name}" for name in names)])
+    yield _csv_line([*keys, *(f"fields.{name}" for name in columns), "other_fields"])
     for lead in shown:
-        yield _csv_line([*(lead[key] for key in keys), *(lead["fields"].get(name) for name in names)])
+        others = {name: value for name, value in lead["fields"].items() if name not in columns}
+        # In JSON a semicolon stands in texts alone. Escaped there, it ends no cell, and it stays JSON.
+        text = to_json(others).replace(";", "\\u003b") if others else ""
+        yield _csv_line([*(lead[key] for key in keys), *(lead["fields"].get(name) for name in columns), text])
+
+
+def columns(programs, name=None):
+    """Return the fields that the rule files of today declare and store, in their order: of one program, or of all.
+
+    A field of an earlier rule file is with the others, so that columns change only when a rule file does.
+    """
+    chosen = programs.values() if name is None else [programs[name]] if name in programs else []
+    return list(dict.fromkeys(field for program in chosen for field in program.fields if field not in program.forgets))
 
 
 def _csv_line(values):
@@ -62,37 +77,35 @@ def _cell(value):
     return _FORMULA.sub("'", text)
 
 
-# Each takes a function that returns the leads, since one of them goes through them twice.
+# Each takes the leads, a presenter, and the fields that have a column in CSV.
 
 
-def _write_jsonl(find, present):
-    for line in jsonl_lines(map(present, find())):
+def _write_jsonl(leads, present, _columns):
+    for line in jsonl_lines(map(present, leads)):
         click.echo(line, nl=False)
 
 
-def _write_json(find, present):
+def _write_json(leads, present, _columns):
     before = "["
-    for lead in find():
+    for lead in leads:
         click.echo(before + "\n" + to_json(present(lead)), nl=False)
         before = ","
     click.echo("[]" if before == "[" else "\n]")
 
 
-def _write_csv(find, present):
-    """Write a column for each field that any of the leads has."""
-    names = sorted({name for lead in find() for name in lead.fields})
+def _write_csv(leads, present, columns):
     on_terminal = sys.stdout.isatty()
-    for line in csv_lines(map(present, find()), names):
+    for line in csv_lines(map(present, leads), columns):
         click.echo(printable(line[:-2], keep="\n\t") + "\n" if on_terminal else line, nl=False)
 
 
-def _write_table(find, present):
+def _write_table(leads, _present, _columns):
     """One line for each lead, as wide as the terminal; narrow ones get shorter columns."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     program, partner, time = (12, 12, "%Y-%m-%d %H:%M:%S") if not width or width >= 110 else (7, 6, "%m-%d %H:%M")
     widths = 26, len(f"{datetime.now():{time}}"), program, partner, 12
     _write_row(("ID", "RECEIVED", "PROGRAM", "PARTNER", "VALID", "AMOUNT", "REASONS"), widths, width)
-    for lead in find():
+    for lead in leads:
         valid = ("valid" if lead.valid else "invalid") + (" test" if lead.test else "")
         cells = lead.id, f"{lead.received_at:{time}}", lead.program, lead.partner, valid, lead.amount
         _write_row((*cells, ", ".join(lead.reasons)), widths, width)

@@ -13,7 +13,7 @@ import models
 import payload
 import search
 import store
-from export import WRITERS, presenter, show
+from export import WRITERS, columns, presenter, show
 from judgement import judge, unreadable
 from logs import printable
 from rulefile import RuleFileError
@@ -76,7 +76,7 @@ def list_leads(tests, output, limit, sensitive, **texts):
     """List the newest leads, tests among them: those are marked."""
     wanted = read_filter(tests, texts)
     with reading():
-        WRITERS[output](lambda: islice(search.each(wanted), limit), presenter(service().rulebook.programs, sensitive))
+        write(islice(search.each(wanted), limit), wanted, output, sensitive)
 
 
 @leads.command("export")
@@ -86,16 +86,19 @@ def list_leads(tests, output, limit, sensitive, **texts):
 def export_leads(tests, output, sensitive, **texts):
     """Write the stored leads to standard output, oldest first."""
     wanted = read_filter(tests, texts)
-    with reading():
-        total = search.leads(wanted).count() * (2 if output == "csv" else 1)
-        with progress(total, "Exporting", hidden=sys.stdout.isatty()) as bar:
+    with reading(), progress(search.leads(wanted).count(), "Exporting", hidden=sys.stdout.isatty()) as bar:
 
-            def find():
-                for lead in search.each(wanted, newest_first=False):
-                    yield lead
-                    bar.update(1)
+        def found():
+            for lead in search.each(wanted, newest_first=False):
+                yield lead
+                bar.update(1)
 
-            WRITERS[output](find, presenter(service().rulebook.programs, sensitive))
+        write(found(), wanted, output, sensitive)
+
+
+def write(found, wanted, output, sensitive):
+    programs = service().rulebook.programs
+    WRITERS[output](found, presenter(programs, sensitive), columns(programs, wanted.program))
 
 
 @leads.command("show")

@@ -20,14 +20,12 @@ import pages
 import payload
 import search
 import store
-from export import csv_lines, jsonl_lines, presenter
-from models import Lead
+from export import columns, csv_lines, jsonl_lines, presenter
 from pages import page
 from render import Answer, render
 from rulefile import RuleFileError
 from ruleset import compile_text
 from search import FilterError
-from store import database
 
 EXPORT_PAGE = 500
 EXPORTS_AT_ONCE = 2  # of a process: each holds one of its 16 threads until it is read to the end
@@ -107,7 +105,7 @@ def export_leads(form):
         wanted = _filter(given)
     except FilterError as error:
         return _list_page(given, problem=str(error), status=400)
-    write = partial(csv_lines, names=_field_names(wanted)) if form == "csv" else jsonl_lines
+    write = partial(csv_lines, columns=columns(pages.programs(), wanted.program)) if form == "csv" else jsonl_lines
     lines = _in_its_place(_all(wanted, presenter(pages.rulebook().programs, sensitive)), write, g.request_id)
     if not next(lines):
         return pages.refuse(503, {"Retry-After": PATIENCE}, TOO_MANY)
@@ -148,19 +146,6 @@ def _in_its_place(shown, write, request_id):
         raise ConnectionAbortedError from None
     finally:
         _places.release()
-
-
-def _field_names(wanted):
-    """Return the names of all fields that the leads have: the columns, which must be known before the first line.
-
-    The database finds them: to read a million leads here would take longer than a router waits for an answer.
-    """
-    sql, values = search.leads(wanted).select(Lead.fields).order_by().sql()
-    names = "SELECT DISTINCT k.key FROM ({}) AS l, json_each(l.fields) AS k"
-    if database.for_update:  # PostgreSQL
-        names = "SELECT DISTINCT k FROM ({}) AS l, json_object_keys(l.fields::json) AS k"
-    with store.read():
-        return sorted(name for (name,) in database.execute_sql(names.format(sql), values))
 
 
 def _all(wanted, present):

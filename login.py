@@ -5,12 +5,13 @@ import math
 import secrets
 import threading
 from collections import Counter
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
 from unicodedata import normalize
 
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 from werkzeug.security import check_password_hash
 
 import models
@@ -23,6 +24,12 @@ from store import StoreError
 # others who guess: the right password passes from every address that has sent no wrong one.
 FAILURES_OF_AN_ADDRESS = 20
 FAILURES_AT_A_NAME = models.FAILURES_COUNTED
+
+# Of a process: one hash is made, and one is waited for. Two at once would take 32 MB more, and be no quicker on the
+# core that a process has; without one who waits, a guess would find the way free more often than the right password.
+CHECKED_AT_ONCE = 2
+TRY_AGAIN = 1  # seconds
+WRONG_KEPT = 1000
 
 DEFAULT_METHOD = "scrypt:32768:8:1"  # of `flask hash-password`
 
@@ -46,13 +53,14 @@ class Login:
         self._persistent = bool(secret)
         # Without a secret, as in development, what was typed as a name is hashed by a key that is lost.
         self._key = "" if secret else secrets.token_hex()
-        # A check takes 32 MB: sixteen at once would be half a gigabyte.
-        self._hashing = threading.Lock()
+        self._wrong = {}  # keyed hashes of what was tried last: from many addresses at once, it costs one hash
+        self._checks, self._counting, self._hashing = {}, threading.Lock(), threading.Lock()
 
     def check(self, name, password, address):
         """Return the User, or None.
 
-        Raises TooManyRequests for guesses that are refused, and StoreError.
+        Raises TooManyRequests for guesses that are refused, ServiceUnavailable for credentials that are
+        new here while others are checked, and StoreError.
         """
         name, password = normalized(name), normalized(password)
         digests = {}
@@ -68,10 +76,11 @@ class Login:
                 self._remembered[user] = digest
                 return user
         _refuse_too_many(*failures, now, guesses=1)
-        for user, digest in digests.items():
-            if self._matches(user, password, digest):
-                self._remember(user, digest)
-                return user
+        room = 1 if failures[0] else CHECKED_AT_ONCE  # who has sent a wrong password waits for no hash
+        user = self._plain(digests, password) or self._check_once(name, digests, password, room)
+        if user:
+            self._remember(user, digests[user])
+            return user
         # Guesses that are checked at the same time do not know of each other before this.
         if failures := _ignore_store_errors(models.record_failed_login, *guess):
             _refuse_too_many(*failures, now, guesses=0)
@@ -86,15 +95,51 @@ class Login:
     def _is_remembered(self, user, digest):
         return hmac.compare_digest(self._remembered.get(user, ""), digest)
 
-    def _matches(self, user, password, digest):
-        if not user.hashed:
-            return hmac.compare_digest(user.password.encode(), password.encode())
-        with self._hashing:
-            # Of those who came with the same credentials at once, the others waited here for the first.
-            matches = self._is_remembered(user, digest) or check_password_hash(user.password, password)
-            if matches:
+    def _plain(self, digests, password):
+        given = password.encode()
+        plain = [user for user in digests if not user.hashed]
+        return next((user for user in plain if hmac.compare_digest(user.password.encode(), given)), None)
+
+    def _check_once(self, name, digests, password, room):
+        """Return the User whose hash fits, or None. Raises ServiceUnavailable if `room` checks are going on.
+
+        Who brings what is being checked waits for that check, so that of a partner's first leads, which come
+        at once, none is refused.
+        """
+        key = self._keyed("check", name, password)
+        with self._counting:
+            if user := next((user for user in digests if self._is_remembered(user, digests[user])), None):  # by now
+                return user
+            if key in self._wrong:
+                return None
+            check = self._checks.get(key)
+            if is_first := check is None:
+                if len(self._checks) >= room:
+                    raise ServiceUnavailable("other passwords are being checked", retry_after=TRY_AGAIN)
+                check = self._checks[key] = Future()
+        if is_first:
+            self._do(check, key, digests, password)
+        return check.result()
+
+    def _do(self, check, key, digests, password):
+        try:
+            with self._hashing:
+                check.set_result(self._hashed(digests, password))
+        except BaseException as error:
+            check.set_exception(error)
+        with self._counting:
+            del self._checks[key]
+            if check.exception() is None and check.result() is None:
+                self._wrong[key] = True
+            if len(self._wrong) > WRONG_KEPT:
+                del self._wrong[next(iter(self._wrong))]
+
+    def _hashed(self, digests, password):
+        for user, digest in digests.items():
+            if user.hashed and check_password_hash(user.password, password):
                 self._remembered[user] = digest
-        return matches
+                return user
+        return None
 
     def _remember(self, user, digest):
         self._remembered[user] = digest

@@ -132,16 +132,21 @@ def test_export_writes_a_table(flask, ann):
     assert row.split()[0] == ann
 
 
-def test_export_writes_csv_with_a_column_for_each_field(flask, partner, ann):
+def test_export_writes_csv_with_a_column_for_each_declared_field_and_one_for_all_others(flask, partner, ann):
     partner.lead(first_name="-1+1", phone="+1 (415) 555-2671", note="@x", n="-5")
     rows = list(csv.DictReader(io.StringIO(flask("leads", "export", "--format", "csv").output)))
     assert rows[0]["id"] == ann
     assert rows[0]["valid"] == "true"
     assert rows[0]["sale_amount"] == "10.00"
     assert rows[0]["fields.email"] == "ann@example.com"
-    assert rows[0]["fields.tags"] == "a; b"
+    assert json.loads(rows[0]["other_fields"]) == {"tags": ["a", "b"]}
     assert rows[1]["reasons"] == "email.required"
     assert rows[1]["fields.email"] == ""
+    assert rows[1]["fields.first_name"] == "'-1+1"
+    assert json.loads(rows[1]["other_fields"]) == {"phone": "+1 (415) 555-2671", "note": "@x", "n": "-5"}
+    assert [name for name in rows[0] if "fields" in name] == [
+        "fields.email", "fields.first_name", "fields.years", "other_fields",
+    ]  # fmt: skip
 
 
 def test_list_shows_the_newest_first_and_marks_tests(shop):

@@ -2,9 +2,11 @@
 
 import base64
 import ipaddress
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
-from threading import Barrier
+from itertools import islice
+from threading import Barrier, Event
+from types import SimpleNamespace
 from unicodedata import normalize
 
 import pytest
@@ -144,7 +146,7 @@ def test_a_failed_login_costs_the_same_whether_the_name_exists_or_not(make_app, 
     calls = count_hashes(monkeypatch)
     app = make_app(users=tuple(User(*user) for user in users))
     costs = {}
-    status(app, header(b"nobody:wrong"))  # the first one opens the store
+    status(app, header(b"nobody:guess"))  # the first one opens the store
     for name in [*dict(users), "nobody", "\0"]:
         calls.clear()
         with statements() as seen:
@@ -175,11 +177,95 @@ def test_many_who_come_at_once_with_the_same_credentials_pay_for_one_hash(make_a
     assert len(calls) == 1
 
 
+# --- Many passwords at once ---
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Hold the making of hashes: `started` tells that one has begun, and `go` lets it go on."""
+    events = SimpleNamespace(started=Event(), go=Event())
+    check = login.check_password_hash
+
+    def held_back(*given):
+        events.started.set()
+        events.go.wait()
+        return check(*given)
+
+    monkeypatch.setattr(login, "check_password_hash", held_back)
+    with ThreadPoolExecutor(9) as events.threads:
+        yield events
+        events.go.set()
+
+
+def test_two_passwords_are_checked_at_once_others_are_a_503_and_remembered_ones_pass(make_app, held, caplog):
+    app = make_app(users=(User("impact", HASH), User("other", "secret")))
+
+    def guess_from(number):
+        return status(app, auth=("impact", f"guess {number}"), address=f"203.0.113.{number}")
+
+    status(app, auth=("other", "secret"))  # the first one opens the store
+    guesses = [held.threads.submit(guess_from, number) for number in range(8)]
+    assert [guess.result() for guess in islice(as_completed(guesses), 6)] == [503] * 6
+    assert status(app, auth=("other", "secret")) == 200
+    response = app.test_client().post("/leads", auth=("impact", "guess"))
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    refused = caplog.records[-1].args
+    assert (refused["why"], str(refused["address"])) == ("other passwords are being checked", "127.0.0.1")
+    held.go.set()
+    assert sorted(guess.result() for guess in guesses) == [401] * 2 + [503] * 6
+
+
+def test_of_those_who_bring_the_right_password_at_once_none_is_refused_for_guesses(make_app, held):
+    app = make_app(users=(User("impact", SCRYPT), User("other", "secret")))
+    status(app, auth=("other", "secret"))
+    guess = held.threads.submit(status, app, auth=("impact", "guess"), address="203.0.113.1")
+    held.started.wait()
+    leads = [held.threads.submit(status, app, auth=("impact", "secret")) for _ in range(8)]
+    held.go.set()
+    assert [lead.result() for lead in leads] == [200] * 8
+    assert guess.result() == 401
+
+
+def test_an_address_that_has_sent_a_wrong_password_does_not_stand_in_line(make_app, held):
+    app = make_app(users=(User("impact", HASH),))
+    held.go.set()
+    assert guess(app, 1) == [401]
+    held.go.clear()
+    held.started.clear()
+    checked = held.threads.submit(status, app, auth=("impact", "guess"), address="203.0.113.1")
+    held.started.wait()
+    assert status(app, auth=("impact", "another guess")) == 503
+    held.go.set()
+    assert checked.result() == 401
+
+
+def test_the_same_wrong_password_from_many_addresses_costs_one_hash(make_app, monkeypatch):
+    app, calls = make_app(users=(User("impact", HASH),)), count_hashes(monkeypatch)
+    for number in range(5):
+        assert status(app, auth=("impact", "wrong"), address=f"203.0.113.{number}") == 401
+    assert len(calls) == 1
+    assert len(failed_logins()) == 5
+    assert status(app, auth=("nobody", "wrong")) == status(app, auth=("impact", "other")) == 401
+    assert len(calls) == 3
+
+
+def test_operators_who_find_no_room_are_told_so_on_a_page(make_app, held):
+    app = make_app(operators=(User("owner", HASH),))
+
+    def open_dashboard(number):
+        return app.test_client().get("/dashboard", auth=("owner", f"guess {number}"))
+
+    guesses = [held.threads.submit(open_dashboard, number) for number in range(8)]
+    for done in islice(as_completed(guesses), 6):
+        assert (done.result().status_code, done.result().headers["Retry-After"]) == (503, "1")
+        assert "Try again in a moment" in done.result().text
+
+
 # --- Guessing ---
 
 
 def guess(app, times, address="198.51.100.1", name="impact"):
-    return [status(app, auth=(name, f"guess {n}"), address=address) for n in range(times)]
+    return [status(app, auth=(name, f"guess {n} from {address}"), address=address) for n in range(times)]
 
 
 def failed_logins():
