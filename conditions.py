@@ -4,7 +4,7 @@
         │ parse              Jinja2's parser; numbers stay as exact as they are written
         ▼
     a tree of nodes          at most MOST_PARTS of them beside names and constants
-        │ _part              _PARTS has a row for each node that is taken, _INSTEAD what to write for the others
+        │ _part              _PARTS has a row for each node that is taken, INSTEAD what to write for the others
         ▼
     Part: kind and run       the kind of its value, known before any lead comes, and a function of a lead's scope
         │ compile_condition
@@ -19,7 +19,7 @@ import difflib
 import operator
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
@@ -28,6 +28,8 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import Lexer, Token
 from jinja2.parser import Parser
 
+from functions import FUNCTIONS, iso_day
+from instead import INSTEAD, nothing_like_it, written
 from payload import FORBIDDEN
 from values import Text
 
@@ -181,7 +183,7 @@ class Part(NamedTuple):
 def _part(node, kinds):
     make = _PARTS.get(type(node))
     if make is None:
-        raise ConditionError(_INSTEAD.get(type(node), _nothing_like_it)(node))
+        raise ConditionError(INSTEAD.get(type(node), nothing_like_it)(node))
     return Part(node, *make(node, kinds))
 
 
@@ -251,7 +253,7 @@ def _of_numbers(sign, node, kinds):
     part = _part(node, kinds)
     if part.kind not in ("number", "unknown"):
         days = "; for the days since a date write days_since(a_date)" if part.kind.startswith("date") else ""
-        raise ConditionError(f"{sign} takes numbers, and {_written(node)} is a {part.kind}{days}")
+        raise ConditionError(f"{sign} takes numbers, and {written(node)} is a {part.kind}{days}")
     return part.run
 
 
@@ -261,7 +263,7 @@ def _truth(part):
         return part.run
     if isinstance(part.node, nodes.Const):
         raise ConditionError(
-            f"{_written(part.node)} alone is always true: write field == 'a' or field == 'b', or field in ['a', 'b']"
+            f"{written(part.node)} alone is always true: write field == 'a' or field == 'b', or field in ['a', 'b']"
         )
     return lambda lead_scope: bool(part.run(lead_scope))
 
@@ -343,7 +345,7 @@ def _within(left, operand, kinds):
         return lambda lead_scope: (left.run(lead_scope) in values) is wanted
     part, whole = _alike(left, _part(right, kinds))
     if left.kind not in ("text", "unknown"):
-        raise ConditionError(f"in takes a list or a text, and {_written(right)} is a {left.kind}")
+        raise ConditionError(f"in takes a list or a text, and {written(right)} is a {left.kind}")
     return lambda lead_scope: (part(lead_scope) in whole(lead_scope)) is wanted
 
 
@@ -351,7 +353,7 @@ def _alike(one, other):
     """Return the functions of two parts that are compared, which must be of one kind."""
     for part, text in ((one, other), (other, one)):
         if isinstance(text.node, nodes.Const) and isinstance(text.node.value, str):
-            if part.kind == "date" and (day := _iso_day(text.node.value)):
+            if part.kind == "date" and (day := iso_day(text.node.value)):
                 return (one.run, lambda _: day) if text is other else (lambda _: day, other.run)
             if isinstance(part.node, nodes.Name) and not text.node.value:
                 raise ConditionError(f"an empty field is missing: write {part.node.name} is missing")
@@ -396,42 +398,9 @@ def _compared(found):
     return compared
 
 
-_LEAVES = (nodes.Name, nodes.Const, nodes.Operand, nodes.List, nodes.Tuple)
-_PARTS = {
-    nodes.Name: _field,
-    nodes.Const: _constant,
-    nodes.And: _chain(all_of),
-    nodes.Or: _chain(any_of),
-    nodes.Not: _not,
-    nodes.Compare: _compare,
-    nodes.Test: _tested,
-    nodes.Add: _computed("+", operator.add),
-    nodes.Sub: _computed("-", operator.sub),
-    nodes.Mul: _computed("*", operator.mul),
-    nodes.Div: _computed("/", operator.truediv),
-    nodes.Neg: _negative,
-    nodes.Call: lambda node, kinds: _call(node, kinds),
-}
-
-
-# --- The functions ---
-
-
-class Function(NamedTuple):
-    """A row of FUNCTIONS: how it is used, the kind that it gives, what computes it, and what it takes.
-
-    `run` is called with the lead's scope and the values; `takes` has a word and a test for each of them.
-    """
-
-    use: str
-    gives: str
-    run: Callable
-    takes: dict
-
-
 def _call(node, kinds):
     if not isinstance(node.node, nodes.Name):
-        raise ConditionError(_INSTEAD.get(type(node.node), _nothing_like_it)(node.node, node.args))
+        raise ConditionError(INSTEAD.get(type(node.node), nothing_like_it)(node.node, node.args))
     name = node.node.name
     if name not in FUNCTIONS:
         raise ConditionError(f'there is no function "{name}"{nearest(name, FUNCTIONS)}')
@@ -453,146 +422,19 @@ def _call(node, kinds):
     return function.gives, run
 
 
-def _age(lead_scope, born):
-    today, born = lead_scope.now.date(), _day(born, lead_scope.now)
-    return Decimal(today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
-
-
-def _days_since(lead_scope, day):
-    return Decimal((lead_scope.now.date() - _day(day, lead_scope.now)).days)
-
-
-def _domain(_, email):
-    return Text(email.rpartition("@")[2])
-
-
-def _day(value, now):
-    return value.astimezone(now.tzinfo).date() if isinstance(value, datetime) else value
-
-
-def _iso_day(text):
-    try:
-        return date.fromisoformat(text) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
-    except ValueError:  # no such day
-        return None
-
-
-def _is_text(part):
-    return part.kind == "text" and getattr(part.node, "value", None) != ""
-
-
-def _is_date(part):
-    return part.kind in ("date", "datetime")
-
-
-def _is_day(part):
-    return part.kind == "text" and isinstance(part.node, nodes.Const) and _iso_day(part.node.value) is not None
-
-
-def _is_count(part):
-    return (
-        part.kind == "number"
-        and isinstance(part.node, nodes.Const)
-        and 0 < part.node.value <= LONGEST
-        and not part.node.value % 1
-    )
-
-
-_TEXT, _TWO_TEXTS = {"a text": _is_text}, {"a text": _is_text, "another text": _is_text}
-_DATE, _START = {"a date field": _is_date}, {"a text": _is_text, "a whole number of characters": _is_count}
-_WEEKDAYS = [Text(day) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")]
-
-FUNCTIONS = {
-    "age": Function("age(birth_date)", "number", _age, _DATE),
-    "days_since": Function("days_since(a_date)", "number", _days_since, _DATE),
-    "year": Function("year(a_date)", "number", lambda at, day: Decimal(_day(day, at.now).year), _DATE),
-    "date": Function("date('2026-12-31')", "date", lambda _, text: _iso_day(text), {"a day in quotes": _is_day}),
-    "today": Function("today()", "date", lambda at: at.now.date(), {}),
-    "now": Function("now()", "datetime", lambda at: at.now, {}),
-    "weekday": Function("weekday()", "text", lambda at: _WEEKDAYS[at.now.weekday()], {}),
-    "domain": Function("domain(email)", "text", _domain, {"an email field": _is_text}),
-    "starts_with": Function("starts_with(phone, '+1')", "boolean", lambda _, x, start: x.startswith(start), _TWO_TEXTS),
-    "ends_with": Function("ends_with(email, '.edu')", "boolean", lambda _, x, end: x.endswith(end), _TWO_TEXTS),
-    "contains": Function("contains(email, 'test')", "boolean", lambda _, x, part: part in x, _TWO_TEXTS),
-    "first": Function("first(zip, 3)", "text", lambda _, x, count: Text(x[: int(count)]), _START),
-    "last": Function("last(phone, 4)", "text", lambda _, x, count: Text(x[-int(count) :]), _START),
-    "length": Function("length(name)", "number", lambda _, x: Decimal(len(x)), _TEXT),
-}
-
-
-# --- What is not taken: node -> what to write instead ---
-
-
-def _written(node):
-    """Return a part as it may have been written, or … in its place."""
-    match node:
-        case nodes.Name():
-            return node.name
-        case nodes.Const(value=str()):
-            return f"'{node.value[:60]}'"
-        case nodes.Const():
-            return str(node.value).lower()
-        case nodes.Call(node=nodes.Name()):
-            return f"{node.node.name}({', '.join(map(_written, node.args))})"
-    return "…"
-
-
-def _attribute(node, arguments=None):
-    subject, given = _written(node.node), ", ".join(map(_written, [node.node, *(arguments or [])]))
-    instead = {
-        "startswith": f"write starts_with({given})",
-        "endswith": f"write ends_with({given})",
-        "year": f"write year({subject})",
-        "weekday": "write weekday() in ['Sat', 'Sun']",
-        "hour": "write open: [08:00-20:00] for hours",
-    }
-    instead |= dict.fromkeys(["count", "find", "index"], f"write contains({given})")
-    instead |= dict.fromkeys(["lower", "upper", "casefold", "strip", "title", "capitalize"], _SAME_ANYWAY)
-    return f".{node.attr} cannot follow a value: {instead.get(node.attr, f'there are {_THE_FUNCTIONS}')}"
-
-
-def _filter(node, _arguments=None):
-    subject = _written(node.node)
-    instead = {
-        "length": f": write length({subject})",
-        "count": f": write length({subject})",
-        "abs": f": write {subject} < -5 or {subject} > 5",
-        "round": f": write 4.5 <= {subject} < 5.5",
-    }
-    instead |= dict.fromkeys(["lower", "upper", "trim", "title", "capitalize"], f": {_SAME_ANYWAY}")
-    return f'there is no "{node.name}" here{instead.get(node.name, f"; there are {_THE_FUNCTIONS}")}'
-
-
-def _item(node, _arguments=None):
-    subject = _written(node.node)
-    match node.arg:
-        case nodes.Slice(start=None, stop=nodes.Const(value=Decimal() as count), step=None):
-            return f"nothing in brackets can follow a value: write first({subject}, {count})"
-        case nodes.Slice(start=nodes.Neg(node=nodes.Const(value=Decimal() as count)), stop=None, step=None):
-            return f"nothing in brackets can follow a value: write last({subject}, {count})"
-    return f"nothing in brackets can follow a value: write first({subject}, 3) or last({subject}, 4)"
-
-
-def _nothing_like_it(*_):
-    return f"a part of it is nothing that a condition can hold: there are {_THE_FUNCTIONS}"
-
-
-_SAME_ANYWAY = "texts are compared without regard to case, so leave it out"
-_THE_FUNCTIONS = f"the functions {', '.join(FUNCTIONS)}"
-
-_INSTEAD = {
-    nodes.Getattr: _attribute,
-    nodes.Getitem: _item,
-    nodes.Filter: _filter,
-    nodes.Pow: lambda *_: "there is no ** here: write it with *",
-    nodes.FloorDiv: lambda *_: "there is no // here: write it with /",
-    nodes.Mod: lambda *_: "there is no % here: only + - * and / compute",
-    nodes.Concat: lambda *_: "there is no ~ here: compare each text by itself, and join them by and",
-    nodes.CondExpr: lambda *_: (
-        "there is no if and else here: write it with and, or and not, or make two rules with when:"
-    ),
-    nodes.Pos: lambda *_: "a number has no + before it: leave it out",
-    nodes.List: lambda *_: "a list stands behind in, as in field in ['a', 'b']",
-    nodes.Tuple: lambda *_: "a list stands behind in, as in field in ['a', 'b']",
-    nodes.Dict: lambda *_: "there are no { } here: a list is ['a', 'b']",
+_LEAVES = (nodes.Name, nodes.Const, nodes.Operand, nodes.List, nodes.Tuple)
+_PARTS = {
+    nodes.Name: _field,
+    nodes.Const: _constant,
+    nodes.And: _chain(all_of),
+    nodes.Or: _chain(any_of),
+    nodes.Not: _not,
+    nodes.Compare: _compare,
+    nodes.Test: _tested,
+    nodes.Add: _computed("+", operator.add),
+    nodes.Sub: _computed("-", operator.sub),
+    nodes.Mul: _computed("*", operator.mul),
+    nodes.Div: _computed("/", operator.truediv),
+    nodes.Neg: _negative,
+    nodes.Call: _call,
 }

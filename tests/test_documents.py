@@ -10,7 +10,8 @@ import pytest
 from conftest import Partner, serving
 
 from checks import TYPES
-from conditions import FUNCTIONS, LONGEST, MOST_PARTS
+from conditions import LONGEST, MOST_PARTS
+from functions import FUNCTIONS
 from login import FAILURES_AT_A_NAME, FAILURES_OF_AN_ADDRESS
 from models import LOGIN_WINDOW
 from rulefile import MAX_PARTS

@@ -1,0 +1,95 @@
+"""The functions that conditions may call: a row in FUNCTIONS for each.
+
+They are told apart from fields by their brackets, so that a field may have the name of one.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from jinja2 import nodes
+
+from values import Text
+
+MOST_CHARACTERS = 10_000  # that `first` and `last` take
+
+
+class Function(NamedTuple):
+    """A row of FUNCTIONS: how it is used, the kind that it gives, what computes it, and what it takes.
+
+    `run` is called with the lead's scope and the values; `takes` has a word and a test for each of them.
+    """
+
+    use: str
+    gives: str
+    run: Callable
+    takes: dict
+
+
+def _age(lead_scope, born):
+    today, born = lead_scope.now.date(), _day(born, lead_scope.now)
+    return Decimal(today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
+
+
+def _days_since(lead_scope, day):
+    return Decimal((lead_scope.now.date() - _day(day, lead_scope.now)).days)
+
+
+def _domain(_, email):
+    return Text(email.rpartition("@")[2])
+
+
+def _day(value, now):
+    return value.astimezone(now.tzinfo).date() if isinstance(value, datetime) else value
+
+
+def iso_day(text):
+    try:
+        return date.fromisoformat(text) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
+    except ValueError:  # no such day
+        return None
+
+
+def _is_text(part):
+    return part.kind == "text" and getattr(part.node, "value", None) != ""
+
+
+def _is_date(part):
+    return part.kind in ("date", "datetime")
+
+
+def _is_day(part):
+    return part.kind == "text" and isinstance(part.node, nodes.Const) and iso_day(part.node.value) is not None
+
+
+def _is_count(part):
+    return (
+        part.kind == "number"
+        and isinstance(part.node, nodes.Const)
+        and 0 < part.node.value <= MOST_CHARACTERS
+        and not part.node.value % 1
+    )
+
+
+_TEXT, _TWO_TEXTS = {"a text": _is_text}, {"a text": _is_text, "another text": _is_text}
+_DATE, _START = {"a date field": _is_date}, {"a text": _is_text, "a whole number of characters": _is_count}
+_WEEKDAYS = [Text(day) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")]
+
+FUNCTIONS = {
+    "age": Function("age(birth_date)", "number", _age, _DATE),
+    "days_since": Function("days_since(a_date)", "number", _days_since, _DATE),
+    "year": Function("year(a_date)", "number", lambda at, day: Decimal(_day(day, at.now).year), _DATE),
+    "date": Function("date('2026-12-31')", "date", lambda _, text: iso_day(text), {"a day in quotes": _is_day}),
+    "today": Function("today()", "date", lambda at: at.now.date(), {}),
+    "now": Function("now()", "datetime", lambda at: at.now, {}),
+    "weekday": Function("weekday()", "text", lambda at: _WEEKDAYS[at.now.weekday()], {}),
+    "domain": Function("domain(email)", "text", _domain, {"an email field": _is_text}),
+    "starts_with": Function("starts_with(phone, '+1')", "boolean", lambda _, x, start: x.startswith(start), _TWO_TEXTS),
+    "ends_with": Function("ends_with(email, '.edu')", "boolean", lambda _, x, end: x.endswith(end), _TWO_TEXTS),
+    "contains": Function("contains(email, 'test')", "boolean", lambda _, x, part: part in x, _TWO_TEXTS),
+    "first": Function("first(zip, 3)", "text", lambda _, x, count: Text(x[: int(count)]), _START),
+    "last": Function("last(phone, 4)", "text", lambda _, x, count: Text(x[-int(count) :]), _START),
+    "length": Function("length(name)", "number", lambda _, x: Decimal(len(x)), _TEXT),
+}

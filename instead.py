@@ -1,0 +1,85 @@
+"""What a condition cannot hold, and what to write instead: a row in INSTEAD for each node of the grammar.
+
+Each function takes the node and, where it is called, its arguments, and returns the end of a message.
+"""
+
+from decimal import Decimal
+
+from jinja2 import nodes
+
+from functions import FUNCTIONS
+
+
+def written(node):
+    """Return a part as it may have been written, or … in its place."""
+    match node:
+        case nodes.Name():
+            return node.name
+        case nodes.Const(value=str()):
+            return f"'{node.value[:60]}'"
+        case nodes.Const():
+            return str(node.value).lower()
+        case nodes.Call(node=nodes.Name()):
+            return f"{node.node.name}({', '.join(map(written, node.args))})"
+    return "…"
+
+
+def _attribute(node, arguments=None):
+    subject, given = written(node.node), ", ".join(map(written, [node.node, *(arguments or [])]))
+    instead = {
+        "startswith": f"write starts_with({given})",
+        "endswith": f"write ends_with({given})",
+        "year": f"write year({subject})",
+        "weekday": "write weekday() in ['Sat', 'Sun']",
+        "hour": "write open: [08:00-20:00] for hours",
+    }
+    instead |= dict.fromkeys(["count", "find", "index"], f"write contains({given})")
+    instead |= dict.fromkeys(["lower", "upper", "casefold", "strip", "title", "capitalize"], _SAME_ANYWAY)
+    return f".{node.attr} cannot follow a value: {instead.get(node.attr, f'there are {_THE_FUNCTIONS}')}"
+
+
+def _filter(node, _arguments=None):
+    subject = written(node.node)
+    instead = {
+        "length": f": write length({subject})",
+        "count": f": write length({subject})",
+        "abs": f": write {subject} < -5 or {subject} > 5",
+        "round": f": write 4.5 <= {subject} < 5.5",
+    }
+    instead |= dict.fromkeys(["lower", "upper", "trim", "title", "capitalize"], f": {_SAME_ANYWAY}")
+    return f'there is no "{node.name}" here{instead.get(node.name, f"; there are {_THE_FUNCTIONS}")}'
+
+
+def _item(node, _arguments=None):
+    subject = written(node.node)
+    match node.arg:
+        case nodes.Slice(start=None, stop=nodes.Const(value=Decimal() as count), step=None):
+            return f"nothing in brackets can follow a value: write first({subject}, {count})"
+        case nodes.Slice(start=nodes.Neg(node=nodes.Const(value=Decimal() as count)), stop=None, step=None):
+            return f"nothing in brackets can follow a value: write last({subject}, {count})"
+    return f"nothing in brackets can follow a value: write first({subject}, 3) or last({subject}, 4)"
+
+
+def nothing_like_it(*_):
+    return f"a part of it is nothing that a condition can hold: there are {_THE_FUNCTIONS}"
+
+
+_SAME_ANYWAY = "texts are compared without regard to case, so leave it out"
+_THE_FUNCTIONS = f"the functions {', '.join(FUNCTIONS)}"
+
+INSTEAD = {
+    nodes.Getattr: _attribute,
+    nodes.Getitem: _item,
+    nodes.Filter: _filter,
+    nodes.Pow: lambda *_: "there is no ** here: write it with *",
+    nodes.FloorDiv: lambda *_: "there is no // here: write it with /",
+    nodes.Mod: lambda *_: "there is no % here: only + - * and / compute",
+    nodes.Concat: lambda *_: "there is no ~ here: compare each text by itself, and join them by and",
+    nodes.CondExpr: lambda *_: (
+        "there is no if and else here: write it with and, or and not, or make two rules with when:"
+    ),
+    nodes.Pos: lambda *_: "a number has no + before it: leave it out",
+    nodes.List: lambda *_: "a list stands behind in, as in field in ['a', 'b']",
+    nodes.Tuple: lambda *_: "a list stands behind in, as in field in ['a', 'b']",
+    nodes.Dict: lambda *_: "there are no { } here: a list is ['a', 'b']",
+}
