@@ -6,12 +6,13 @@ it is on disk, but no longer than a sender waits for an answer.
 SQLite lets one connection of the whole machine write at a time, and each commit waits for the disk.
 So one thread gathers the work that waits and commits it together, and the processes take turns by a
 lock on a file: where SQLite's own lock is taken, those who wait sleep and try again, in no order.
+What befalls the file itself is looked after in sqlitefile.py.
 PostgreSQL commits side by side, so there each piece of work is a transaction of its own.
 """
 
-import fcntl
+import atexit
 import logging
-import os
+import sqlite3
 import threading
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ from playhouse.migrations import Runner
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
+
+from sqlitefile import FileProblem, SqliteFile
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -72,7 +75,7 @@ class GivenUp(StoreError):
 # --- The engines ---
 
 
-class Sqlite:
+class Sqlite(SqliteFile):
     """A SQLite file, which any number of processes of one machine may share."""
 
     writers, batch = 1, 100
@@ -81,14 +84,14 @@ class Sqlite:
     clock = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
     def __init__(self, url):
-        self.url, self.path = url, url.removeprefix("sqlite:///")
-        self.file = None
+        super().__init__(url.removeprefix("sqlite:///"), LOCK_WAIT)
+        self.url = url
         pragmas = {
             "busy_timeout": int(LOCK_WAIT * 1000),
             "journal_mode": "wal",
             "synchronous": "full",  # in WAL, the mode in which a commit survives the loss of power
             "secure_delete": "on",  # what is erased is overwritten
-            "wal_autocheckpoint": 4000,  # pages, 16 MB: a place is one page, and rarely the same as the last
+            "wal_autocheckpoint": 0,  # SqliteFile does that
         }
         # IMMEDIATE: a transaction takes the write lock before it reads, so that what it has read
         # stays true until it has written.
@@ -99,14 +102,14 @@ class Sqlite:
     @contextmanager
     def turn(self):
         """Wait for this process's turn to write."""
-        with open(f"{self.path}-lock", "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self.lock():
+            self.tend()
             yield
 
     alone = turn
 
     def exists(self):
-        return os.path.exists(self.path)
+        return Path(self.path).exists()
 
     def check_encoding(self):
         pass  # always UTF-8
@@ -115,30 +118,20 @@ class Sqlite:
         """Make the tables, or bring those of an earlier version up to date."""
         if pending():
             migrate()
-        self.file = self._identity()
-
-    def check(self):
-        """Refuse a database whose file was taken away or replaced while it was in use.
-
-        An open connection goes on writing into a deleted file, and a new file beside the old one's
-        WAL is ruined by it: in both cases leads would be lost after they were answered valid.
-        """
-        if self.file and self.file != self._identity():
-            what = "was replaced" if self._identity() else "is gone"
-            advice = "stop the service, put the file right without its -wal, and start"
-            raise StoreError(f"the database file {what}: {advice}")
 
     def scrub(self):
         """Write the log (-wal), which has what was there before, into the file, and empty it."""
-        busy, *_ = database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return not busy
+        with self.lock():
+            return self.renew()
 
-    def _identity(self):
-        try:
-            stat = os.stat(self.path)
-        except OSError:
-            return None
-        return stat.st_dev, stat.st_ino
+    def fatal(self, error):
+        """Return what to do about an error, where trying again does not help. Of damage, all processes are told."""
+        code = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return self.condemn(_reason(error))
+        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            return f"{_reason(error)}: see that {self.path} and its folder may be written"
+        return None
 
 
 class Postgres:
@@ -185,6 +178,11 @@ class Postgres:
 
     def exists(self):
         return True
+
+    look = close = check
+
+    def fatal(self, _error):
+        return None
 
     def scrub(self):
         """Free the room of what was there before, to be overwritten by and by."""
@@ -253,6 +251,7 @@ def add_chore(chore):
     _current.writers.chores.append(chore)
 
 
+@atexit.register  # a daemon thread holds them, so that Python would not: a SQLite file would be left with its log
 def disconnect():
     """Finish what is being written, and close all connections."""
     if _current.writers:
@@ -260,6 +259,7 @@ def disconnect():
         _current.writers = None
     if database.obj:
         database.close_all()
+        _current.engine.close()
 
 
 def prepare(work=None):
@@ -322,8 +322,12 @@ def _failures():
         yield
     except (peewee.IntegrityError, peewee.DataError, BrokenPipeError):
         raise  # of pipes, only that of a command's output breaks, when somebody has read enough
-    except (peewee.DatabaseError, peewee.InterfaceError, psycopg.OperationalError, OSError) as error:
+    except FileProblem as error:
+        raise SchemaError(str(error)) from None
+    except (peewee.DatabaseError, peewee.InterfaceError, psycopg.OperationalError, sqlite3.Error, OSError) as error:
         first = _first_failure(error)
+        if what_to_do := _current.engine.fatal(first):
+            raise SchemaError(what_to_do) from None
         raise StoreError(f"{type(first).__name__}: {_reason(first)}") from None
 
 
@@ -366,6 +370,7 @@ def migrate():
     name, applied = None, []
     try:
         with _failures():
+            _current.engine.check()
             _current.engine.check_encoding()
             with _connection(), _current.engine.alone():
                 runner = _runner()
@@ -539,13 +544,15 @@ class Writers:
         """Do the jobs in one transaction; if one fails, each in one of its own."""
         begun = False
         try:
-            with _failures(), _connection(), database.atomic():
-                begun = True
-                self._at_work.add(threading.get_ident())
-                jobs = [job for job in jobs if not job.given_up]
-                results = [job.work() for job in jobs]
-                if not all(job.seal() for job in jobs):
-                    raise GivenUp
+            with _failures():
+                self._engine.look()
+                with _connection(), database.atomic():
+                    begun = True
+                    self._at_work.add(threading.get_ident())
+                    jobs = [job for job in jobs if not job.given_up]
+                    results = [job.work() for job in jobs]
+                    if not all(job.seal() for job in jobs):
+                        raise GivenUp
         except Exception as error:
             self._fail(jobs, error, begun)
         else:

@@ -377,6 +377,7 @@ def test_proxies_that_were_not_said_to_be_there_are_warned_of(service):
         ({"DATAPOST_OPEN": "perhaps"}, "DATAPOST_OPEN is neither on nor off"),
         ({"PORT": "http"}, "PORT is not a number from 1 to 65535"),
         ({"DATAPOST_RULES": "/nowhere"}, "/nowhere: there is no rule file here"),
+        ({"DATABASE_URL": "sqlite:////nowhere/leads.db"}, "unable to open or make /nowhere/leads.db: No such file"),
     ],
 )
 def test_gunicorn_refuses_to_start_and_says_what_to_set(service, environ, sentence):
@@ -386,6 +387,21 @@ def test_gunicorn_refuses_to_start_and_says_what_to_set(service, environ, senten
     assert process.returncode == 1
     assert sentence in log
     assert "Traceback" not in log
+
+
+def test_gunicorn_refuses_to_start_with_a_damaged_file(service):
+    service.start()
+    assert service.post("{}")[0] == 200
+    service.stop()
+    size = service.database.stat().st_size
+    with service.database.open("r+b") as file:
+        file.seek(4096)
+        file.write(bytes(size - 4096))
+    for _ in range(2):
+        process = service.command("gunicorn")
+        _, log = process.communicate()
+        assert process.returncode == 1
+        assert "Datapost does not start:\n  leads.db is damaged (database disk image is malformed): stop" in log
 
 
 def test_gunicorn_refuses_to_start_with_a_broken_rule_file(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import signal
 import socket
 import sqlite3
@@ -135,6 +136,31 @@ def test_a_full_disk_is_a_503_and_over_as_soon_as_there_is_room(service):
     assert all_valid(service, "after")
     assert post(service, "ann@example.com")[2]["valid"] is True
     assert len(service.leads()) == 33
+
+
+def test_a_copy_over_the_file_in_use_is_a_503_until_the_service_is_started_on_it(service, tmp_path):
+    service.start()
+    assert all_valid(service, "before")
+    service.stop()
+    assert not Path(f"{service.database}-wal").exists()  # the file is whole, and can be copied alone
+    copy = shutil.copy(service.database, tmp_path / "copy")
+    service.start()
+    assert all_valid(service, "after")
+    shutil.copyfile(copy, service.database)
+    assert all(at_once(16, lambda number: refused(service, f"ann{number}@example.com")))
+    assert service.get("/health")["store"] == "unreachable"
+    assert "the database file was replaced or written over" in service.stop()
+    process = service.command("gunicorn")
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert "Datapost does not start:\n  leads.db-wal belongs to another file than leads.db" in log
+    Path(f"{service.database}-wal").rename(tmp_path / "kept")
+    service.start()
+    assert post(service, "after0@example.com")[2]["valid"] is True
+    assert len(service.leads()) == 17
+    service.stop()
+    with closing(sqlite3.connect(service.database)) as stored:
+        assert stored.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
 def test_a_locked_database_is_a_503_within_ten_seconds_and_over_when_the_lock_is(service):
