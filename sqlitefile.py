@@ -227,6 +227,19 @@ class SqliteFile:
         self._known, self._longest = _names(numbers), _size(self._log) + LONGEST_LOG
         return emptied
 
+    def undo(self):
+        """Make certain that a commit that failed has stored nothing, and tell whether it is.
+
+        If the disk did not confirm it (fsync failed), all of it may stand in the log. SQLite does not show
+        it, and the next commit writes over it; but a crash before that brings it back.
+        """
+        try:
+            self._keeper.execute("PRAGMA synchronous = full")
+            self._sign(*(self._numbers() or self._fresh_numbers()))
+        except sqlite3.Error:
+            return False
+        return True
+
     def _fresh_numbers(self):
         return unpack(">i", self._name()[2:])[0], _random()
 

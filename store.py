@@ -79,7 +79,6 @@ class Sqlite(SqliteFile):
     """A SQLite file, which any number of processes of one machine may share."""
 
     writers, batch = 1, 100
-    tells_all = True
     migrates_by_steps = True  # each migration is committed by itself
     clock = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
@@ -140,7 +139,6 @@ class Postgres:
     # The smallest plans allow 20 connections: so there is room for two web processes, for the
     # commands and for a deploy.
     writers, batch = 4, 1
-    tells_all = False  # who loses the connection during a commit is not told whether it was carried out
     migrates_by_steps = False
     clock = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
     turn = staticmethod(nullcontext)
@@ -180,6 +178,9 @@ class Postgres:
         return True
 
     look = close = check
+
+    def undo(self):
+        return False  # who loses the connection during a commit is not told whether it was carried out
 
     def fatal(self, _error):
         return None
@@ -562,7 +563,10 @@ class Writers:
             self._at_work.discard(threading.get_ident())
 
     def _fail(self, jobs, error, begun):
-        if begun and len(jobs) > 1:
+        if begun and all(job.sealed for job in jobs) and not self._engine.undo():
+            for job in jobs:
+                job.finish(error=Unsure(str(error)))
+        elif begun and len(jobs) > 1:
             for job in jobs:
                 self._commit([job])
         elif not begun and self._engine.writers > 1 and (self._at_work or jobs[0].attempts < ATTEMPTS):
@@ -572,7 +576,5 @@ class Writers:
                 self._jobs.put(job)
             sleep(BETWEEN_ATTEMPTS)
         else:
-            if begun and jobs[0].sealed and not self._engine.tells_all:
-                error = Unsure(str(error))
             for job in jobs:
                 job.finish(error=error)

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from brokendisk import break_syncs, descriptors_of, needs_broken_disk
 from test_models import submit
 from test_store import SAMPLES
 
@@ -353,6 +354,43 @@ def test_damage_that_one_process_finds_is_known_to_all(sqlite_file):
         Lead.select().where(Lead.partner == "none").first()
     with pytest.raises(FileProblem, match="leads.db is damaged"):
         other.check()
+
+
+# --- A commit that the disk does not confirm ---
+
+
+def lead_on_a_broken_disk(name, descriptors):
+    """Store a lead while fsync fails for these descriptors, and return the error."""
+    store.transact(lambda: break_syncs(descriptors))
+    with pytest.raises(store.StoreError) as caught:
+        lead(name)
+    return caught.value
+
+
+@needs_broken_disk
+def test_a_lead_that_the_disk_did_not_confirm_is_gone_for_certain_if_the_disk_can_be_written_again(
+    sqlite_file, tmp_path, caplog
+):
+    lead("ann")
+    error = lead_on_a_broken_disk("bob", descriptors_of(log_of(sqlite_file))[-1:])
+    assert not isinstance(error, store.Unsure)
+    assert "disk I/O error" in str(error)
+    assert not caplog.messages
+    assert leads_in(crashed(sqlite_file, tmp_path / "after")) == ["ann"]
+    start(sqlite_file)
+    assert lead("bob").valid
+    assert leads_in(crashed(sqlite_file, tmp_path / "later")) == ["ann", "bob"]
+
+
+@needs_broken_disk
+def test_a_lead_of_which_a_broken_disk_tells_nothing_is_named_in_the_log(sqlite_file, caplog):
+    lead("ann")
+    error = lead_on_a_broken_disk("bob", range(200))
+    assert isinstance(error, store.Unsure)
+    assert "is answered 503, but may be stored: look for it, and tell the partner" in caplog.messages[-1]
+    with pytest.raises(store.StoreError):
+        lead("cid")
+    assert leads_in(sqlite_file)[:1] == ["ann"]
 
 
 # --- The commands ---
