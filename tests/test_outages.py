@@ -138,6 +138,20 @@ def test_a_full_disk_is_a_503_and_over_as_soon_as_there_is_room(service):
     assert len(service.leads()) == 33
 
 
+def test_health_tells_that_the_disk_has_no_room_for_a_lead(service):
+    service.start()
+    assert all_valid(service, "before")
+    room = Path(f"{service.database}-wal").stat().st_size + 5000
+    for worker in service.workers():
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    for _ in range(4):
+        assert refused(service, "ann@example.com")
+        assert service.get("/health")["store"] == "unreachable"
+    for worker in service.workers():
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert service.get("/health")["store"] == "reachable"
+
+
 def test_a_copy_over_the_file_in_use_is_a_503_until_the_service_is_started_on_it(service, tmp_path):
     service.start()
     assert all_valid(service, "before")
