@@ -193,7 +193,7 @@ def test_a_process_that_ends_leaves_a_file_alone_that_was_written_over(sqlite_fi
     copy(sqlite_file, tmp_path / "copy")
     script = (
         f"import sys, subprocess; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]; import models\n"
-        f"from test_models import submit; models.connect('sqlite:///{sqlite_file}', '')\n"
+        f"from test_models import submit; models.connect('sqlite:///{sqlite_file}', 'a key for tests')\n"
         f"submit('bob'); subprocess.run(['cp', {str(tmp_path / 'copy')!r}, {str(sqlite_file)!r}])\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
