@@ -168,7 +168,7 @@ def _characters(ranges):
 
 # How a quotation mark, an apostrophe and a hyphen may be drawn: Unicode's Quotation_Mark, its primes, and its Dash.
 _DRAWN = dict.fromkeys(_characters(_UNSEEN))
-_DRAWN |= dict.fromkeys(map(ord, "‘’‚‛‹›′‵`´ʹʻʼˈ＇"), "'") | dict.fromkeys(map(ord, "“”„‟«»″‶＂〝〞〟"), '"')
+_DRAWN |= dict.fromkeys(map(ord, "‘’‚‛‹›′‵´ʹʻʼˈ＇"), "'") | dict.fromkeys(map(ord, "“”„‟«»″‶＂〝〞〟"), '"')
 _DRAWN |= dict.fromkeys(map(ord, "‐‑‒–—―−⁃﹘﹣－"), "-")
 
 

@@ -22,6 +22,7 @@ SAME_TEXTS = [
     ("SP-17", "ＳＰ－１７"),
     ("ann", "an\u034fn"),
     ("ann", "ann\ufe0f"),
+    ("a`b", "a`\u200bb"),
     ("Ann Lee", "Ann  Lee"),
     ("Ann Lee", "Ann\u00a0Lee"),
     ("Ann Lee", "Ann \u200b\u3000 Lee"),
