@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from flask import Response, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
@@ -141,7 +142,11 @@ def show_contract(name):
     if program is None:
         raise NotFound
     response = Response(documents.contract_text(program, request.host_url.rstrip("/")), mimetype="text/markdown")
-    response.headers.set("Content-Disposition", "attachment", filename=f"contract-{name}.md")
+    # The name in ASCII for old programs, and as it is for others (RFC 6266 and 8187).
+    file = f"contract-{logs.printable(name)}.md"
+    plain = re.sub(r"[^\w .-]", "_", file, flags=re.ASCII)
+    names = {"filename": plain, "filename*": None if plain == file else f"UTF-8''{quote(file, safe='')}"}
+    response.headers.set("Content-Disposition", "attachment", **names)
     return response
 
 
