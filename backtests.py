@@ -89,7 +89,7 @@ def clear_old():
 def find(backtest_id):
     """Return the Backtest with this id, or None. Raises StoreError."""
     with store.read():
-        return Backtest.get_or_none(id=backtest_id)
+        return models.find(Backtest, backtest_id)
 
 
 def _run(row_id, program, since, report):

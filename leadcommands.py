@@ -16,6 +16,7 @@ import store
 from export import WRITERS, columns, presenter, show
 from judgement import judge, unreadable
 from logs import printable
+from payload import clean
 from rulefile import RuleFileError
 from ruleset import compile_text
 from store import StoreError
@@ -53,7 +54,7 @@ def filters(command):
 def read_filter(tests, texts):
     if name := texts.get("program"):
         with reading():
-            known = models.leads(name).exists()  # the rule file may be gone
+            known = models.leads(clean(name)).exists()  # the rule file may be gone
         if not known:
             find_program(name)
     try:
@@ -176,7 +177,7 @@ def judged_again(lead, rule_set):
 
 def find(lead_id):
     with reading():
-        lead = models.Lead.get_or_none(id=lead_id.strip().upper())
+        lead = models.find(models.Lead, lead_id.strip().upper())
     if lead is None:
         raise click.ClickException("there is no lead with this id")
     return lead

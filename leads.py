@@ -186,7 +186,7 @@ def reveal_lead(lead_id):
 
 def _find(lead_id):
     with store.read():
-        lead = models.Lead.get_or_none(id=lead_id.upper())
+        lead = models.find(models.Lead, lead_id.upper())
     if lead is None or not pages.may_see(lead.program):
         raise NotFound
     return lead

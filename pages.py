@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, abort, current_app, g, make_response, render_template, request
 from flask_httpauth import HTTPBasicAuth
 from markupsafe import Markup
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 import logs
 import network
@@ -32,6 +32,7 @@ SENTENCES = {
     503: "The leads cannot be read now. Try again in a moment.",
 }
 
+BUSY = "Other passwords are being checked now. Try again in a moment."  # only a login is answered so
 OTHER_SITE = "Another site's page asked for this in your name. Open the dashboard, and ask for it there."
 
 log = logging.getLogger("datapost")
@@ -50,6 +51,7 @@ def blueprint(name):
     made = Blueprint(name, name)
     made.record_once(_set_up)
     made.register_error_handler(HTTPException, lambda error: refuse(error.code or 500, headers=_kept(error)))
+    made.register_error_handler(ServiceUnavailable, lambda error: refuse(503, _kept(error), BUSY, address=_address()))
     made.register_error_handler(StoreError, lambda error: refuse(503, error=str(error)))
     made.register_error_handler(Exception, lambda error: refuse(500, error=logs.where(error)))
     return made
@@ -98,6 +100,8 @@ def _kept(error):
 def refuse(status, headers=(), sentence=None, **cause):
     """Answer with a page that says what is wrong; `cause` is for the log."""
     sentence = sentence or SENTENCES.get(status, "This request cannot be understood.")
+    if status in (401, 429):
+        cause |= {"address": _address()}
     level = logging.ERROR if status >= 500 else logging.WARNING
     log.log(level, "refused", {"page": request.endpoint, "status": status, "why": sentence} | cause)
     response = page("error.html", status, sentence=sentence, request_id=g.request_id)
@@ -115,13 +119,17 @@ def verify_operator(name, password):
         raise NotFound  # without operators there is no dashboard
     if not name or not request.authorization or request.authorization.type != "basic":
         return None
-    return service.operators.check(name, password, network.read_address(request.remote_addr or ""))
+    return service.operators.check(name, password, _address())
+
+
+def _address():
+    return network.read_address(request.remote_addr or "")
 
 
 @operators.error_handler
 def refuse_operator(_status):
     if "Authorization" in request.headers:
-        response = refuse(401, address=network.read_address(request.remote_addr or ""))
+        response = refuse(401)
     else:  # every browser asks once, to be told that it needs a login: that is no news
         response = page("error.html", 401, sentence=SENTENCES[401], request_id=g.request_id)
     response.headers["WWW-Authenticate"] = 'Basic realm="Datapost operators", charset="UTF-8"'

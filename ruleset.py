@@ -24,7 +24,7 @@ from checks import LIMITS, TYPES, Refused, Unusable
 from conditions import ConditionError, all_of, any_of, compile_condition, nearest
 from judgement import TEST_LIMIT, Claims, FieldRule, Program, Rule, judge, longer
 from lists import ListError, read_list
-from payload import canonical
+from payload import FORBIDDEN, canonical, clean
 from rulefile import RuleFileError, read
 from rulekinds import BELONGS, RULES
 
@@ -34,6 +34,8 @@ log = logging.getLogger("datapost")
 def load(path, now=None):
     """Read and compile the rule file at `path`. Raises RuleFileError with all its errors."""
     path = Path(path)
+    if FORBIDDEN.search(path.stem):  # no address can name such a program, and the database cannot hold it
+        raise RuleFileError([f"{clean(str(path))}:1: rename the file: its name is no text in UTF-8"])
     if path.suffix == ".yml":
         raise RuleFileError([f"{path}:1: rename the file to {path.stem}.yaml, so that it is read"])
     try:
@@ -441,7 +443,7 @@ class RuleBook:
             fault = [f"{path}:1: the file cannot be used: {type(error).__name__}"]
             errors[path] = error.errors if isinstance(error, RuleFileError) else fault
             self._lists[path] = set(getattr(error, "lists", ()))
-            if before is None and (text := self._fallback(name)):
+            if before is None and (text := self._fallback(clean(name))):
                 with suppress(RuleFileError):  # a list that it names is gone
                     programs[name] = compile_text(name, path, text, examples=False)
         else:

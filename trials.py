@@ -149,10 +149,11 @@ def show_contract(name):
     if program is None:
         raise NotFound
     response = Response(documents.contract_text(program, request.host_url.rstrip("/")), mimetype="text/markdown")
-    filename = {"filename": f"contract-{name}.md"}
-    if not re.fullmatch("[A-Za-z0-9_-]+", name):  # which a header cannot hold as it is: RFC 6266, RFC 8187
-        filename = {"filename": "contract.md", "filename*": f"UTF-8''{quote(f'contract-{name}.md', safe='')}"}
-    response.headers.set("Content-Disposition", "attachment", **filename)
+    # The name in ASCII for old programs, and as it is for others (RFC 6266 and 8187).
+    file = f"contract-{logs.printable(name)}.md"
+    plain = re.sub(r"[^\w .-]", "_", file, flags=re.ASCII)
+    names = {"filename": plain, "filename*": None if plain == file else f"UTF-8''{quote(file, safe='')}"}
+    response.headers.set("Content-Disposition", "attachment", **names)
     return response
 
 

@@ -119,6 +119,14 @@ def test_show_says_when_there_is_no_such_lead(flask):
     assert (result.exit_code, result.output) == (1, "Error: there is no lead with this id\n")
 
 
+@pytest.mark.parametrize("text", ["\udcff", "\0", "no id", "é" * 26])
+def test_what_no_database_can_hold_is_found_nowhere(flask, partner, ann, text):
+    for line in [("show", text), ("explain", text), ("list", "--program", text), ("export", "--id", text)]:
+        result = flask("leads", *line)
+        assert result.exit_code == 1 and result.output.startswith("Error: "), line
+    assert ann not in flask("leads", "list", "--partner", text).output
+
+
 def test_export_writes_json_lines(flask, partner, ann):
     partner.lead(years="3")
     lines = [json.loads(line) for line in flask("leads", "export").output.splitlines()]

@@ -190,6 +190,24 @@ def test_behind_a_trusted_proxy_the_addresses_are_https(make_app):
     assert app.test_client().post("/dashboard/leads", auth=OWNER, headers=headers).status_code == 200
 
 
+# What no database or address can hold, or nobody would write.
+IMPOSSIBLE = ["%00", "a%00b", "01M80FYQ26EMFBJ158VTG4JTK%00", "%ED%A0%80", "%FF", "x" * 7000, "%0A", "%F0%9F%A6%8A"]
+
+
+@pytest.mark.parametrize("text", IMPOSSIBLE, ids=lambda text: text[:20])
+def test_addresses_that_no_page_has_are_answered_by_a_page(brand, text):
+    pages = ["leads/{}", "backtests/{}", "programs/{}", "programs/{}/try", "programs/{}/contract.md", "{}"]
+    pages += ["partner?partner={}", "leads?after={}", "?program={}", "?days={}"]
+    names = ["program", "since", "until", "valid", "test", "partner", "reason", "observed", "email", "phone", "id"]
+    pages += [f"leads{form}?{name}={{}}" for name in names for form in ["", ".csv"]]
+    for path in [f"/dashboard/{page}".replace("/?", "?").format(text) for page in pages]:
+        for operator in [brand.operator, brand.sun]:
+            assert operator.get(path).status_code < 500, path
+    assert brand.operator.post(f"/dashboard/leads/{text}").status_code == 404
+    for path in [f"/docs/{text}", f"/docs/{text}.md", f"/docs/default?key={text}"]:
+        assert brand.operator.get(path).status_code in (200, 404), path
+
+
 # --- Programs of others ---
 
 

@@ -118,6 +118,14 @@ def test_blocked_guesses_are_lines_with_the_address(make_app, logged):
     assert unknown["address"] is None
 
 
+def test_blocked_guesses_at_the_dashboard_are_lines_with_the_address_too(make_app, logged):
+    http = make_app(operators=(User("owner", "secret"),)).test_client()
+    for path in ["/dashboard", "/docs/default"]:
+        for _ in range(21):
+            http.get(path, auth=("owner", "wrong"))
+        assert (logged()[-1]["status"], logged()[-1]["address"]) == (429, "127.0.0.1")
+
+
 def test_a_fault_says_where_and_not_what(partner, logged, monkeypatch):
     def judge(_, fields, *rest):
         raise KeyError(fields["email"])

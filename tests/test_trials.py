@@ -2,12 +2,14 @@
 
 import json
 import logging
+import os
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
 from conftest import Partner, do_chores, wait_for
-from test_dashboard import OPERATORS, RULES, Operator, html, id_of, record, text_of
+from test_dashboard import OPERATORS, OWNER, RULES, Operator, html, id_of, record, text_of
+from werkzeug.http import parse_options_header
 
 import backtests
 import store
@@ -59,19 +61,34 @@ def test_a_program_is_shown_with_its_text_and_what_becomes_of_its_examples(shop)
     assert "too young As expected: refused: Applicants must be 18 or older." in page
 
 
-@pytest.mark.parametrize("name", ["日本", "two\nlines", 'a "quoted" one', "x;y=z", "ä" * 60])
-def test_the_contract_of_a_program_of_any_name_is_given_as_a_file(make_app, name):
-    shop = Operator(make_app({name: RULES}, operators=OPERATORS))
-    response = shop.get(f"/dashboard/programs/{quote(name)}/contract.md")
-    assert response.status_code == 200
-    assert response.headers["Content-Disposition"].endswith(f"; filename*=UTF-8''contract-{quote(name, safe='')}.md")
-
-
 def test_the_contract_is_a_file_to_send_to_impact_com(shop):
     response = shop.operator.get("/dashboard/programs/default/contract.md", base_url="https://leads.example.com")
     assert response.headers["Content-Disposition"] == "attachment; filename=contract-default.md"
     assert "| URL | `https://leads.example.com/leads/default` |" in response.text
     assert shop.operator.get("/dashboard/programs/none/contract.md").status_code == 404
+
+
+NAMES = ["日本", "two\nlines", 'q"uo"te', "back\\slash", "semi; filename=x", "\u202egpj", "é" * 80, "per%41cent"]
+
+
+def test_a_contract_is_a_file_with_the_name_of_its_program_whatever_that_is(make_app):
+    http = make_app(dict.fromkeys(NAMES, RULES), operators=OPERATORS).test_client()
+    for name in NAMES:
+        response = http.get(f"/dashboard/programs/{quote(name, safe='')}/contract.md", auth=OWNER)
+        told = response.headers["Content-Disposition"]
+        assert response.status_code == 200 and told.isascii() and told.isprintable()
+        seen = name.replace("\n", "\ufffd").replace("\u202e", "\ufffd")
+        assert parse_options_header(told) == ("attachment", {"filename": f"contract-{seen}.md"})
+
+
+def test_a_rule_file_whose_name_is_no_text_is_an_error_and_breaks_no_page(make_app, tmp_path):
+    make_app(RULES, operators=OPERATORS)
+    (tmp_path / "rules" / os.fsdecode(b"\xff.yaml")).write_text(RULES)
+    app = make_app(RULES, operators=OPERATORS)
+    (error,) = app.extensions["datapost"].rulebook.errors
+    assert error.endswith("\ufffd.yaml:1: rename the file: its name is no text in UTF-8")
+    for path in ["/dashboard", "/dashboard/programs", "/dashboard/programs/%EF%BF%BD", "/dashboard/leads"]:
+        assert app.test_client().get(path, auth=OWNER).status_code == 200
 
 
 def test_warnings_stand_on_their_lines(shop):
