@@ -198,7 +198,7 @@ def _lead_page(lead, revealed):
         hidden = masks.hidden_fields(book.programs)(lead)
         rules = models.RuleText.get_or_none(hash=lead.rules)
         others = [other for other in search.repeats_of(lead) if pages.may_see(other.program)]
-    judged_by = _compiled(lead, rules) or book.programs.get(lead.program)
+    judged_by = _compiled(lead, rules, book.folder) or book.programs.get(lead.program)
     sensitive = _holds(lead, hidden)
     masked = () if revealed else hidden
     return page(
@@ -214,6 +214,7 @@ def _lead_page(lead, revealed):
         body=None if sensitive and not revealed else _text_of(lead),
         query=None if sensitive and not revealed else bytes(lead.query).decode(errors="replace"),
         answer=_answer(lead, judged_by, masked),
+        names_lists=bool(judged_by and judged_by.lists),
         rules_changed=lead.program in book.programs and book.programs[lead.program].hash != lead.rules,
     )
 
@@ -226,9 +227,9 @@ def _holds(lead, hidden):
     return "body.unreadable" in lead.reasons and hidden.stand_in(text)
 
 
-def _compiled(lead, rules):
+def _compiled(lead, rules, folder):
     """Return the Program that judged the lead, or None where it cannot be read any more."""
-    path = str(pages.rulebook().folder / f"{lead.program}.yaml")  # beside which its lists are
+    path = str(folder / f"{lead.program}.yaml")  # its lists are beside it
     try:
         return compile_text(lead.program, path, rules.text, examples=False) if rules else None
     except RuleFileError:  # a list that it names is gone

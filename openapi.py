@@ -68,7 +68,8 @@ _PARAMETERS = [
     {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A request with the same key within 24 hours gets the first answer again.",
+        "description": "Any text, another one for each lead. A request with the same key within 24 hours gets the "
+        "first answer again. Blanks around it do not count, and an empty one is none.",
         "schema": _TEXT,
     },
     {

@@ -80,8 +80,8 @@ def decode(body, content_type="", query=b"", names=None, query_wins=()):
     """Return the fields of `body` (bytes) and of `query` (bytes) as `{name: [value, …]}`.
 
     Names that differ only in case, `_`, `-` and spaces are one name, spelled as it came first.
-    A field of the body hides the same field of the query, but for those in `query_wins`, if they have a value
-    there; `names` says which names mean one field, as `{canonical name: field}`. Raises PayloadError.
+    A field of the body hides the same field of the query, but for those in `query_wins`, even if they are
+    empty there; `names` says which names mean one field, as `{canonical name: field}`. Raises PayloadError.
     """
 
     def meant(name):
@@ -93,7 +93,7 @@ def decode(body, content_type="", query=b"", names=None, query_wins=()):
     asked = _read_form(query, {}) if query else []
     for name, _ in [*pairs, *asked]:
         _check_name(name)  # first, since their other forms are remembered
-    winning = {meant(name) for name, value in asked if value.strip(_BLANK)}.intersection(query_wins)
+    winning = {meant(name) for name, _ in asked}.intersection(query_wins)
     pairs = [(name, value) for name, value in pairs if meant(name) not in winning]
     named = {meant(name) for name, _ in pairs}
     pairs += [(name, value) for name, value in asked if meant(name) not in named]

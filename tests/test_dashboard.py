@@ -520,15 +520,6 @@ def test_who_reads_an_export_slowly_is_given_time(shop):
 # --- One lead ---
 
 
-def test_a_lead_is_told_by_the_rules_of_its_day_also_where_they_named_a_list(make_app, tmp_path):
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "blocked.txt").write_text("ann@example.com\n")
-    listed = RULES.replace("rules:", "rules:\n  - {id: blocked, listed: {email: blocked.txt}, note: On our list}")
-    lead = id_of(Partner(make_app(listed)).lead(email="ann@example.com"))
-    operator = Operator(make_app(RULES, operators=OPERATORS))
-    assert "On our list" in text_of(operator.get(f"/dashboard/leads/{lead}")).partition("The answer")[0]
-
-
 def test_a_lead_is_told_step_by_step_with_its_answer(brand):
     first = id_of(brand.lead(email="ann@example.com", irpid="bright", years="90"))
     again = id_of(brand.lead(email="ann@example.com", comment="call me"))
@@ -544,6 +535,20 @@ def test_a_lead_is_told_step_by_step_with_its_answer(brand):
     assert "Valid, worth 10.00" in page
     assert "Rule “old” Only watched: in force, this rule would have refused the lead." in page
     assert f'"uniqueid": "{first}"' in page
+
+
+def test_a_lead_is_told_by_the_rules_of_its_day_though_they_name_a_list(make_app, tmp_path):
+    rules = "fields: {email: {}}\nrules: [{id: blocked, listed: {email: blocked.txt}, note: Blocked %s}]"
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "blocked.txt").write_text("ann@example.com\n")
+    lead = id_of(Partner(make_app(rules % "then", operators=OPERATORS)).lead(email="ann@example.com"))
+    app = make_app(rules % "today", operators=OPERATORS)
+    page = Operator(app).words(f"/dashboard/leads/{lead}")
+    assert "Rule “blocked” Refused: Blocked then." in page
+    assert "The rules name lists. What stood in them that day is not kept: they are read as they are today." in page
+    app = make_app(operators=OPERATORS)
+    lead = id_of(Partner(app).lead(email="bob@example.com"))
+    assert "lists" not in Operator(app).words(f"/dashboard/leads/{lead}")
 
 
 def test_sensitive_values_are_shown_when_asked_for_and_the_log_says_who_asked(brand, caplog):

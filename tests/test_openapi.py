@@ -50,6 +50,14 @@ def test_the_document_is_valid(describe, text):
     OpenAPIV31SpecValidator(json.loads(json.dumps(describe(text)))).validate()
 
 
+@pytest.mark.parametrize("key", ["order 7 / 2026", '{"a": 1}', "clé", "k" * 500, "A-1"])
+def test_what_the_document_says_of_the_idempotency_key_is_what_is_taken(describe, partner, key):
+    (named,) = [row for row in post(describe("fields: {a: {}}"))["parameters"] if row["name"] == "Idempotency-Key"]
+    Draft202012Validator(named["schema"]).validate(key)
+    answers = [partner.lead(headers={"Idempotency-Key": key}, email="ann@example.com") for _ in range(2)]
+    assert answers[0]["uniqueid"] == answers[1]["uniqueid"] != ""
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_documents_of_our_programs_are_valid_and_so_are_their_examples(path):
     program = load(path)
