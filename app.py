@@ -402,7 +402,7 @@ def create_app(settings=None):
 
 
 def _do_chore(chore, book):
-    book.refresh()
+    book.refresh(waits=False)  # a thread that writes leads waits for nothing
     return chore(list(book.programs.values()))
 
 

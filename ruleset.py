@@ -374,8 +374,11 @@ class RuleBook:
             raise RuleFileError(broken or [f"there is no program {name}{nearest(name, self.programs)}"])
         return self.programs[name]
 
-    def refresh(self):
-        """Read what has changed, once it is still; a broken file changes nothing but `errors`."""
+    def refresh(self, waits=True):
+        """Read what has changed, once it is still; a broken file changes nothing but `errors`.
+
+        Who `waits` may have to for a second, if nothing tells for how long a file has been still.
+        """
         now = time.monotonic()
         silence = now - self._looked_at
         if silence < self.LOOK_EVERY or not self._lock.acquire(blocking=silence >= self.STALE_AFTER):
@@ -383,7 +386,7 @@ class RuleBook:
         try:
             if self._looked_at < now:  # else another thread has looked while this one waited
                 doubtful = self._look()
-                if doubtful and silence >= self.STALE_AFTER:
+                if doubtful and waits and silence >= self.STALE_AFTER:
                     time.sleep(max(map(self._patience, doubtful)))
                     self._look()
         finally:
