@@ -4,12 +4,14 @@ A place of a lead hangs on a few words of its rule file (rules/README.md, "What 
 changes one of them is told, since the same leads are paid once more.
 """
 
+from itertools import islice, product
+
 from judgement import longer
 from rulefile import RuleFileError, read
-from rulekinds import former_places, place_of
+from rulekinds import MOST_FORMER, former_places, place_of
 
-# Types whose normal form is the text that came, so that one may become another.
-AS_IT_CAME = {"text", "email", "choice"}
+# What decides how a value of a field is written.
+WRITTEN_BY = ("type", "country", "formats", "standard")
 
 
 def begun_anew(program, name_before, text_before):
@@ -28,7 +30,7 @@ def begun_anew(program, name_before, text_before):
         before, _ = read(text_before, program.path)
     except RuleFileError:  # of an earlier version
         return []
-    found = [*_places(program, before), *_quotas(program.spec, before), *_types(program, before)]
+    found = [line for look in (_places, _quotas, _types, _clocks, _repeats) for line in look(program, before)]
     return [f"{program.path}:{program.source.line(place)}: warning: {message}" for place, message in found]
 
 
@@ -43,11 +45,8 @@ def _places(program, before):
             place = place_of(program.name, rule, names)
             earlier = [known[former] for former in (place, *former_places(place, program.fields)) if former in known]
             if not earlier:
-                yield (
-                    ("rules", index, "unique"),
-                    f'rule "{rule.id}": leads that came before are no duplicates by {" and ".join(names)}: it knows '
-                    "those that come from now on",
-                )
+                said = f"leads that came before are not known by {' and '.join(names)}, and may be paid once more"
+                yield ("rules", index, "unique"), f'rule "{rule.id}": {said}{_renamed(program, before, rule, names)}'
             elif None not in earlier and longer(rule.within, max(earlier)) != max(earlier):
                 yield (
                     ("rules", index, "within"),
@@ -56,35 +55,67 @@ def _places(program, before):
                 )
 
 
-def _quotas(spec, before):
-    known = {_quota(rule): rule.id for rule in before.rules if rule.mode != "off"}
-    ids = {rule.id for rule in spec.rules}
+def _renamed(program, before, rule, names):
+    """Return what to write if a field has just another name."""
+    lost = {name for old in before.rules if old.id == rule.id for group in old.unique or () for name in group}
+    lost, new = sorted(lost - program.fields.keys()), [name for name in names if name not in before.fields]
+    if len(lost) != 1 or len(new) != 1:
+        return ""
+    return f". If {new[0]} is the field that was called {lost[0]}, write aliases: [{lost[0]}]"
+
+
+def _quotas(program, before):
+    spec, ids = program.spec, {rule.id for rule in program.spec.rules}
+    known = {_quota(rule, rule.by or ()): rule for rule in before.rules if rule.mode != "off"}
     for index, rule in enumerate(spec.rules):
-        quota = _quota(rule)
-        if not quota or rule.mode == "off" or quota in known:
+        former = product(*([name, *program.fields[name].former_names] for name in rule.by or ()))
+        quotas = [_quota(rule, by) for by in islice(former, MOST_FORMER)]
+        if None in quotas or rule.mode == "off" or any(quota in known for quota in quotas):
             continue
-        kind, _, *rest = quota
-        alike = [name for other, name in known.items() if other and [other[0], *other[2:]] == [kind, *rest]]
-        gone = [name for name in alike if name not in ids]
-        advice = f". If this is the rule that was called {gone[0]}, write id_before: {gone[0]}" if gone else ""
-        yield ("rules", index, "id"), f'rule "{rule.id}": its {kind} begins at 0{advice}'
+        kind, _, *rest = quotas[0]
+        gone = [old for other, old in known.items() if other and [other[0], *other[2:]] == [kind, *rest]]
+        gone = [old for old in gone if old.id not in ids]
+        advice = (
+            f". If this is the rule that was called {gone[0].id}, write id_before: {_first_id(gone[0])}" if gone else ""
+        )
+        yield ("rules", index, "id"), f'rule "{rule.id}": its {kind} counts from 0 again{advice}'
 
 
-def _quota(rule):
+def _quota(rule, by):
     """Return what the count of a limit or budget hangs on, or None for another rule."""
     kind = "limit" if rule.limit is not None else "budget" if rule.budget is not None else None
-    return kind and (kind, rule.id_before or rule.id, rule.per, tuple(rule.by or ()))
+    return kind and (kind, _first_id(rule), rule.per, tuple(by))
+
+
+def _first_id(rule):
+    return rule.id_before or rule.id
 
 
 def _types(program, before):
     used = {name for rule in program.spec.rules for names in [*(rule.unique or ()), rule.by or ()] for name in names}
     for name in sorted(used & program.fields.keys()):
-        earlier = next(
-            (before.fields[n] for n in [name, *program.fields[name].former_names] if n in before.fields), None
-        )
-        now = program.spec.fields[name]
-        if earlier and earlier.type != now.type and not {earlier.type, now.type} <= AS_IT_CAME:
+        names = [name, *program.fields[name].former_names]
+        earlier = next((before.fields[known] for known in names if known in before.fields), None)
+        changed = [
+            key for key in WRITTEN_BY if earlier and getattr(earlier, key) != getattr(program.spec.fields[name], key)
+        ]
+        if changed:
             yield (
-                ("fields", name, "type"),
-                f'field "{name}": what came as {earlier.type} is known only where {now.type} writes it in the same way',
+                ("fields", name, changed[0]),
+                f'field "{name}": it has another {changed[0]}: a lead that came before is known by it only where its '
+                "value is written now as it was then",
             )
+
+
+def _clocks(program, before):
+    counts = [rule for rule in program.spec.rules if _quota(rule, ())]
+    if str(before.timezone) != str(program.spec.timezone) and (counts or program.spec.test_flag):
+        yield (
+            ("timezone",),
+            "timezone: days, weeks and months begin at another hour: limits, budgets and tests may count from 0 again",
+        )
+
+
+def _repeats(program, before):
+    if before.retry_key and program.spec.retry_key and before.retry_key != program.spec.retry_key:
+        yield ("retry_key",), "retry_key: a request that repeats one of before is not known by it, and is judged anew"

@@ -21,7 +21,7 @@ from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 import places
 import values
-from values import Refused, Text, Unusable, known_as
+from values import UNSEEN, Refused, Text, Unusable, known_as
 
 # --- Types: specification, time zone -> (text -> value) ---
 
@@ -32,6 +32,8 @@ def _text(*_):
 
 def _email(*_):
     def parse(text):
+        if not text.isascii() and text != text.translate(UNSEEN):  # email-validator takes some of them
+            raise Refused
         try:
             email = email_validator.validate_email(text, check_deliverability=False)
         except email_validator.EmailNotValidError:
@@ -96,7 +98,7 @@ def _ip(*_):
         except ValueError:
             raise Refused from None
         mapped = getattr(address, "ipv4_mapped", None)
-        return known_as(address, mapped) if mapped else Text(address)
+        return known_as(address, mapped or str(address).partition("%")[0])  # a zone says nothing outside of a machine
 
     return parse
 

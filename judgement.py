@@ -322,11 +322,16 @@ def _check_fields(program, submitted, verdict, passed_over):
             continue
         spelled = given.get(name, {})
         # What came under the field's own name goes before what came under its aliases.
-        texts = [text for spelling in rule.spellings for text in spelled.get(spelling, ()) if text]
+        texts = [text for spelling in rule.spellings for text in spelled.get(spelling, ()) if _is_there(text)]
         _check_field(rule, texts, verdict)
         if not rule.spec.store:
             verdict.fields.pop(name, None)
     verdict.fields.update(others)
+
+
+def _is_there(text):
+    """Tell whether a value is more than nothing, or than characters that nobody sees."""
+    return bool(text) and (text.isascii() or bool(folded(text)))
 
 
 def _check_field(rule, texts, verdict):
@@ -417,7 +422,7 @@ def _identify(program, verdict):
     verdict.test = values.get(spec.test_flag) is True
     if any(name in values for name in spec.customer):
         verdict.customer = [folded(values.get(name)) for name in spec.customer]
-    keys = [_submitted(verdict, name).casefold() for name in spec.retry_key]
+    keys = [folded(_submitted(verdict, name)) for name in spec.retry_key]
     verdict.retry = keys if all(keys) else []
     verdict.email = str(next((values[name] for name in program.emails if name in values), ""))
     verdict.phone = str(next((values[name] for name in program.phones if name in values), ""))

@@ -11,7 +11,7 @@ class _Everything:
     def __contains__(self, _name):
         return True
 
-    stand_in = __contains__
+    hides_anything = True
 
 
 EVERYTHING = _Everything()
@@ -38,10 +38,10 @@ class Hidden:
         is_declared = any(canonical(name) in secrets.meaning for secrets in self._own)
         return any(name in secrets.names for secrets in self._own + ([] if is_declared else self._others))
 
-    def stand_in(self, text):
-        """Tell whether such a name stands in a text that cannot be read as fields."""
-        text = canonical.__wrapped__(text)  # its cache is for names
-        return any(spelling in text for secrets in self._own + self._others for spelling in secrets.spellings)
+    @property
+    def hides_anything(self):
+        """Whether any program hides a field, which may stand in a text that cannot be read, however escaped."""
+        return any(secrets.hidden for secrets in self._own + self._others)
 
 
 class _Secrets:
@@ -51,9 +51,8 @@ class _Secrets:
         fields = spec.fields.items()
         self.meaning = {canonical(known): name for name, field in fields for known in (name, *field.aliases)}
         self.sensitive = {name for name, field in fields if field.sensitive}
-        hidden = self.sensitive | {name for name, field in fields if not field.store}  # leads of earlier rules have it
-        self.spellings = {spelling for spelling, name in self.meaning.items() if name in hidden}
-        self.names = Names(self.meaning, hidden)
+        self.hidden = self.sensitive | {name for name, field in fields if not field.store}  # earlier leads have it
+        self.names = Names(self.meaning, self.hidden)
 
 
 def hidden_fields(programs, changed=()):

@@ -90,7 +90,7 @@ def decode(body, content_type="", query=b"", names=None, query_wins=()):
     reader = _READERS[kind(content_type, body)]
     options = _parsed(content_type)[1]
     pairs = list(reader(body, options)) if body.strip(codecs.BOM_UTF8 + b" \t\r\n") else []
-    asked = _read_form(query, {}) if query else []
+    asked = _read_form(query, {}, "The query string of the address") if query else []
     for name, _ in [*pairs, *asked]:
         _check_name(name)  # first, since their other forms are remembered
     winning = {meant(name) for name, _ in asked}.intersection(query_wins)
@@ -303,7 +303,7 @@ def _too_deep():
     return PayloadError(f"The lead is nested too deeply: {MAX_LEVELS} levels are allowed")
 
 
-def _read_form(body, options):
+def _read_form(body, options, what="The body"):
     charset = _charset(options.get("charset", "utf-8"))
     if wide := _bom(body) or (charset if charset.startswith(("utf-16", "utf-32")) else None):
         body, charset = _text(body, wide).encode(), "utf-8"
@@ -313,7 +313,7 @@ def _read_form(body, options):
     try:
         return [tuple(_unquoted(side).decode(charset) for side in part.partition(b"=")[::2]) for part in parts]
     except UnicodeDecodeError:
-        raise _not_text(charset) from None
+        raise _not_text(charset, what) from None
 
 
 def _unquoted(text):
@@ -377,8 +377,8 @@ def _text(body, encoding):
         raise _not_text(charset) from None
 
 
-def _not_text(charset):
-    return PayloadError(f"The body is not valid {charset.removesuffix('-sig').upper()} text: send UTF-8")
+def _not_text(charset, what="The body"):
+    return PayloadError(f"{what} is not valid {charset.removesuffix('-sig').upper()} text: send UTF-8")
 
 
 _READERS = {"xml": _read_xml, "json": _read_json, "form": _read_form, "multipart": _read_multipart}

@@ -13,6 +13,7 @@ from urllib.parse import unquote, unquote_plus
 import phonenumbers
 
 import payload
+from values import UNSEEN
 
 ROUNDS = 3  # of escapes within escapes
 
@@ -95,7 +96,7 @@ def _forms(text):
 
 
 def _plain(text):
-    return unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", text.translate(UNSEEN)).casefold()
 
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|(.))", re.DOTALL)

@@ -67,9 +67,11 @@ def _unique(spec, compiler):
     for names, reason in zip(spec.unique, reasons("unique", spec, program.labels), strict=True):
         compiler.check_fields("unique", names)
         place = place_of(program.name, spec, names)
+        former = former_places(place, program.fields)
         if spec.mode != "off":
-            program.kept[place] = longer(program.kept.get(place, spec.within), spec.within)
-        places.append((place, former_places(place, program.fields), reason))
+            for known in [place, *(former if spec.across == "all" else [])]:
+                program.kept[known] = longer(program.kept.get(known, spec.within), spec.within)
+        places.append((place, former, reason))
 
     def check(_, verdict):
         absent = None
@@ -77,7 +79,11 @@ def _unique(spec, compiler):
             absent = next((name for name in place[1:] if name not in verdict.values), None)
             if absent is None:
                 key, *before = unique_keys(place, former, [verdict.values[name] for name in place[1:]])
-                verdict.claims.append(Claim(spec.id, key, reason, spec.within, program.kept.get(place), tuple(before)))
+                kept = program.kept.get(place)
+                if spec.across == "all":  # other programs may have the field under its old name still
+                    others, before = before[: len(former)], before[len(former) :]
+                    verdict.claims += [Claim(spec.id, other, reason, spec.within, kept) for other in others]
+                verdict.claims.append(Claim(spec.id, key, reason, spec.within, kept, tuple(before)))
         if absent and not any(claim.rule == spec.id for claim in verdict.claims):
             verdict.say(spec.id, f"skipped: {absent} is absent")
 
@@ -89,7 +95,7 @@ def place_of(program, spec, names):
     return ("*" if spec.across == "all" else program, *sorted(names))
 
 
-MOST_FORMER = 50  # places that a lead is looked for in, beside its own
+MOST_FORMER = 50  # names that are tried, beside a field's own
 
 
 def former_places(place, fields):

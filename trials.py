@@ -1,6 +1,7 @@
 """The operators' pages about programs: a rule file with its mistakes, a lead to try, a change to rehearse."""
 
 import re
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,6 +110,9 @@ def try_lead(name):
     )
 
 
+_checking = threading.Lock()  # one check at a time in a process: a long file takes a second of its core
+
+
 @site.route("/dashboard/programs/<name>/backtest", methods=["GET", "POST"])
 def rehearse(name):
     """Check the text of a changed rule file and, if it is right and so wished, start a backtest."""
@@ -119,7 +123,12 @@ def rehearse(name):
         sheet, text = None, read_sheet(name, path).text
     else:
         text = text.replace("\r\n", "\n")  # as browsers send it
-        sheet = check_text(name, path, text)
+        if not _checking.acquire(blocking=False):
+            return pages.refuse(503, {"Retry-After": 2}, "Another change is being checked now. Try again in a moment.")
+        try:
+            sheet = check_text(name, path, text)
+        finally:
+            _checking.release()
         if sheet.program and not sheet.errors and "start" in request.form:
             operator = pages.operators.current_user().name
             if row := backtests.start(sheet.program, days if days in PERIODS else 30, operator):

@@ -7,7 +7,7 @@ program's time zone when the rule file is loaded, and returns the function from 
 import re
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal
-from unicodedata import combining, normalize
+from unicodedata import category, combining, normalize
 
 LONGEST_VALUE = 2100  # characters of any value but a text
 LONGEST_FOLDED = 10_000  # characters of a text whose forms are compared: some grow to eighteen times their length
@@ -130,34 +130,35 @@ _EXACT = Context(prec=200)  # a number has 76 digits at most (see `number`); the
 
 
 def _form(text):
-    if text.isascii():
+    if text.isascii() and text.isprintable():
         return _BLANKS.sub(" ", text.casefold())
-    text = text.translate(_DRAWN).casefold()
-    if len(text) <= LONGEST_FOLDED and not _is_piled(text):
-        # Twice, since the form KC may bring out capitals, and what is not seen.
-        text = normalize("NFKC", normalize("NFKC", text).translate(_DRAWN).casefold())
-    return _BLANKS.sub(" ", text)
+    text = _BLANKS.sub(" ", text)
+    start = _in_form(
+        _in_form(text[:LONGEST_FOLDED])
+    )  # twice, since the form KC may bring out capitals, and what is unseen
+    return _BLANKS.sub(" ", start + text[LONGEST_FOLDED:].casefold())
 
 
-def _is_piled(text):
-    """Tell whether more than 30 marks stand on one letter, as in no language.
+def _in_form(text):
+    """Leave out what nobody sees, and of marks on one letter all but 30 (UAX #15, Stream-Safe Text Format).
 
-    Normalizing takes the square of their number: 10 s for 256 KiB. The 30 are of UAX #15, Stream-Safe Text Format.
+    To normalize what no language piles up would take the square of its number: 10 s for 256 KiB.
     """
-    marks = 0
-    for character in text:
+    kept, marks = [], 0
+    for character in text.translate(_DRAWN).casefold():
         marks = marks + 1 if combining(character) else 0
-        if marks > 30:
-            return True
-    return False
+        if marks <= 30 and category(character) not in ("Cc", "Cf"):
+            kept.append(character)
+    return normalize("NFKC", "".join(kept))
 
 
 _BLANKS = re.compile(r"\s+")
 
-# What is left out when texts are compared: Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt 15.0).
+# What is left out when texts are compared: Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt 15.0),
+# signs that are blank (of braille and of music), and, by their category, controls and formats.
 _UNSEEN = """
-    ad 34f 61c 115f-1160 17b4-17b5 180b-180f 200b-200f 202a-202e 2060-206f 3164 fe00-fe0f feff ffa0 fff0-fff8
-    1bca0-1bca3 1d173-1d17a e0000-e0fff
+    ad 34f 61c 115f-1160 17b4-17b5 180b-180f 200b-200f 202a-202e 2060-206f 2800 3164 fe00-fe0f feff ffa0 fff0-fff8
+    fffc 1bca0-1bca3 1d159 1d173-1d17a e0000-e0fff
 """
 
 
@@ -166,9 +167,10 @@ def _characters(ranges):
     return [code for first, *last in ends for code in range(first, (last or [first])[0] + 1)]
 
 
+UNSEEN = dict.fromkeys(_characters(_UNSEEN))
+
 # How a quotation mark, an apostrophe and a hyphen may be drawn: Unicode's Quotation_Mark, its primes, and its Dash.
-_DRAWN = dict.fromkeys(_characters(_UNSEEN))
-_DRAWN |= dict.fromkeys(map(ord, "‘’‚‛‹›′‵´ʹʻʼˈ＇"), "'") | dict.fromkeys(map(ord, "“”„‟«»″‶＂〝〞〟"), '"')
+_DRAWN = UNSEEN | dict.fromkeys(map(ord, "‘’‚‛‹›′‵´ʹʻʼˈ＇"), "'") | dict.fromkeys(map(ord, "“”„‟«»″‶＂〝〞〟"), '"')
 _DRAWN |= dict.fromkeys(map(ord, "‐‑‒–—―−⁃﹘﹣－"), "-")
 
 

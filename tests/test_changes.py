@@ -25,24 +25,38 @@ HARMLESS = {
     "another id of unique": FILE.replace("once", "twice"),
     "another id that says the old one": FILE.replace("id: cap,", "id: cup, id_before: cap,"),
     "another note, label and number": LABELED,
-    "a new name that says the old one": MAIL.replace("mail: {}", "mail: {type: email, aliases: [email]}"),
-    "a type that leaves the text": FILE.replace("email: {}", "email: {type: email}"),
+    "a new name that says the old one": MAIL.replace("mail: {}", "mail: {aliases: [email]}"),
+    "a label": FILE.replace("email: {}", "email: {label: mail}"),
+    "a new name of a group that says the old one": FILE.replace("irpid: {}", "sub: {aliases: [irpid]}").replace(
+        "by: [irpid]", "by: [sub]"
+    ),
     "a shorter time": FILE.replace("30 days", "7 days"),
     "a rule less": FILE[: FILE.index("  - {id: cap")],
     "a rule that only observes": FILE.replace("per: month", "per: month, mode: observe"),
 }
 CALLED_CAP = "If this is the rule that was called cap, write id_before: cap"
 ANEW = {
-    "another field": (FILE.replace("[email]", "[phone]"), '6: rule "once": leads that came before are no duplicates'),
+    "another field": (
+        FILE.replace("[email]", "[phone]"),
+        '6: rule "once": leads that came before are not known by phone',
+    ),
     "one field more": (FILE.replace("[email]", "[email, phone]"), '6: rule "once": leads that came before'),
-    "a new name": (MAIL, '6: rule "once": leads that came before are no duplicates by mail'),
+    "a new name": (MAIL, '6: rule "once": leads that came before are not known by mail'),
     "another scope": (FILE.replace("[email],", "[email], across: all,"), '6: rule "once": leads that came before'),
     "a longer time": (FILE.replace("30 days", "90 days"), '6: rule "once": the longer time holds from now on'),
-    "another type": (FILE.replace("email: {}", "email: {type: number}"), '2: field "email": what came as text'),
-    "another id of a cap": (FILE.replace("id: cap", "id: cup"), f'7: rule "cup": its limit begins at 0. {CALLED_CAP}'),
-    "another period": (FILE.replace("per: month", "per: week"), '8: rule "month": its budget begins at 0'),
-    "another group": (FILE.replace(", by: [irpid]", ""), '7: rule "cap": its limit begins at 0'),
-    "a new rule": (FILE + "  - {id: new, limit: 1, per: day}\n", '9: rule "new": its limit begins at 0'),
+    "another type": (FILE.replace("email: {}", "email: {type: number}"), '2: field "email": it has another type'),
+    "another id of a cap": (
+        FILE.replace("id: cap", "id: cup"),
+        f'7: rule "cup": its limit counts from 0 again. {CALLED_CAP}',
+    ),
+    "another period": (FILE.replace("per: month", "per: week"), '8: rule "month": its budget counts from 0 again'),
+    "another group": (FILE.replace(", by: [irpid]", ""), '7: rule "cap": its limit counts from 0 again'),
+    "another time zone": ("timezone: Asia/Tokyo\n" + FILE, "1: timezone: days, weeks and months begin at another hour"),
+    "another country": (
+        FILE.replace("irpid: {}", "irpid: {type: phone, country: US}"),
+        '4: field "irpid": it has another',
+    ),
+    "a new rule": (FILE + "  - {id: new, limit: 1, per: day}\n", '9: rule "new": its limit counts from 0 again'),
 }
 
 
@@ -63,6 +77,17 @@ def test_what_a_change_begins_anew_is_told_with_its_line(change):
     assert sentence in line.replace("warning: ", "")
 
 
+def test_a_rule_that_is_renamed_again_is_told_its_first_id():
+    before = FILE.replace("id: cap,", "id: cup, id_before: cap,")
+    (line,) = told(FILE.replace("id: cap,", "id: cop, id_before: cup,"), before)
+    assert line.endswith("If this is the rule that was called cup, write id_before: cap")
+
+
+def test_a_field_that_is_renamed_is_told_what_keeps_its_places():
+    (line,) = told(MAIL)
+    assert line.endswith("If mail is the field that was called email, write aliases: [email]")
+
+
 def test_another_name_of_the_file_begins_all_anew():
     (line,) = told(FILE, name_before="solar")
     assert line.startswith("rules/p.yaml:1: warning: until now these rules judged leads as the program solar")
@@ -80,7 +105,7 @@ def test_without_rules_before_or_with_a_text_that_cannot_be_read_nothing_is_told
 # --- Where it is told ---
 
 CHANGED = RULES.replace("unique: [email]", "unique: [email, first_name]")
-ANEW_HERE = 'rule "duplicate": leads that came before are no duplicates by email and first_name'
+ANEW_HERE = 'rule "duplicate": leads that came before are not known by email and first_name'
 
 
 @pytest.fixture

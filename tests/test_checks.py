@@ -383,4 +383,4 @@ def test_texts_are_equal_without_regard_to_case():
 
 def test_texts_are_compared_in_one_normal_form_up_to_the_length_where_that_is_dear():
     assert folded(Text("Zoe\u0308")) == folded(Text("Zoë"))
-    assert folded("\u0301\u0316" * 65_000) == "\u0301\u0316" * 65_000
+    assert folded("e" + "\u0301" * 9_000) == folded("e" + "\u0301" * 31)

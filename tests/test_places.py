@@ -174,6 +174,17 @@ def test_a_field_whose_old_name_is_an_alias_keeps_its_places(brand):
     assert program.post(email="ann@example.com", phone="2") == ["r"]
 
 
+def test_a_field_that_is_renamed_in_one_of_two_programs_keeps_the_places_that_both_share(brand):
+    def shared(name, field):
+        return f"fields: {{{name}: {field}}}\nrules: [{{id: r, unique: [{name}], across: all}}]"
+
+    program = brand(p=shared("email", "{}"), q=shared("mail", "{aliases: [email]}"))
+    assert program.post("p", email="ann@example.com") == []
+    assert program.post("q", mail="ann@example.com") == ["r"]
+    assert program.post("q", mail="bob@example.com") == []
+    assert program.post("p", email="bob@example.com") == ["r"]
+
+
 def test_a_rule_that_is_renamed_keeps_what_is_used_up_of_its_cap_if_it_says_its_old_id(brand):
     program = brand(p=FIELDS + "  - {id: cap, limit: 2, per: month}")
     assert program.post() == []

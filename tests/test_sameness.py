@@ -22,6 +22,10 @@ SAME_TEXTS = [
     ("SP-17", "ＳＰ－１７"),
     ("ann", "an\u034fn"),
     ("ann", "ann\ufe0f"),
+    ("SP-17", "SP-17\x7f\x80"),
+    ("SP-17", "SP-17\u2800"),
+    ("SP-17", "SP-\U0001d15917\ufff9"),
+    ("Kim" + "\u0301" * 31, "Ｋim" + "\u0301" * 40),
     ("a`b", "a`\u200bb"),
     ("Ann Lee", "Ann  Lee"),
     ("Ann Lee", "Ann\u00a0Lee"),
@@ -38,11 +42,15 @@ SAME_VALUES = [(f"type: {kind}", one, other) for kind, one, other in [
     ("money", "$1,000", "1000.00"),
     ("ip", "1.2.3.4", "::ffff:1.2.3.4"),
     ("ip", "2001:db8::1", "2001:0DB8:0:0:0:0:0:1"),
+    ("ip", "fe80::1%a", "fe80::1%b"),
     ("url", "https://example.com/a", "https://EXAMPLE.com:443/%61"),
     ("url", "https://example.com/%2Fx", "https://example.com/%2fx"),
     ("datetime", "2026-03-01T12:00:00Z", "2026-03-01T07:00:00-05:00"),
 ]]  # fmt: skip
-SAME = [("{}", *pair) for pair in SAME_TEXTS] + [(f"{{{spec}}}", one, other) for spec, one, other in SAME_VALUES]
+LONG = ("sub 17", "ｓｕｂ" + " " * 10_001 + "17")
+SAME = [("{}", *pair) for pair in [*SAME_TEXTS, LONG]] + [
+    (f"{{{spec}}}", one, other) for spec, one, other in SAME_VALUES
+]
 DIFFERENT = [
     ("{}", "SP-17", "SP-18"),
     ("{}", "SP-17", "SP17"),
@@ -101,6 +109,21 @@ def test_a_condition_finds_a_text_in_every_form(one, other):
 def test_what_is_stored_stays_as_it_came():
     program = compile_program("p", "p.yaml", "fields: {f: {}}", "", NOW)
     assert judge(program, {"f": ["O’Brien\u200b"]}, NOW).fields == {"f": "O’Brien\u200b"}
+
+
+def test_a_value_that_nobody_sees_is_none():
+    required = compile_program("p", "p.yaml", "fields: {f: {required: true}}", "", NOW)
+    assert judge(required, {"f": ["\u200b\u2060 \u00a0"]}, NOW).codes == ["f.required"]
+
+
+def test_an_address_with_a_character_that_nobody_sees_is_no_address():
+    program = compile_program("p", "p.yaml", "fields: {f: {type: email}}", "", NOW)
+    assert judge(program, {"f": ["ann\u034f@example.com"]}, NOW).codes == ["f.invalid"]
+
+
+def test_a_request_is_repeated_with_its_key_in_any_form():
+    program = compile_program("p", "p.yaml", "retry_key: [f]\nfields: {f: {}}", "", NOW)
+    assert judge(program, {"f": ["K 77"]}, NOW).retry == judge(program, {"f": ["k\u00a077\u200b"]}, NOW).retry
 
 
 @given(st.text(), st.sampled_from("\u200b\u00ad\ufeff\u2060\ufe0f\u180e\U000e0100"), st.data())
