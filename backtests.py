@@ -53,10 +53,13 @@ class Backtest(Table):
         return self.state == "running" and self.renewed_at < datetime.now(UTC) - GONE_AFTER
 
 
-def start(program, days, operator):
-    """Start a backtest of a Program with the leads of so many days; return it, or None if too many run."""
+def start(program, days, operator, anew=()):
+    """Start a backtest of a Program with the leads of so many days; return it, or None if too many run.
+
+    `anew` are sentences on what the changed file begins anew, to be read with what is found.
+    """
     now = datetime.now(UTC)
-    report = {"days": days, "done": 0, "total": 0, "begun_at": None, "stopped_at": None}
+    report = {"days": days, "done": 0, "total": 0, "begun_at": None, "stopped_at": None, "anew": [*anew]}
     row = Backtest(
         id=str(ULID()),
         program=program.name,

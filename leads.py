@@ -223,7 +223,8 @@ def _holds(lead, hidden):
     """Tell whether there may be something to mask in the submission of a lead."""
     if hidden or any(name in hidden for name in lead.fields):
         return True
-    return "body.unreadable" in lead.reasons and hidden.hides_anything
+    text = _text_of(lead) + "\n" + bytes(lead.query).decode(errors="replace")
+    return "body.unreadable" in lead.reasons and hidden.stand_in(text)
 
 
 def _compiled(lead, rules, folder):

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import models
 from payload import Names, canonical
+from people import forms
 from rulefile import RuleFileError, read
 
 
@@ -11,7 +12,7 @@ class _Everything:
     def __contains__(self, _name):
         return True
 
-    hides_anything = True
+    stand_in = __contains__
 
 
 EVERYTHING = _Everything()
@@ -38,10 +39,11 @@ class Hidden:
         is_declared = any(canonical(name) in secrets.meaning for secrets in self._own)
         return any(name in secrets.names for secrets in self._own + ([] if is_declared else self._others))
 
-    @property
-    def hides_anything(self):
-        """Whether any program hides a field, which may stand in a text that cannot be read, however escaped."""
-        return any(secrets.hidden for secrets in self._own + self._others)
+    def stand_in(self, text):
+        """Tell whether such a name stands in a text that cannot be read as fields, escaped or not."""
+        texts = [canonical.__wrapped__(form.replace("+", " ")) for form in forms(text)]  # its cache is for names
+        spellings = {spelling for secrets in self._own + self._others for spelling in secrets.spellings}
+        return any(spelling in form for form in texts for spelling in spellings)
 
 
 class _Secrets:
@@ -51,8 +53,9 @@ class _Secrets:
         fields = spec.fields.items()
         self.meaning = {canonical(known): name for name, field in fields for known in (name, *field.aliases)}
         self.sensitive = {name for name, field in fields if field.sensitive}
-        self.hidden = self.sensitive | {name for name, field in fields if not field.store}  # earlier leads have it
-        self.names = Names(self.meaning, self.hidden)
+        hidden = self.sensitive | {name for name, field in fields if not field.store}  # leads of earlier rules have it
+        self.spellings = {spelling for spelling, name in self.meaning.items() if name in hidden}
+        self.names = Names(self.meaning, hidden)
 
 
 def hidden_fields(programs, changed=()):

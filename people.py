@@ -29,7 +29,7 @@ class Person:
 
     def stands_in(self, text):
         """Tell whether a text holds the person, escaped or not."""
-        return any(not found.lastgroup for form in _forms(text) for found in self._pattern.finditer(form))
+        return any(not found.lastgroup for form in forms(text) for found in self._pattern.finditer(form))
 
     def stands_in_lead(self, email, phone, partner, note, content_type, fields, trace, query, body):
         texts = [email, phone, partner, note, content_type, fields, trace]
@@ -77,7 +77,7 @@ def with_phone(*numbers):
     return Person(rf"(?<!\d)(?:{'|'.join(ours)}|{other})(?!\d)", numbers)
 
 
-def _forms(text):
+def forms(text):
     """Yield a text as it is, and with its escapes read, in small letters and without variants such as ＠."""
     text = _plain(text)
     yield text

@@ -86,12 +86,12 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
             for lead in found:
                 click.echo(f"  {lead.id}")
             return
-        if not yes and not _is_meant(f"Erase what these {leads_of(len(found))} hold of people, for ever?"):
+        if not yes and not _is_meant(f"Erase all that is known of people in {leads_of(len(found))}, for ever?"):
             raise click.Abort
         if forget_duplicates:
             privacy.forget_places(found, person, programs)
         clean = privacy.erase(found, person, kind)
-    click.echo(f"erased: {leads_of(len(found))} now hold nothing but their dates, amounts and reasons")
+    click.echo(f"erased: {leads_of(len(found))}, of which nothing is left but dates, amounts and reasons")
     if not forget_duplicates:
         click.echo(
             "Kept are keyed hashes, by which a duplicate is known and not paid twice: nobody can read them without "

@@ -131,7 +131,8 @@ def rehearse(name):
             _checking.release()
         if sheet.program and not sheet.errors and "start" in request.form:
             operator = pages.operators.current_user().name
-            if row := backtests.start(sheet.program, days if days in PERIODS else 30, operator):
+            anew = [line.partition("warning: ")[2] for line in _begun_anew(name, sheet.program)]
+            if row := backtests.start(sheet.program, days if days in PERIODS else 30, operator, anew):
                 logs.log.info("backtest", {"operator": operator, "program": name, "backtest": row.id, "days": days})
                 return redirect(url_for(".show_backtest", backtest_id=row.id), 303)
             busy = True
@@ -227,9 +228,13 @@ def check_text(name, path, text):
     else:
         sheet = Sheet(text, program)
         sheet.note(path, program.warnings)
-        if used:
-            sheet.note(path, begun_anew(program, name, used.text))
+        sheet.note(path, _begun_anew(name, program))
     return sheet
+
+
+def _begun_anew(name, program):
+    used = pages.rulebook().programs.get(name)
+    return begun_anew(program, name, used.text) if used else []
 
 
 def _without_examples(name, path, text):

@@ -131,8 +131,9 @@ MANY_TESTS = 20
 
 
 def testers(program, now):
-    """Return the PartnerFigures of those who sent many valid tests since yesterday."""
-    return [figure for figure in collect([program], 2, now).partners if figure.valid_tests >= MANY_TESTS]
+    """Return the PartnerFigures of those who sent many valid tests since yesterday, and the Totals of all."""
+    found = collect([program], 2, now)
+    return [figure for figure in found.partners if figure.valid_tests >= MANY_TESTS], found.totals
 
 
 @dataclass

@@ -116,16 +116,24 @@ def _fields(program, now):
 
 
 def _tests(program, now):
-    for figure in unusual.testers(program, now):
-        yield Warning(
-            f"{title(program)}: {figure.partner or 'somebody who names no partner'} sent {figure.valid_tests:,} test "
-            f"leads since yesterday that were answered valid, worth {figure.test_amount:,}.",
-            "impact.com pays for tests too. Reverse them there, and ask the partner what they are for. If nobody needs "
-            "tests any more, take test_flag out of the rule file: such leads are judged as real ones then.",
-            grave=figure.test_amount > 0,
-            href=url_for("leads.list_leads", partner=figure.partner, program=program.name, test="yes", valid="yes"),
-            link="See the tests",
-        )
+    many, totals = unusual.testers(program, now)
+    for figure in many:
+        who = figure.partner or "somebody who names no partner"
+        yield _of_tests(program, who, figure, partner=figure.partner)
+    if not many and totals.valid_tests >= unusual.MANY_TESTS:  # a name may be made up for each
+        yield _of_tests(program, "several partners together", totals)
+
+
+def _of_tests(program, who, figure, **filters):
+    return Warning(
+        f"{title(program)}: {who} sent {figure.valid_tests:,} test leads since yesterday that were answered valid, "
+        f"worth {figure.test_amount:,}.",
+        "impact.com pays for tests too. Reverse them there, and ask the partner what they are for. If nobody needs "
+        "tests any more, take test_flag out of the rule file: such leads are judged as real ones then.",
+        grave=figure.test_amount > 0,
+        href=url_for("leads.list_leads", **filters, program=program.name, test="yes", valid="yes"),
+        link="See the tests",
+    )
 
 
 def _limits(program, now):

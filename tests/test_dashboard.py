@@ -577,6 +577,9 @@ UNDER_SENSITIVE_NAMES = [
     ("plain", "<l DateOfBirth='x' dob='1990-05-01'><email>ann@example.com</email></l>", "text/xml"),
     ("plain", "email=ann@example.com&a[pin]=1990-05-01", "application/x-www-form-urlencoded"),
     ("plain", '{"email": "ann@example.com", "Birth Date": "1990-05-01"', "application/json"),
+    ("plain", '{"birth\\u005fdate": "1990-05-01"', "application/json"),
+    ("plain", "b%69rth+date=1990-05-01&x=%FF", "application/x-www-form-urlencoded"),
+    ("plain", "<l><f name='birth&#95;date'>1990-05-01</l>", "text/xml"),
 ]
 
 

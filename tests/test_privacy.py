@@ -295,6 +295,11 @@ def test_an_address_is_found_and_erased_wherever_it_stands(ledger):
     assert privacy.find(EMAIL, lambda _: None) == []
 
 
+def test_an_address_with_characters_that_nobody_sees_is_found(ledger):
+    leads = [post("email=a\u200bnn@exam\u00adple.com".encode()), post("note=ann\ufe0f%40example.com".encode())]
+    assert erase(EMAIL, "email") == [lead.id for lead in leads]
+
+
 def test_an_address_in_the_query_string_is_found(ledger):
     lead = post(b"", query=b"e=ann%40example.com")
     assert erase(EMAIL, "email") == [lead.id]
@@ -628,7 +633,7 @@ def test_erase_asks_and_says_what_it_did_and_what_is_kept(service):
     dry = service.flask("leads", "erase", "--phone", "(415) 555 2671", "--dry-run").output
     assert dry.splitlines()[1:] == [f"  {lead.id}" for lead in service.stored()[:3]]
     output = service.flask("leads", "erase", "--email", "ann@example.com", "--yes").output
-    assert "erased: 4 leads now hold nothing but their dates, amounts and reasons" in output
+    assert "erased: 4 leads, of which nothing is left but dates, amounts and reasons" in output
     assert "--forget-duplicates removes them too" in output
     assert [lead.email for lead in service.stored()] == [""] * 4 + ["bob@example.com"]
     assert "there is nothing to erase" in service.flask("leads", "erase", "--email", "ann@example.com").output

@@ -13,6 +13,7 @@ from werkzeug.http import parse_options_header
 
 import backtests
 import store
+import trials
 from app import create_app
 from backtests import Backtest
 
@@ -180,6 +181,29 @@ def test_the_text_starts_as_the_file_is_and_stays_as_it_was_changed(shop):
     assert page.xpath("//textarea")[0].text.strip() == (RULES + EXAMPLES).strip()
     page = html.fromstring(rehearse(shop.operator, "changed: [\r\n1", check="1").text)
     assert page.xpath("//textarea")[0].text.lstrip("\n") == "changed: [\n1"
+
+
+def test_one_change_is_checked_at_a_time_and_others_are_told_so(shop, monkeypatch):
+    compile_text, answers = trials.compile_text, []
+
+    def checked_meanwhile(*args, **options):
+        answers.append(rehearse(shop.operator, RULES, check="1"))
+        return compile_text(*args, **options)
+
+    monkeypatch.setattr(trials, "compile_text", checked_meanwhile)
+    assert rehearse(shop.operator, RULES, check="1").status_code == 200
+    (refused,) = answers
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    assert "Another change is being checked now." in text_of(refused)
+
+
+def test_the_result_of_a_change_says_what_it_begins_anew(shop):
+    changed = RULES.replace("years < 18", "years < 21") + "  - {id: new, limit: 5, per: day}\n"
+    changed = changed.replace("sale_amount: 10.00\n", "") + "sale_amount: 10.00\n"
+    started = rehearse(shop.operator, changed, start="1")
+    wait_for_backtests()
+    page = shop.operator.words(started.headers["Location"])
+    assert 'This begins anew. Rule "new": its limit counts from 0 again.' in page
 
 
 def with_list(file, key="listed"):

@@ -133,6 +133,13 @@ def test_a_partner_who_sends_many_tests_is_told_with_what_they_cost(shop):
     assert len(html.fromstring(shop.operator.get(link).text).xpath("//*[@class='leads']/li")) == unusual.MANY_TESTS
 
 
+def test_tests_under_made_up_names_of_partners_are_told_together(shop):
+    for number in range(unusual.MANY_TESTS):
+        record(shop.program, datetime.now(UTC), email=f"t{number}@example.com", irpid=f"p{number}", is_test="yes")
+    ((_, text),) = notices(shop)
+    assert f"Home loans: several partners together sent {unusual.MANY_TESTS} test leads since yesterday" in text
+
+
 MOUNTS = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
 23 22 0:5 / /tmp rw,nosuid - tmpfs tmpfs rw
 24 22 0:6 / /data rw master:3 propagate_from:1 - xfs /dev/sdb rw
