@@ -16,7 +16,7 @@ from conditions import Unanswered, scope
 from payload import FORBIDDEN, Names, PayloadError, canonical, clean, decode
 from rulefile import Source
 from schema import FIELD_NAME, FieldSpec, RuleFile
-from values import LONGEST_VALUE, Refused, folded, stored
+from values import LONGEST_VALUE, UNSEEN, Refused, folded, stored
 
 NOTE_LENGTH = 500
 VALID_NOTE = "Lead submitted successfully"
@@ -302,8 +302,8 @@ def judge_body(program, body, content_type, now):
         verdict = judge(program, program.read(body, content_type), now)
     except PayloadError as error:
         verdict = unreadable(program, str(error))
-    for claim in verdict.claims:
-        verdict.say(claim.rule, "decided when the lead is posted")
+    for rule in dict.fromkeys(claim.rule for claim in verdict.claims):
+        verdict.say(rule, "decided when the lead is posted")
     return verdict
 
 
@@ -331,7 +331,7 @@ def _check_fields(program, submitted, verdict, passed_over):
 
 def _is_there(text):
     """Tell whether a value is more than nothing, or than characters that nobody sees."""
-    return bool(text) and (text.isascii() or bool(folded(text)))
+    return bool(text) and (text.isascii() or bool(text.translate(UNSEEN).strip()))
 
 
 def _check_field(rule, texts, verdict):

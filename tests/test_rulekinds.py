@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from judgement import Claims, judge
+from judgement import Claims, judge, judge_body
 from ruleset import compile_program
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
@@ -267,6 +267,13 @@ def test_a_lead_that_is_refused_elsewhere_uses_up_no_limit():
     assert program.post(email="ann@example.com") == []
     assert program.post(email="ann@example.com", at=NOON + timedelta(days=1)) == ["u"]
     assert program.post(email="bob@example.com", at=NOON + timedelta(days=1)) == []
+
+
+def test_what_only_the_store_decides_of_a_test_is_said_once_for_each_rule():
+    program = Program("  - {id: r, unique: {any_of: [email, phone]}}\n  - {id: cap, limit: 1, per: day}").program
+    verdict = judge_body(program, b"email=ann@example.com&phone=4155552671&is_test=yes", "", NOON)
+    told = [step["check"] for step in verdict.trace if step["result"] == "decided when the lead is posted"]
+    assert told == ["r", "cap", "test.limit"]
 
 
 def test_a_test_lead_uses_up_no_limit():
