@@ -210,9 +210,6 @@ class Fact(Table):
     value = TextField()
 
 
-TABLES = (RuleText, Lead, Refusal, Late, Claim, Total, KnownLogin, FailedLogin, Fact)
-
-
 @dataclass(frozen=True)
 class Submission:
     """A request as it came. `content` is the same text for the same fields, in whatever format."""

@@ -48,7 +48,7 @@ def on_server(service, server):
     """The service on that server, with a lead in its store."""
     models.connect(server.get_uri(), "a key for tests")
     store.migrate()
-    store.transact(lambda: [table.delete().execute() for table in models.TABLES])
+    store.transact(lambda: [table.delete().execute() for table in models.Table.__subclasses__()])
     store.disconnect()
     service.environ |= {"DATABASE_URL": server.get_uri(), "DATAPOST_OPERATORS": "impact:secret"}
     service.start()
