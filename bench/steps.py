@@ -19,9 +19,9 @@ from pathlib import Path
 import load
 
 import app
+import judgement
 import login
 import models
-import payload
 import store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ FUNCTIONS = 20
 # Each step is a function that the way of a lead calls once, named by where it is looked up.
 STEPS = {
     "log in": (login.Login, "check"),
-    "decode": (payload, "decode"),
+    "decode": (judgement.Program, "read"),
     "judge": (app, "judge"),
     "record": (models, "record"),
     "log": (app.log, "info"),
