@@ -33,12 +33,13 @@ import privacy
 import store
 import trials
 from documents import documents
-from judgement import content, judge, unreadable
+from judge.compiler import RuleBook
+from judge.judgement import content, judge, unreadable
 from login import Login
 from render import HEADERS, MIMETYPES, Answer, render
-from ruleset import RuleBook
 from settings import Settings, SettingsError, User, version
 from store import SchemaError, StoreError
+from web.request import read as read_lead
 
 RETRY_AFTER = "5"  # seconds, with a 500 or 503
 
@@ -180,7 +181,7 @@ def read_submission(rules):
     content_type, key = request.headers.get("Content-Type", ""), request.headers.get("Idempotency-Key", "").strip()
     problem = None
     try:
-        fields = rules.read(body, content_type, query)
+        fields = read_lead(rules, body, content_type, query)
         same = content(fields) if key or rules.spec.retry_key else ""
     except payload.UnsupportedPayload:
         raise

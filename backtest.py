@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from judgement import Claims, judge
+from judge.judgement import Claims, judge
+from web.request import read as read_lead
 
 
 @dataclass
@@ -92,7 +93,7 @@ def backtest(program, leads, since, show=0, hidden=lambda lead: ()):
         if lead.masked_at:
             report.removed += lead.received_at >= since
             continue
-        fields = program.read(bytes(lead.body), lead.content_type, bytes(lead.query))
+        fields = read_lead(program, bytes(lead.body), lead.content_type, bytes(lead.query))
         verdict = judge(program, fields, lead.received_at, stored_lead=True)
         claims.settle(verdict)
         if lead.received_at >= since:

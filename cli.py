@@ -23,20 +23,20 @@ import privacycommands
 import search
 import store
 from backtest import backtest, memory_of
-from changes import begun_anew
 from documents import link
 from export import show, to_json
 from freshen import freshened
-from judgement import judge_body
+from judge.changes import begun_anew
+from judge.compiler import load, rule_files
+from judge.rulefile import RuleFileError
+from judge.schema import json_schema
 from leadcommands import as_json, find_program, leads, progress, read_filter, reading, service
 from login import normalized
-from rulefile import RuleFileError
-from ruleset import load, rule_files
-from schema import json_schema
 from search import EPOCH, Filter
 from settings import CONTROL_CHARACTERS, Settings, SettingsError
 from store import MigrationError, StoreError
 from transfer import TransferError, copy
+from web.request import judge_body
 
 rules = AppGroup("rules", help="Check the rule files, and try leads on them.")
 

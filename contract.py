@@ -19,10 +19,10 @@ from ulid import ULID
 import models
 import payload
 from fieldexamples import field_examples, made_leads
-from judgement import NOTE_LENGTH, VALID_NOTE
+from judge.compiler import judge_example
+from judge.judgement import NOTE_LENGTH, VALID_NOTE
+from judge.schema import ExampleSpec
 from render import Answer, render, render_strictly
-from ruleset import judge_example
-from schema import ExampleSpec
 
 REALM = "Datapost"  # as a 401 names it
 FORMATS = ("xml", "json")

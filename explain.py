@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-from judgement import OBSERVED, RETRY_MISMATCH, TEST_LIMIT
-from rulekinds import RULES, reasons
+from judge.judgement import OBSERVED, RETRY_MISMATCH, TEST_LIMIT
+from judge.rules import RULES, reasons
 
 
 class Step(NamedTuple):

@@ -2,10 +2,9 @@
 
 import phonenumbers
 
-import payload
-import places
-from checks import Refused
-from values import stored
+from judge import places
+from judge.types import Refused
+from judge.values import canonical, stored
 
 
 def field_examples(program):
@@ -33,7 +32,7 @@ def listed_fields(program):
 
 def declared(program, lead):
     """Return the declared fields of an example's lead, by their own names, each with one value."""
-    named = {program.names.get(payload.canonical(name)): value for name, value in lead.items()}
+    named = {program.names.get(canonical(name)): value for name, value in lead.items()}
     single = {name: value if isinstance(value, str) else value[0] for name, value in named.items() if name and value}
     return {name: single[name] for name in program.fields if single.get(name)}
 

@@ -3,10 +3,9 @@
 import secrets
 import uuid
 
-from judgement import judge
-from payload import canonical
-from ruleset import texts_of
-from values import Refused
+from judge.compiler import texts_of
+from judge.judgement import judge
+from judge.values import Refused, canonical
 
 
 def freshened(program, leads, now):

@@ -10,7 +10,7 @@ from gunicorn import glogging
 import logs
 import models
 import store
-from ruleset import RuleBook
+from judge.compiler import RuleBook
 from settings import Settings, SettingsError
 from store import SchemaError
 from worker import Worker

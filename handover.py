@@ -18,6 +18,7 @@ from export import to_json
 from leadcommands import as_json, find_program
 from logs import printable
 from simulate import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
+from web.request import read as read_lead
 
 
 def service_url(_context, _option, text):
@@ -161,7 +162,7 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
 
 def _case_of(file, rule_set):
     try:
-        fields = rule_set.read(Path(file).read_bytes())
+        fields = read_lead(rule_set, Path(file).read_bytes())
     except payload.PayloadError as error:
         raise click.ClickException(f"{file}: {error}") from None
     return Case(Path(file).name, [{name: texts[0] if len(texts) == 1 else texts for name, texts in fields.items()}])

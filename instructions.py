@@ -13,16 +13,17 @@ from datetime import UTC, datetime
 from ulid import ULID
 
 import wording
-from checks import LIMITS
 from fieldexamples import declared, field_examples, first_that_passes, listed_fields, made_leads
 from guidance import Guidance, guidance
-from judgement import RETRY_MISMATCH, TEST_LIMIT, Reason
+from judge.compiler import judge_after, moment_of, open_moment
+from judge.judgement import RETRY_MISMATCH, TEST_LIMIT, Reason
+from judge.rules import RULES, reasons
+from judge.schema import ExampleSpec
+from judge.types import LIMITS
 from phrases import Said, condition
 from render import Answer, render
-from rulekinds import RULES, reasons
-from ruleset import judge_after, moment_of, open_moment
-from schema import ExampleSpec
 from snippets import FORMATS, LANGUAGES
+from web.request import read as read_lead
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ def _exchanges(program, found, url, login):
 
 def _exchange(program, kind, lead, example, url, login):
     body = FORMATS[kind].encode(lead)
-    fields = program.read(body.encode(), FORMATS[kind].content_type)
+    fields = read_lead(program, body.encode(), FORMATS[kind].content_type)
     verdict, answer_format = _judged(program, lead, example, fields), "json" if kind == "json" else program.spec.respond
     return Exchange(
         kind=kind,

@@ -14,12 +14,13 @@ import payload
 import search
 import store
 from export import WRITERS, columns, presenter, show
-from judgement import judge, unreadable
+from judge.compiler import compile_text
+from judge.judgement import judge, unreadable
+from judge.rulefile import RuleFileError
+from judge.values import clean
 from logs import printable
-from payload import clean
-from rulefile import RuleFileError
-from ruleset import compile_text
 from store import StoreError
+from web.request import read as read_lead
 
 leads = AppGroup("leads", help="Look at the stored leads, and remove what is personal.")
 
@@ -157,7 +158,7 @@ def explain_lead(lead_id, sensitive, output):
 def judged_again(lead, rule_set):
     """Judge a stored lead again; on places that were taken, the decision of then is kept."""
     try:
-        fields = rule_set.read(bytes(lead.body), lead.content_type, bytes(lead.query))
+        fields = read_lead(rule_set, bytes(lead.body), lead.content_type, bytes(lead.query))
     except payload.PayloadError as error:
         verdict, settled = unreadable(rule_set, str(error)), []
     else:

@@ -21,10 +21,10 @@ import payload
 import search
 import store
 from export import columns, csv_lines, jsonl_lines, presenter
+from judge.compiler import compile_text
+from judge.rulefile import RuleFileError
 from pages import page
 from render import Answer, render
-from rulefile import RuleFileError
-from ruleset import compile_text
 from search import FilterError
 
 EXPORT_PAGE = 500

@@ -3,9 +3,9 @@
 from functools import lru_cache
 
 import models
-from payload import Names, canonical
+from judge.rulefile import RuleFileError, read
+from judge.values import Names, canonical
 from people import forms
-from rulefile import RuleFileError, read
 
 
 class _Everything:

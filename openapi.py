@@ -8,7 +8,7 @@ import json
 import re
 
 from guidance import STATUSES
-from judgement import NOTE_LENGTH, VALID_NOTE
+from judge.judgement import NOTE_LENGTH, VALID_NOTE
 from markup import md, md_code
 from render import MIMETYPES, is_ours
 from settings import version

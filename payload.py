@@ -18,17 +18,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from judge.values import FORBIDDEN, canonical, clean
+
 MAX_LEVELS = 32
 MAX_FIELDS = 1000
 MAX_ELEMENTS = 10 * MAX_FIELDS  # of XML, those that only hold others among them
 MAX_NAME = 250  # characters, with all the parents' names: 1,000 fields repeat them
 MAX_NUMBER = 1000  # characters of a number in JSON
-
-# The characters outside XML 1.0, section 2.2 (production Char).
-FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-# White space of any kind that XML allows, and the two that stand for it.
-_SEPARATORS = re.compile(r"(?:[^\S\x0b\x0c\x1c-\x1f]|[_-])+")
 
 # White space as str.strip() sees it, less the control characters that XML forbids:
 # trimming must not hide a character that makes its field invalid.
@@ -129,37 +125,6 @@ def kind(content_type, body=b""):
 
 
 _parsed = lru_cache(256)(parse_options_header)  # a sender has one content type for all its leads
-
-
-@lru_cache(4096)
-def canonical(name):
-    """Return the form in which field names are compared: `E-Mail Address` is `emailaddress`."""
-    return _SEPARATORS.sub("", name.casefold())
-
-
-class Names:
-    """The submitted names that count as some of a rule file's fields; `meaning` is `{canonical name: field}`.
-
-    These are their own names, and what stands under those: `applicant.ssn`, `applicant[ssn]`, `@ssn` and `ssn.@id`
-    count as `ssn`. But a name that the file gives to another field is that field's.
-    """
-
-    def __init__(self, meaning, fields):
-        self._meaning, self._fields = meaning, fields
-        known = (re.findall(r"\w+", spelling) for spelling, field in meaning.items() if field in fields)
-        parts = [r"\W+".join(words) for words in known if words]
-        self._part = re.compile(rf"\b(?:{'|'.join(parts)})\b" if parts else r"(?!)")
-
-    def __contains__(self, name):
-        name = canonical(name)
-        if field := self._meaning.get(name):
-            return field in self._fields
-        return bool(self._part.search(name))
-
-
-def clean(text):
-    """Return `text` with every character that XML 1.0 forbids replaced by U+FFFD."""
-    return FORBIDDEN.sub("\ufffd", text)
 
 
 def _trimmed(value):

@@ -13,7 +13,7 @@ from urllib.parse import unquote, unquote_plus
 import phonenumbers
 
 import payload
-from values import UNSEEN
+from judge.values import UNSEEN
 
 ROUNDS = 3  # of escapes within escapes
 

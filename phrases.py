@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from jinja2 import nodes
 
-from checks import TYPES
-from conditions import flat, kind_of, parse
+from judge.conditions import flat, kind_of, parse
+from judge.types import TYPES
 
 
 class Said(NamedTuple):

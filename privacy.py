@@ -16,11 +16,11 @@ import days
 import models
 import store
 from backtests import Backtest
+from judge.rules import former_places, place_of, unique_keys
+from judge.values import folded, folded_before
 from models import Claim, Lead, Refusal, Table, Time, first_id
-from rulekinds import former_places, place_of, unique_keys
 from search import EPOCH
 from store import StoreError, database
-from values import folded, folded_before
 
 AT_ONCE = 20  # leads: some 10 ms of the one writer
 DAILY = timedelta(days=1)

@@ -10,11 +10,10 @@ from datetime import UTC, date, datetime, time, timedelta
 import peewee
 
 import models
-from checks import TYPES
+from judge.schema import FieldSpec
+from judge.types import TYPES
+from judge.values import Refused, clean
 from models import Lead, Refusal, first_id
-from payload import clean
-from schema import FieldSpec
-from values import Refused
 
 PAGE = 50
 CHUNK = 200  # leads that are read at once: psycopg holds all that a query finds

@@ -16,10 +16,10 @@ import xmltodict
 import payload
 from contract import Unreadable, made_example, read_by_parser, read_by_regex
 from freshen import alike, freshened
-from judgement import TEST_LIMIT, content
-from payload import canonical
+from judge.compiler import judge_example, judge_in_turn, texts_of
+from judge.judgement import TEST_LIMIT, content
+from judge.values import canonical
 from render import MIMETYPES
-from ruleset import judge_example, judge_in_turn, texts_of
 
 TYPES = {"xml": "application/xml", "json": "application/json", "form": "application/x-www-form-urlencoded"}
 SLOW = 2.0  # seconds; impact.com's own limit is not known, other lead systems give up after two

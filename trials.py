@@ -16,12 +16,12 @@ import explain
 import logs
 import pages
 import payload
-from changes import begun_anew
-from judgement import judge_body
+from judge.changes import begun_anew
+from judge.compiler import compile_text, judge_example, load
+from judge.rulefile import RuleFileError
 from pages import page
 from render import Answer, render
-from rulefile import RuleFileError
-from ruleset import compile_text, judge_example, load
+from web.request import judge_body
 
 site = pages.blueprint("programs")
 pages.for_operators(site)

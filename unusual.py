@@ -9,9 +9,9 @@ from ulid import ULID
 
 from days import OTHERS, count_leads, first_day, id_at, midnight, money, rows_of, today
 from figures import collect
+from judge.rules import quota_key
+from judge.values import Refused, folded
 from models import Lead, Total, first_id, keyed_hash
-from rulekinds import quota_key
-from values import Refused, folded
 
 
 @dataclass

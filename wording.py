@@ -2,8 +2,8 @@
 
 from importlib import import_module
 
+from judge.schema import DAYS
 from phrases import Said, condition, joined
-from schema import DAYS
 
 # --- The values that a field takes ---
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from judgement import judge
-from ruleset import compile_program
+from judge.compiler import compile_program
+from judge.judgement import judge
 
 LEADS = 2000
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

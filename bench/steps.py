@@ -19,10 +19,10 @@ from pathlib import Path
 import load
 
 import app
-import judgement
 import login
 import models
 import store
+from judge import judgement
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -17,9 +17,9 @@ from lxml import etree
 from werkzeug.serving import make_server
 
 import models
-import ruleset
 import store
 from app import create_app
+from judge import compiler
 from settings import Settings, User
 
 # `--hypothesis-profile=long` is for a night, or for `make fuzz`.
@@ -235,7 +235,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(ruleset, "time", clock)
+    monkeypatch.setattr(compiler, "time", clock)
     return clock
 
 

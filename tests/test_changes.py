@@ -5,8 +5,8 @@ from conftest import RULES, Partner
 from test_dashboard import OPERATORS, Operator
 
 import models
-from changes import begun_anew
-from ruleset import RuleBook, compile_text
+from judge.changes import begun_anew
+from judge.compiler import RuleBook, compile_text
 
 FILE = """\
 fields:

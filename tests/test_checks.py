@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks import LIMITS, TYPES
-from values import Refused, Text, Unusable, folded
+from judge.types import LIMITS, TYPES
+from judge.values import Refused, Text, Unusable, folded
 
 
 def check(type_name, text, **keys):

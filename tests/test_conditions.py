@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conditions import ConditionError, Unanswered, compile_condition, scope
-from values import Text
+from judge.conditions import ConditionError, Unanswered, compile_condition, scope
+from judge.values import Text
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KINDS = {"email": "text", "irpid": "text", "loan": "number", "born": "date", "consent": "boolean", "at": "datetime"}

@@ -21,7 +21,6 @@ import models
 import payload
 import render as rendering
 from app import NOTES
-from checks import TYPES
 from contract import (
     EMAILS,
     EXPRESSIONS,
@@ -37,10 +36,12 @@ from contract import (
     read_by_parser,
     samples,
 )
+from judge.compiler import load
+from judge.schema import FieldSpec
+from judge.types import TYPES
+from judge.values import clean
 from login import FAILURES_OF_AN_ADDRESS
 from render import MIMETYPES, Answer, render
-from ruleset import load
-from schema import FieldSpec
 from settings import Settings, User
 from store import StoreError
 
@@ -106,7 +107,7 @@ def test_the_hostile_addresses_are_ones_that_datapost_takes():
 
 LETTERS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 PIECES = st.lists(st.sampled_from([*HOSTILE, '"', "\\", "<", "&", "'", "]]>", "</note>"]) | LETTERS, min_size=1)
-NOTE = PIECES.map(lambda pieces: " ".join(payload.clean("".join(pieces)).split())[:500]).filter(bool)
+NOTE = PIECES.map(lambda pieces: " ".join(clean("".join(pieces)).split())[:500]).filter(bool)
 
 
 @given(NOTE, st.sampled_from(["", *EMAILS]), st.booleans(), st.sampled_from(FORMATS))

@@ -18,7 +18,7 @@ import figures
 import models
 import store
 from figures import DayFigure
-from judgement import content, judge
+from judge.judgement import content, judge
 from settings import User
 
 OWNER = ("owner", "of the brand")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from conftest import Partner, serving
 
-from checks import TYPES
-from conditions import LONGEST, MOST_PARTS
-from functions import FUNCTIONS
+from judge.compiler import MAX_STEPS, RULES, compile_program, load
+from judge.conditions import LONGEST, MOST_PARTS
+from judge.functions import FUNCTIONS
+from judge.rulefile import MAX_PARTS
+from judge.schema import FieldSpec, RuleFile, RuleSpec
+from judge.types import TYPES
 from login import FAILURES_AT_A_NAME, FAILURES_OF_AN_ADDRESS
 from models import LOGIN_WINDOW
-from rulefile import MAX_PARTS
-from ruleset import MAX_STEPS, RULES, compile_program, load
-from schema import FieldSpec, RuleFile, RuleSpec
 from settings import SETTINGS, version
 from worker import ARRIVAL, LONGEST_HEAD, MAX_CHUNKS
 
@@ -247,7 +247,7 @@ def test_how_long_a_file_may_be_is_said_as_it_is():
 
 
 def test_every_reason_code_is_named_in_the_rules_readme():
-    from checks import LIMITS
+    from judge.types import LIMITS
 
     for code in ["invalid", "required", *(limit.code for limit in LIMITS.values())]:
         assert f"`<field>.{code}`" in RULES_README

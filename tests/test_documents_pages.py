@@ -23,7 +23,7 @@ import store
 from app import create_app
 from documents import link
 from instructions import instructions
-from ruleset import load
+from judge.compiler import load
 from settings import Settings, User
 
 SMALL = "docs: {}\nfields: {{email: {{type: email, required: true}}}}"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from explain import reason, steps
-from judgement import Claims, judge
-from ruleset import compile_text
+from judge.compiler import compile_text
+from judge.judgement import Claims, judge
 
 RULES = """
 test_flag: test

@@ -19,9 +19,9 @@ import figures
 import models
 import store
 import unusual
-from judgement import judge, unreadable
+from judge.compiler import compile_program
+from judge.judgement import judge, unreadable
 from models import Submission
-from ruleset import compile_program
 
 NOW = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)  # 11:30 in New York
 

@@ -18,7 +18,7 @@ from threading import Thread
 
 import pytest
 
-from checks import LIMITS
+from judge.types import LIMITS
 from settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent

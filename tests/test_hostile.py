@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 
 import models
 import store
-from payload import FORBIDDEN
+from judge.values import FORBIDDEN
 
 LOGIN = "Basic aW1wYWN0OnNlY3JldA=="
 CANARY = "zqxj"  # stands in what is submitted, and must not come back in a note or stand in a log

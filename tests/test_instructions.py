@@ -11,8 +11,8 @@ from test_ruleset import RULES_FOLDER
 
 import phrases
 from instructions import instructions
+from judge.compiler import compile_text, load
 from payload import decode
-from ruleset import compile_text, load
 from snippets import FORMATS
 
 URL = "https://leads.example.com/leads/solar"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import NOTE_LENGTH, content, judge
-from ruleset import compile_program
+from judge.compiler import compile_program
+from judge.judgement import NOTE_LENGTH, content, judge
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ import pytest
 
 import models
 import store
-from judgement import Claim, Reason, Verdict, judge
-from ruleset import compile_program
+from judge.compiler import compile_program
+from judge.judgement import Claim, Reason, Verdict, judge
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DUPLICATE = Reason("duplicate", "Already submitted")

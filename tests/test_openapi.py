@@ -16,7 +16,7 @@ from test_ruleset import RULES_FOLDER
 import openapi
 import render
 from instructions import instructions
-from ruleset import compile_text, load
+from judge.compiler import compile_text, load
 
 TESTS = Path(__file__).parent
 EXAMPLES = [RULES_FOLDER / "default.yaml", *sorted((RULES_FOLDER / "examples").glob("*.yaml"))]

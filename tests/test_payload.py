@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judge.values import Names, canonical
 from payload import (
     MAX_FIELDS,
     MAX_LEVELS,
     MAX_NAME,
     MAX_NUMBER,
-    Names,
     PayloadError,
     UnsupportedPayload,
-    canonical,
     decode,
     kind,
 )

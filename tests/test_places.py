@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import models
 import store
-from judgement import Claim, Claims, Reason, Verdict, judge
-from ruleset import RuleBook
+from judge.compiler import RuleBook
+from judge.judgement import Claim, Claims, Reason, Verdict, judge
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FIELDS = """

@@ -18,7 +18,7 @@ import people
 import privacy
 import store
 from backtests import Backtest
-from judgement import judge, unreadable
+from judge.judgement import judge, unreadable
 from models import Lead, Refusal, Submission
 from payload import PayloadError, decode
 

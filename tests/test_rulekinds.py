@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from judgement import Claims, judge, judge_body
-from ruleset import compile_program
+from judge.compiler import compile_program
+from judge.judgement import Claims, judge
+from web.request import judge_body
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 FIELDS = """

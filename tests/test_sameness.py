@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import Claims, judge
-from ruleset import compile_program
-from values import Text, folded
+from judge.compiler import compile_program
+from judge.judgement import Claims, judge
+from judge.values import Text, folded
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -11,10 +11,10 @@ from test_gunicorn import Service
 from werkzeug.security import generate_password_hash
 
 from freshen import freshened
-from judgement import content
+from judge.compiler import load
+from judge.judgement import content
 from payload import decode
 from render import MIMETYPES, Answer, render
-from ruleset import load
 from settings import User
 from simulate import TYPES, Case, Endpoint, NoAnswer, body_of, cases_of, marked, simulate
 

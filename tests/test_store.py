@@ -17,7 +17,7 @@ from conftest import statements
 import models
 import store
 from app import create_app
-from judgement import Claim, Reason, Verdict
+from judge.judgement import Claim, Reason, Verdict
 from settings import Settings
 
 ROOT = Path(__file__).parent.parent

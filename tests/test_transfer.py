@@ -14,7 +14,7 @@ from test_gunicorn import ROOT, Service, at_once
 import models
 import store
 import transfer
-from judgement import Claim, Reason, Verdict
+from judge.judgement import Claim, Reason, Verdict
 
 README = (ROOT / "README.md").read_text()
 

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import days
 import models
 import store
-from judgement import content, judge
-from ruleset import load
+from judge.compiler import load
+from judge.judgement import content, judge
 
 LOANS = """title: Acme home loans
 timezone: America/New_York

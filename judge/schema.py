@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from checks import TYPES
-from conditions import RESERVED
+from judge.conditions import RESERVED
+from judge.types import TYPES
 
 
 class _Model(BaseModel):

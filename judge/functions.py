@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from jinja2 import nodes
 
-from values import Text
+from judge.values import Text
 
 MOST_CHARACTERS = 10_000  # that `first` and `last` take
 

@@ -2,7 +2,7 @@
 
 import re
 
-from values import Refused, folded
+from judge.values import Refused, folded
 
 # Of an address in this form nothing is left to normalise but case; email-validator costs 35 µs a line.
 _PLAIN_EMAIL = re.compile(r"[a-z0-9][a-z0-9_+-]*(\.[a-z0-9_+-]+)*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")

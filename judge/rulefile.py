@@ -10,9 +10,9 @@ from contextlib import suppress
 import yaml
 from pydantic import ValidationError
 
-from conditions import nearest
-from payload import FORBIDDEN, clean
-from schema import AmountSpec, ExampleSpec, FieldSpec, RuleFile, RuleSpec
+from judge.conditions import nearest
+from judge.schema import AmountSpec, ExampleSpec, FieldSpec, RuleFile, RuleSpec
+from judge.values import FORBIDDEN, clean
 
 # A part is a key or a value, 100 characters of text, or 2 of a condition. To read one costs some 50 µs of processor
 # time, and whoever may open "Try a change" may have any text read.

@@ -2,9 +2,8 @@
 
 import re
 
-from conditions import scope
-from payload import canonical
-from values import Text
+from judge.conditions import scope
+from judge.values import Text, canonical
 
 ERRORS = {400, 401, 403, 404, 405, 413, 415, 429}  # what a lead is answered that is no decision
 

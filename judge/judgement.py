@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from conditions import Unanswered, scope
-from payload import FORBIDDEN, Names, PayloadError, canonical, clean, decode
-from rulefile import Source
-from schema import FIELD_NAME, FieldSpec, RuleFile
-from values import LONGEST_VALUE, UNSEEN, Refused, folded, stored
+from judge.conditions import Unanswered, scope
+from judge.rulefile import Source
+from judge.schema import FIELD_NAME, FieldSpec, RuleFile
+from judge.values import FORBIDDEN, LONGEST_VALUE, UNSEEN, Names, Refused, canonical, clean, folded, stored
 
 NOTE_LENGTH = 500
 VALID_NOTE = "Lead submitted successfully"
@@ -224,10 +223,6 @@ class Program:
     source: Source
     warnings: list[str]
 
-    def read(self, body, content_type="", query=b""):
-        """Return the fields of a submission, as `payload.decode` does. Raises PayloadError."""
-        return decode(body, content_type, query, self.names, self.spec.query_wins)
-
     def labels(self, names):
         """Return the labels of these fields, as reasons name them."""
         return " and ".join(self.fields[name].label for name in names if name in self.fields)
@@ -293,17 +288,6 @@ def judge(program, submitted, now, stored_lead=False):
         verdict.claims = []
     elif verdict.test:
         verdict.claims = _claims_of_test(program, verdict)
-    return verdict
-
-
-def judge_body(program, body, content_type, now):
-    """Return the verdict on a body that is not stored; its trace says what only the store would decide."""
-    try:
-        verdict = judge(program, program.read(body, content_type), now)
-    except PayloadError as error:
-        verdict = unreadable(program, str(error))
-    for rule in dict.fromkeys(claim.rule for claim in verdict.claims):
-        verdict.say(rule, "decided when the lead is posted")
     return verdict
 
 

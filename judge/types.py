@@ -19,9 +19,8 @@ import re2
 from disposable_email_domains import blocklist as disposable_domains
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
-import places
-import values
-from values import UNSEEN, Refused, Text, Unusable, known_as
+from judge import places, values
+from judge.values import UNSEEN, Refused, Text, Unusable, known_as
 
 # --- Types: specification, time zone -> (text -> value) ---
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from jinja2 import nodes
 
-from functions import FUNCTIONS
+from judge.functions import FUNCTIONS
 
 
 def written(node):

@@ -7,10 +7,48 @@ program's time zone when the rule file is loaded, and returns the function from 
 import re
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal
+from functools import lru_cache
 from unicodedata import category, combining, normalize
 
 LONGEST_VALUE = 2100  # characters of any value but a text
 LONGEST_FOLDED = 10_000  # characters of a text whose forms are compared: some grow to eighteen times their length
+
+# The characters outside XML 1.0, section 2.2 (production Char).
+FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+# White space of any kind that XML allows, and the two that stand for it.
+_SEPARATORS = re.compile(r"(?:[^\S\x0b\x0c\x1c-\x1f]|[_-])+")
+
+
+@lru_cache(4096)
+def canonical(name):
+    """Return the form in which field names are compared: `E-Mail Address` is `emailaddress`."""
+    return _SEPARATORS.sub("", name.casefold())
+
+
+class Names:
+    """The submitted names that count as some of a rule file's fields; `meaning` is `{canonical name: field}`.
+
+    These are their own names, and what stands under those: `applicant.ssn`, `applicant[ssn]`, `@ssn` and `ssn.@id`
+    count as `ssn`. But a name that the file gives to another field is that field's.
+    """
+
+    def __init__(self, meaning, fields):
+        self._meaning, self._fields = meaning, fields
+        known = (re.findall(r"\w+", spelling) for spelling, field in meaning.items() if field in fields)
+        parts = [r"\W+".join(words) for words in known if words]
+        self._part = re.compile(rf"\b(?:{'|'.join(parts)})\b" if parts else r"(?!)")
+
+    def __contains__(self, name):
+        name = canonical(name)
+        if field := self._meaning.get(name):
+            return field in self._fields
+        return bool(self._part.search(name))
+
+
+def clean(text):
+    """Return `text` with every character that XML 1.0 forbids replaced by U+FFFD."""
+    return FORBIDDEN.sub("\ufffd", text)
 
 
 class Refused(ValueError):

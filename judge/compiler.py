@@ -18,15 +18,15 @@ from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 
-import suspicions
-from changes import begun_anew
-from checks import LIMITS, TYPES, Refused, Unusable
-from conditions import ConditionError, all_of, any_of, compile_condition, nearest
-from judgement import TEST_LIMIT, Claims, FieldRule, Program, Rule, judge, longer
-from lists import ListError, read_list
-from payload import FORBIDDEN, canonical, clean
-from rulefile import RuleFileError, read
-from rulekinds import BELONGS, RULES
+from judge import lint
+from judge.changes import begun_anew
+from judge.conditions import ConditionError, all_of, any_of, compile_condition, nearest
+from judge.judgement import TEST_LIMIT, Claims, FieldRule, Program, Rule, judge, longer
+from judge.lists import ListError, read_list
+from judge.rulefile import RuleFileError, read
+from judge.rules import BELONGS, RULES
+from judge.types import LIMITS, TYPES, Refused, Unusable
+from judge.values import FORBIDDEN, canonical, clean
 
 log = logging.getLogger("datapost")
 
@@ -76,7 +76,7 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
     if examples:
         _run_examples(compiler)
         source.check()
-    suspicions.of_program(spec, source)
+    lint.of_program(spec, source)
     program.warnings.extend(source.warnings)
     return program
 
@@ -118,7 +118,7 @@ class Compiler:
         except ConditionError as error:
             self.source.complain((*self.place, *path), f"{self.who}{path[0]}: {error}")
             return lambda _: False
-        for suspicion in suspicions.of_condition(holds, path, self.program.spec, self.now):
+        for suspicion in lint.of_condition(holds, path, self.program.spec, self.now):
             self.source.warn((*self.place, *path), f'{self.who}{path[0]}: "{written}" {suspicion}')
         return holds
 

@@ -28,10 +28,9 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import Lexer, Token
 from jinja2.parser import Parser
 
-from functions import FUNCTIONS, iso_day
-from instead import INSTEAD, nothing_like_it, written
-from payload import FORBIDDEN
-from values import Text
+from judge.functions import FUNCTIONS, iso_day
+from judge.instead import INSTEAD, nothing_like_it, written
+from judge.values import FORBIDDEN, Text
 
 LONGEST = 10_000  # characters of an expression
 MOST_TOKENS = 1_000  # of an expression, beside the constants and commas of its lists

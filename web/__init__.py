@@ -1,0 +1,1 @@
+"""From bytes to fields, and from a decision to bytes."""
