@@ -23,6 +23,7 @@ from werkzeug.http import parse_accept_header
 
 import backtests
 import dashboard
+import database
 import days
 import leads
 import logs
@@ -30,15 +31,14 @@ import models
 import network
 import payload
 import privacy
-import store
 import trials
+from database import SchemaError, StoreError
 from documents import documents
 from judge.compiler import RuleBook
 from judge.judgement import content, judge, unreadable
 from login import Login
 from render import HEADERS, MIMETYPES, Answer, render
 from settings import Settings, SettingsError, User, version
-from store import SchemaError, StoreError
 from web.request import read as read_lead
 
 RETRY_AFTER = "5"  # seconds, with a 500 or 503
@@ -380,8 +380,8 @@ def create_app(settings=None):
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected
     book = RuleBook(settings.rules, models.last_rule_text)
     for chore in (days.roll_up, privacy.purge_some):
-        store.add_chore(partial(_do_chore, chore, book))
-    store.add_chore(backtests.clear_old)
+        database.add_chore(partial(_do_chore, chore, book))
+    database.add_chore(backtests.clear_old)
     app.extensions["datapost"] = Service(
         settings,
         book,
@@ -393,7 +393,7 @@ def create_app(settings=None):
         app.register_blueprint(pages)
     app.before_request(_begin)
     app.after_request(_finish)
-    app.teardown_request(lambda _error: store.set_deadline(None))
+    app.teardown_request(lambda _error: database.set_deadline(None))
     app.log_exception = _log_exception
     if settings.trusted_proxies:
         app.wsgi_app = network.TrustedProxies(app.wsgi_app, settings.trusted_proxies)
@@ -409,7 +409,7 @@ def _do_chore(chore, book):
 
 def _begin():
     g.started = time.perf_counter()
-    store.set_deadline(store.ANSWER_WAIT)
+    database.set_deadline(database.ANSWER_WAIT)
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if re.fullmatch("[A-Za-z0-9_-]{1,64}", given) else uuid4().hex
 

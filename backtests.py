@@ -14,12 +14,12 @@ from datetime import UTC, datetime, timedelta
 from peewee import CharField, TextField
 from ulid import ULID
 
+import database
 import logs
 import models
-import store
 from backtest import backtest, memory_of
+from database import StoreError, db
 from models import JSONField, Lead, Table, Time
-from store import StoreError, database
 
 AT_ONCE = 2  # in all processes: each takes a core for as long as it runs
 LONGEST = 120  # seconds
@@ -72,12 +72,12 @@ def start(program, days, operator, anew=()):
     )
 
     def claim():
-        if database.for_update:  # PostgreSQL, where two may count at once: SQLite has one writer
-            database.execute_sql("LOCK TABLE backtest IN SHARE ROW EXCLUSIVE MODE")
+        if db.for_update:  # PostgreSQL, where two may count at once: SQLite has one writer
+            db.execute_sql("LOCK TABLE backtest IN SHARE ROW EXCLUSIVE MODE")
         running = Backtest.select().where(Backtest.state == "running", Backtest.renewed_at > now - GONE_AFTER)
         return running.count() < AT_ONCE and row.save(force_insert=True)
 
-    if not store.transact(claim):
+    if not database.transact(claim):
         return None
     arguments = row.id, program, now - timedelta(days=days), report
     threading.Thread(target=_run, name="backtest", args=arguments, daemon=True).start()
@@ -85,13 +85,13 @@ def start(program, days, operator, anew=()):
 
 
 def clear_old():
-    """Delete the backtests of yesterday: their reports name partners. For `store.add_chore`."""
+    """Delete the backtests of yesterday: their reports name partners. For `database.add_chore`."""
     Backtest.delete().where(Backtest.started_at < datetime.now(UTC) - KEPT).execute()
 
 
 def find(backtest_id):
     """Return the Backtest with this id, or None. Raises StoreError."""
-    with store.read():
+    with database.read():
         return models.find(Backtest, backtest_id)
 
 
@@ -109,7 +109,7 @@ def _save(row_id, state, report):
     now = datetime.now(UTC)
     update = Backtest.update(state=state, report=report, renewed_at=now).where(Backtest.id == row_id)
     try:
-        store.transact(update.execute)
+        database.transact(update.execute)
     except StoreError as error:
         log.error("the state of a backtest cannot be written: %s", error)
 
@@ -127,7 +127,7 @@ class Source:
     def __iter__(self):
         memory = memory_of(self.program)
         start = None if memory is None or memory > self.since - EPOCH else self.since - memory
-        with store.read():
+        with database.read():
             self.report["total"] = models.leads(self.program.name, start).count()
             after = self._shortened()
         renewed = time.monotonic()
@@ -155,5 +155,5 @@ class Source:
         return first.id
 
     def _page(self, start, after):
-        with store.read():
+        with database.read():
             return list(models.leads(self.program.name, start).where(Lead.id > after).limit(PAGE))

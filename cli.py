@@ -16,13 +16,14 @@ from flask.cli import AppGroup, with_appcontext
 from psycopg.conninfo import conninfo_to_dict
 from werkzeug.security import generate_password_hash
 
+import database
 import handover
 import masks
 import models
 import privacycommands
 import search
-import store
 from backtest import backtest, memory_of
+from database import MigrationError, StoreError
 from documents import link
 from export import show, to_json
 from freshen import freshened
@@ -34,7 +35,6 @@ from leadcommands import as_json, find_program, leads, progress, read_filter, re
 from login import normalized
 from search import EPOCH, Filter
 from settings import CONTROL_CHARACTERS, Settings, SettingsError
-from store import MigrationError, StoreError
 from transfer import TransferError, copy
 from web.request import judge_body
 
@@ -187,7 +187,7 @@ def _answer_to(program, lead):
     with tempfile.TemporaryDirectory() as folder:
         models.connect(f"sqlite:///{folder}/example.db", settings.secret)
         answer = current_app.test_client().post(f"/leads/{program}", data=lead)
-        store.disconnect()
+        database.disconnect()
     log.setLevel(level)
     return answer.get_data(as_text=True)
 
@@ -197,7 +197,7 @@ def _answer_to(program, lead):
 def migrate():
     """Bring the tables of the database up to date; with PostgreSQL, each deploy does so before it starts."""
     try:
-        applied = store.migrate()
+        applied = database.migrate()
     except MigrationError as error:
         for name in error.applied:
             click.echo(f"applied {name}")
@@ -240,7 +240,7 @@ def copy_to(url):
             "and type the address when asked, or give it on standard input"
         )
     try:
-        store.prepare()
+        database.prepare()
         tables = copy(source.removeprefix("sqlite:///"), target, lambda total: progress(total, "Copying"))
     except (TransferError, StoreError, sqlite3.Error) as error:
         raise click.ClickException(str(error)) from None

@@ -7,11 +7,11 @@ from flask import current_app, request, url_for
 from werkzeug.exceptions import NotFound
 
 import chart
+import database
 import explain
 import figures
 import pages
 import search
-import store
 import watch
 from pages import page
 from trials import instructions_of
@@ -67,7 +67,7 @@ def _view():
 @site.get("/dashboard", strict_slashes=False)
 def start():
     view, now, book, service = _view(), datetime.now(UTC), pages.rulebook(), current_app.extensions["datapost"]
-    with store.read():
+    with database.read():
         found = figures.collect(view.chosen, view.days, now)
         warnings = watch.warnings(book, service.settings, view.programs, now)
     drawn, top = chart.bars(found.by_day)
@@ -89,7 +89,7 @@ def start():
 def show_partner():
     """Say why the leads of one partner are refused."""
     view, name = _view(), request.args.get("partner", "")
-    with store.read():
+    with database.read():
         found = figures.collect(view.chosen, view.days, datetime.now(UTC))
     return page(
         "dashboard/partner.html",

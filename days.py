@@ -18,9 +18,9 @@ import peewee
 from peewee import BigIntegerField, BooleanField, CharField, CompositeKey, TextField, fn
 from ulid import ULID
 
-import store
+import database
+from database import db
 from models import OBSERVED, JSONField, Late, Lead, Table, first_id
-from store import database
 
 SETTLED_AFTER = timedelta(minutes=5)  # by then, what was received is committed
 COUNTED_AT_ONCE = 300  # leads: some 10 ms of the one writer
@@ -129,7 +129,7 @@ def _grouped(leads):
     """Yield how many leads there are of each kind, and their money in hundredths."""
     groups = (Lead.partner, Lead.valid, Lead.test, Lead.reasons, Lead.observed)
     query = leads.select(*groups, fn.COUNT(Lead.id), _cents("sale_amount"), _cents("worth"))
-    return database.execute(query.group_by(*groups))
+    return db.execute(query.group_by(*groups))
 
 
 def _cents(column):
@@ -190,9 +190,9 @@ def money(cents):
 def roll_up(programs, now=None):
     """Add some leads to the row of their day, the newest days first; tell whether there are more.
 
-    For `store.add_chore`: any process may do a piece of this work, and two never do the same one.
+    For `database.add_chore`: any process may do a piece of this work, and two never do the same one.
     """
-    now = now or store.now()  # a machine's own clock may be ahead of those that still store
+    now = now or database.now()  # a machine's own clock may be ahead of those that still store
     return any(_roll_up(program, now) for program in programs)
 
 
@@ -246,8 +246,8 @@ def _add(program, row, leads):
 
 def _be_alone(program):
     """Let nobody else count this program until the transaction ends."""
-    if database.for_update:  # PostgreSQL: SQLite has one writer at a time anyway
-        database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, program])
+    if db.for_update:  # PostgreSQL: SQLite has one writer at a time anyway
+        db.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, program])
 
 
 def _settled(now):

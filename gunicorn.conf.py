@@ -7,12 +7,12 @@ from contextlib import suppress
 
 from gunicorn import glogging
 
+import database
 import logs
 import models
-import store
+from database import SchemaError
 from judge.compiler import RuleBook
 from settings import Settings, SettingsError
-from store import SchemaError
 from worker import Worker
 
 wsgi_app = "app:app"
@@ -79,7 +79,7 @@ def on_starting(_server):
             models.connect(settings.database_url, settings.secret)
             models.prepare()
             book.tell_what_began_anew(models.last_rules)
-            store.disconnect()
+            database.disconnect()
     except (SettingsError, SchemaError) as error:
         problems = [str(error)]
     if problems:

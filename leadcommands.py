@@ -9,17 +9,17 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+import database
 import models
 import payload
 import search
-import store
+from database import StoreError
 from export import WRITERS, columns, presenter, show
 from judge.compiler import compile_text
 from judge.judgement import judge, unreadable
 from judge.rulefile import RuleFileError
 from judge.values import clean
 from logs import printable
-from store import StoreError
 from web.request import read as read_lead
 
 leads = AppGroup("leads", help="Look at the stored leads, and remove what is personal.")
@@ -207,7 +207,7 @@ def progress(length, label, hidden=False):
 def reading():
     """Hold the store open; a store that cannot be read is a plain error."""
     try:
-        with store.read():
+        with database.read():
             yield
     except StoreError as error:
         raise click.ClickException(f"the store cannot be read: {error}") from None

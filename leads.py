@@ -12,6 +12,7 @@ from time import monotonic
 from flask import Response, g, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 
+import database
 import explain
 import logs
 import masks
@@ -19,7 +20,6 @@ import models
 import pages
 import payload
 import search
-import store
 from export import columns, csv_lines, jsonl_lines, presenter
 from judge.compiler import compile_text
 from judge.rulefile import RuleFileError
@@ -48,7 +48,7 @@ def list_leads():
     given = _given()
     try:
         wanted = _filter(given)
-        with store.read():
+        with database.read():
             leads, older = search.page(wanted, request.values.get("after"))
     except FilterError as error:
         return _list_page(given, problem=str(error), status=400)
@@ -100,7 +100,7 @@ def export_leads(form):
     """Write the leads that the filter finds, the newest first, a page at a time: memory stays flat."""
     pages.refuse_other_sites()  # a link or picture elsewhere would start it in an operator's name
     given, sensitive = _given(), request.method == "POST" and "sensitive" in request.form
-    store.set_deadline(PATIENCE)  # a million leads take longer than a page may
+    database.set_deadline(PATIENCE)  # a million leads take longer than a page may
     try:
         wanted = _filter(given)
     except FilterError as error:
@@ -152,11 +152,11 @@ def _all(wanted, present):
     """Yield all leads that are found, as they are shown. Who reads slowly keeps no connection to the store."""
     after = None
     while True:
-        store.set_deadline(PATIENCE)
-        with store.read():
+        database.set_deadline(PATIENCE)
+        with database.read():
             leads, after = search.page(wanted, after, EXPORT_PAGE)
             shown = [present(lead) for lead in leads]
-        store.set_deadline(None)
+        database.set_deadline(None)
         yield from shown
         if after is None:
             return
@@ -185,7 +185,7 @@ def reveal_lead(lead_id):
 
 
 def _find(lead_id):
-    with store.read():
+    with database.read():
         lead = models.find(models.Lead, lead_id.upper())
     if lead is None or not pages.may_see(lead.program):
         raise NotFound
@@ -194,7 +194,7 @@ def _find(lead_id):
 
 def _lead_page(lead, revealed):
     book = pages.rulebook()
-    with store.read():
+    with database.read():
         hidden = masks.hidden_fields(book.programs)(lead)
         rules = models.RuleText.get_or_none(hash=lead.rules)
         others = [other for other in search.repeats_of(lead) if pages.may_see(other.program)]

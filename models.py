@@ -30,8 +30,8 @@ from peewee import (
 )
 from ulid import ULID
 
-import store
-from store import SchemaError, StoreError, Unsure, database
+import database
+from database import SchemaError, StoreError, Unsure, db
 
 RETRY_WINDOW = timedelta(hours=24)
 LOGIN_WINDOW = timedelta(minutes=5)
@@ -70,7 +70,7 @@ class Table(Model):
     moves = True  # whether its rows are copied to another database (transfer.py)
 
     class Meta:
-        database = database
+        database = db
 
 
 class RuleText(Table):
@@ -232,7 +232,7 @@ def find(table, text):
 def connect(url, secret):
     """Use the database at `url`; `secret` keys the hashes."""
     _state.update(secret=secret.encode(), rules=set())
-    store.connect(url, chore=clear_expired)
+    database.connect(url, chore=clear_expired)
 
 
 def keyed_hash(*parts):
@@ -256,7 +256,7 @@ MADE_WITH_ANOTHER = (
 
 def prepare():
     """Make sure of the database before processes are forked. Raises SchemaError."""
-    store.prepare(hold_secret)
+    database.prepare(hold_secret)
 
 
 def hold_secret():
@@ -281,7 +281,7 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
     """
     lead_id = str(ULID.from_datetime(submission.received_at))
     try:
-        lead = store.transact(partial(_record, lead_id, submission, verdict, invalid_status, rule_text))
+        lead = database.transact(partial(_record, lead_id, submission, verdict, invalid_status, rule_text))
     except Unsure:
         log.error("lead %s is answered 503, but may be stored: look for it, and tell the partner", lead_id)
         raise
@@ -292,7 +292,7 @@ def record(submission, verdict, invalid_status=200, rule_text=""):
 def _record(lead_id, submission, verdict, invalid_status, rule_text):
     verdict = verdict.copy()
     if verdict.rules not in _state["rules"]:
-        if database.for_update:  # PostgreSQL: from now on `flask copy-to` makes nothing here as it is in a file
+        if db.for_update:  # PostgreSQL: from now on `flask copy-to` makes nothing here as it is in a file
             Fact.delete().where(Fact.name == "file").execute()
         hold_secret()
         rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
@@ -341,7 +341,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
 
 def _execute(sql, values):
     """Return how many rows the statement wrote."""
-    return database.execute_sql(sql.replace("?", database.param), values).rowcount
+    return db.execute_sql(sql.replace("?", db.param), values).rowcount
 
 
 def _insert(lead):
@@ -367,7 +367,7 @@ OR_SOON = f" OR ? < extract(epoch FROM clock_timestamp()) * 1000 - {LATE_AFTER /
 
 def _note_if_late(lead):
     values = [lead.program, lead.id, lead.id, lead.program]
-    if database.for_update:  # PostgreSQL
+    if db.for_update:  # PostgreSQL
         _execute(NOTE_IF_LATE + OR_SOON, [*values, Lead.received_at.db_value(lead.received_at)])
     else:
         _execute(NOTE_IF_LATE, values)
@@ -453,12 +453,12 @@ def _settle(verdict, lead_id, now):
     order = sorted((keyed_hash(*claims[n].key), spans[n], n) for n in wanted)
     several = len(order) > 1 or bool(refused)
     if several:
-        database.execute_sql("SAVEPOINT places")
+        db.execute_sql("SAVEPOINT places")
     refused |= {n for key, _, n in order if not _take(key, claims[n], lead_id, now)}
     if several:
         if not all(claims[n].observed for n in refused):
-            database.execute_sql("ROLLBACK TO SAVEPOINT places")
-        database.execute_sql("RELEASE SAVEPOINT places")
+            db.execute_sql("ROLLBACK TO SAVEPOINT places")
+        db.execute_sql("RELEASE SAVEPOINT places")
     verdict.settle(refused)
 
 
@@ -477,7 +477,7 @@ def _refused_by_looking(claims, now):
 
 def _found(sql, keys):
     keys = list(keys)
-    return dict(database.execute_sql(sql.format(", ".join([database.param] * len(keys))), keys).fetchall())
+    return dict(db.execute_sql(sql.format(", ".join([db.param] * len(keys))), keys).fetchall())
 
 
 def _take(key, claim, lead_id, now):
@@ -491,13 +491,13 @@ def clear_expired(now=None):
 
     They have by the clock of the database: one machine's own may be ahead of those that need them still.
     """
-    now = now or store.now()
+    now = now or database.now()
     cleared = 0
     run_out = (Claim.expires_at <= now, Total.expires_at <= now, FailedLogin.at <= now - LOGIN_WINDOW)
     for table, has_run_out in zip((Claim, Total, FailedLogin), run_out, strict=True):
         key = table._meta.primary_key
         expired = table.select(key).where(has_run_out).limit(CLEARED_AT_ONCE)
-        if database.for_update:  # PostgreSQL: pass over what a lead is about to take
+        if db.for_update:  # PostgreSQL: pass over what a lead is about to take
             expired = expired.for_update("FOR UPDATE SKIP LOCKED")
         cleared += table.delete().where(key.in_(expired)).execute()
     return cleared >= CLEARED_AT_ONCE
@@ -508,7 +508,7 @@ def clear_expired(now=None):
 
 def check_writing():
     """Raise StoreError if leads cannot be stored now: one is, and is taken away again."""
-    store.transact(_write_and_delete)
+    database.transact(_write_and_delete)
 
 
 def _write_and_delete():
@@ -518,16 +518,16 @@ def _write_and_delete():
     texts = dict.fromkeys(("program", "user", "partner", "note", "customerid", "email", "rules", "content_type"), "")
     lead = Lead(id=str(ULID()), received_at=datetime.now(UTC), status=0, valid=False, test=True, **texts)
     lead.reasons = lead.trace = lead.fields = []
-    lead.query, lead.body = b"", os.urandom(1500 if database.for_update else 16_000)
+    lead.query, lead.body = b"", os.urandom(1500 if db.for_update else 16_000)
     _insert(lead)
     _execute("DELETE FROM lead WHERE id = ?", [lead.id])
 
 
 def last_rule_text(program):
     """Return the text of the rules that judged the program's last lead, or None."""
-    if not store.exists():
+    if not database.exists():
         return None
-    with suppress(StoreError), store.read():
+    with suppress(StoreError), database.read():
         query = RuleText.select(RuleText.text).join(Lead, on=(Lead.rules == RuleText.hash))
         return query.where(Lead.program == program).order_by(Lead.id.desc()).limit(1).scalar()
 
@@ -536,8 +536,8 @@ def last_rules(program):
     """Return the program's name and the text that judged its last lead; else the name that this text had, or Nones."""
     if text := last_rule_text(program.name):
         return program.name, text
-    if store.exists():
-        with suppress(StoreError), store.read():
+    if database.exists():
+        with suppress(StoreError), database.read():
             if row := RuleText.get_or_none(hash=program.hash):
                 return row.program, row.text
     return None, None
@@ -571,11 +571,11 @@ def look_up_login(digests, address, name, now):
         known = KnownLogin.select().where(KnownLogin.digest.in_(digests))
         return {row.digest for row in known}, *_failed_logins(address, name, now)
 
-    return store.transact(look_up)
+    return database.transact(look_up)
 
 
 def remember_login(digest):
-    store.transact(KnownLogin.insert(digest=digest).on_conflict_ignore().execute)
+    database.transact(KnownLogin.insert(digest=digest).on_conflict_ignore().execute)
 
 
 def record_failed_login(address, name, now):
@@ -586,7 +586,7 @@ def record_failed_login(address, name, now):
         FailedLogin.create(address=address, name=name, at=now)
         return before
 
-    return store.transact(write)
+    return database.transact(write)
 
 
 def _failed_logins(address, name, now):

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 import logs
 import network
-from store import StoreError
+from database import StoreError
 
 # Pages load our stylesheet and our pictures, and run no script: in an answer from this service
 # nothing that a partner wrote can do anything.

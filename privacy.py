@@ -12,15 +12,15 @@ from datetime import UTC, datetime, timedelta
 from peewee import CharField, IntegerField, TextField
 from ulid import ULID
 
+import database
 import days
 import models
-import store
 from backtests import Backtest
+from database import StoreError, db
 from judge.rules import former_places, place_of, unique_keys
 from judge.values import folded, folded_before
 from models import Claim, Lead, Refusal, Table, Time, first_id
 from search import EPOCH
-from store import StoreError, database
 
 AT_ONCE = 20  # leads: some 10 ms of the one writer
 DAILY = timedelta(days=1)
@@ -53,7 +53,7 @@ class Erasure(Table):
 def purge_some(programs, now=None):
     """Mask and delete some leads of programs that were not looked after for a day; tell whether there are more.
 
-    For `store.add_chore`: all processes together do this once a day. When there are no more, what is
+    For `database.add_chore`: all processes together do this once a day. When there are no more, what is
     gone is taken out of the files too, by a thread: that is no part of a transaction, and may take long.
     """
     now = now or datetime.now(UTC)
@@ -74,7 +74,7 @@ def purge_some(programs, now=None):
 def _scrub_daily(names, now):
     due = _looked_after(names, now - DAILY + SCRUB_AGAIN).where(Retention.done_at <= now - DAILY)
     try:
-        if not store.transact(due.execute):  # another process does it
+        if not database.transact(due.execute):  # another process does it
             return
         why = None if scrub(names, now) else "somebody reads the database"
     except StoreError as error:
@@ -88,11 +88,11 @@ def _scrub_daily(names, now):
 def scrub(names, now):
     """Take what was masked and deleted out of the database's files; these programs are done for today once it is.
 
-    Returns whether it is, as `store.scrub` does.
+    Returns whether it is, as `database.scrub` does.
     """
-    clean = store.scrub()
+    clean = database.scrub()
     if clean:
-        store.transact(_looked_after(names, now).execute)
+        database.transact(_looked_after(names, now).execute)
     return clean
 
 
@@ -107,7 +107,7 @@ def purge(program, now, progress):
     """
     if not program.spec.privacy:
         return 0, 0
-    while store.transact(lambda: days.roll_up([program], now)):
+    while database.transact(lambda: days.roll_up([program], now)):
         pass
 
     def work():
@@ -117,7 +117,7 @@ def purge(program, now, progress):
         return masked, _delete(program, now) if not masked and days.has_caught_up(program, now) else 0
 
     masked = deleted = 0
-    while any(batch := store.transact(work)):
+    while any(batch := database.transact(work)):
         masked, deleted = masked + batch[0], deleted + batch[1]
         progress(sum(batch))
     return masked, deleted
@@ -136,7 +136,7 @@ def _retention(program, condition, wait=False):
     if Retention.get_or_none(program=program.name) is None:
         Retention.insert(program=program.name, masked_to="", done_at=EPOCH).on_conflict_ignore().execute()
     query = Retention.select().where(Retention.program == program.name, condition)
-    if database.for_update:  # PostgreSQL
+    if db.for_update:  # PostgreSQL
         query = query.for_update("FOR UPDATE" if wait else "FOR UPDATE SKIP LOCKED")
     return query.first()
 
@@ -216,10 +216,10 @@ def find(person, progress):
     """
     found, after = {}, ""
     customers = {models.customer_of([form(value)]) for value in person.values for form in (folded, folded_before)}
-    query = f"SELECT {COLUMNS} FROM lead WHERE id > ? ORDER BY id LIMIT {CHUNK}".replace("?", database.param)  # noqa: S608
+    query = f"SELECT {COLUMNS} FROM lead WHERE id > ? ORDER BY id LIMIT {CHUNK}".replace("?", db.param)  # noqa: S608
     while True:
-        with store.read():
-            rows = database.execute_sql(query, [after]).fetchall()
+        with database.read():
+            rows = db.execute_sql(query, [after]).fetchall()
         if not rows:
             found |= _masked_of(sorted(customers - {""}))
             return [found[key] for key in sorted(found)]
@@ -235,7 +235,7 @@ def _masked_of(customers):
     found = {}
     for start in range(0, len(customers), CHUNK):
         query = Lead.select(Lead.id, Lead.program).where(Lead.customerid.in_(customers[start : start + CHUNK]))
-        with store.read():
+        with database.read():
             found |= {lead.id: Found(lead.id, lead.program) for lead in query.where(Lead.masked_at.is_null(False))}
     return found
 
@@ -243,16 +243,16 @@ def _masked_of(customers):
 def erase(found, person, kind, now=None):
     """Empty these leads of all that is personal, for ever, and record that it was done.
 
-    Returns whether nothing of them is left in the database's files (see `store.scrub`).
+    Returns whether nothing of them is left in the database's files (see `database.scrub`).
     """
     now = now or datetime.now(UTC)
     ids = [lead.id for lead in found]
     record = Erasure.insert(id=str(ULID.from_datetime(now)), at=now, kind=kind, leads=len(ids))
-    store.transact(record.execute)
+    database.transact(record.execute)
     for start in range(0, len(ids), AT_ONCE):
         batch = ids[start : start + AT_ONCE]
-        store.transact(lambda batch=batch: _erase(batch, person, now))
-    return store.scrub()
+        database.transact(lambda batch=batch: _erase(batch, person, now))
+    return database.scrub()
 
 
 def forget_places(found, person, programs):
@@ -261,14 +261,14 @@ def forget_places(found, person, programs):
     There is no index for the first: who reads all places must not write meanwhile. With another secret than the
     places were made with, none would be found.
     """
-    store.transact(models.hold_secret)
+    database.transact(models.hold_secret)
     ids = [lead.id for lead in found]
     for start in range(0, len(ids), CHUNK):
-        with store.read():
+        with database.read():
             keys = [row.key for row in Claim.select(Claim.key).where(Claim.lead.in_(ids[start : start + CHUNK]))]
         for first in range(0, len(keys), CHUNK):
-            store.transact(Claim.delete().where(Claim.key.in_(keys[first : first + CHUNK])).execute)
-    store.transact(Claim.delete().where(Claim.key.in_(list(_places(person, programs)))).execute)
+            database.transact(Claim.delete().where(Claim.key.in_(keys[first : first + CHUNK])).execute)
+    database.transact(Claim.delete().where(Claim.key.in_(list(_places(person, programs)))).execute)
 
 
 def _places(person, programs):

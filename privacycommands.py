@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import click
 from flask.cli import with_appcontext
 
+import database
 import models
 import people
 import privacy
 import search
-import store
+from database import StoreError
 from leadcommands import find_program, progress, reading, service
-from store import StoreError
 
 READ = "Somebody reads the database, so its -wal file may hold {} for a while: run this again"
 
@@ -76,7 +76,7 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
         for program, count in sorted(by_program.items()):
             click.echo(f"{program}: {leads_of(count)} with this {kind}")
         if not found:
-            store.scrub()  # which may have been in somebody's way the last time
+            database.scrub()  # which may have been in somebody's way the last time
             click.echo(f"no lead holds this {kind}: there is nothing to erase")
             if forget_duplicates and not dry_run:
                 privacy.forget_places(found, person, programs)
@@ -125,7 +125,7 @@ def find_person(kind, text):
     programs = service().rulebook.programs
     try:
         if kind == "id":
-            with store.read():
+            with database.read():
                 query = models.Lead.select().where(models.Lead.id == search.read_filter({"id": text}, programs).id)
                 found = [privacy.Found(lead.id, lead.program) for lead in query]
             return people.nobody(), found

@@ -17,8 +17,8 @@ from decimal import Decimal
 from peewee import BlobField, BooleanField, DecimalField
 from ulid import ULID
 
+import database
 import models
-import store
 
 CHUNK = 1000  # rows, or fewer if they are long
 CHUNK_BYTES = 4_000_000
@@ -61,7 +61,7 @@ class Side:
         return self.execute(f"SELECT count(*) FROM {table.name}", []).fetchone()[0]
 
 
-there = Side(lambda sql, values: store.database.execute_sql(sql, values), "%s", "")
+there = Side(lambda sql, values: database.db.execute_sql(sql, values), "%s", "")
 
 
 class Table:
@@ -119,9 +119,9 @@ def copy(path, url, progress):
     """
     tables = [Table(model) for model in models.Table.__subclasses__() if model.moves]
     tables.sort(key=lambda table: table.name)
-    store.connect(url)
-    store.migrate()
-    with closing(sqlite3.connect(path, isolation_level=None)) as source, store.read():
+    database.connect(url)
+    database.migrate()
+    with closing(sqlite3.connect(path, isolation_level=None)) as source, database.read():
         here = Side(source.execute, "?", "VALUES ")
         # The file gets its name when it is copied first.
         source.execute("INSERT OR IGNORE INTO fact (name, value) VALUES ('file', ?)", [str(ULID())])
@@ -140,7 +140,7 @@ def copy(path, url, progress):
 
 def _note(note, here, tables):
     """Note in an empty database that it is a copy of this file from now on; refuse any other."""
-    with store.database.atomic():
+    with database.db.atomic():
         _lock()
         facts, secret = there.facts(), here.facts().get("secret")
         if facts.get("file") == note:
@@ -169,7 +169,7 @@ def _lock():
 @contextmanager
 def _alone(note):
     """Hold a transaction in which no service stores its first lead, unless one has done so already."""
-    with store.database.atomic():
+    with database.db.atomic():
         _lock()
         if there.facts().get("file") != note:
             raise TransferError("a service stores leads in the database already: name an empty one, and stop it")
@@ -200,7 +200,7 @@ def _write_chunk(table, rows, note):
     with _alone(note):
         found = _there(table, rows)
         changed = [row for key, row in rows.items() if found.get(key) != row]
-        store.database.cursor().executemany(table.upsert, changed)
+        database.db.cursor().executemany(table.upsert, changed)
 
 
 def _there(table, rows):

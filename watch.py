@@ -29,7 +29,7 @@ class Warning:
 
 
 def warnings(book, settings, programs, now):
-    """Return the Warnings about some programs, the grave ones first. Needs the store."""
+    """Return the Warnings about some programs, the grave ones first. Needs the database."""
     found = [*_disk(settings.database_url), *_broken_files(book, programs)]
     for program in programs.values():
         found += [*_silence(program, now), *_fields(program, now)]

@@ -22,7 +22,7 @@ from pathlib import Path
 import load
 from ulid import ULID
 
-import store
+import database
 from app import create_app
 from settings import Settings
 
@@ -47,7 +47,7 @@ def post_two(path):
         ids.append(answer.headers["Datapost-Lead"])
         added.append({t: [row for key, row in stored[t].items() if key not in known.get(t, ())] for t in stored})
         known = stored
-    store.disconnect()
+    database.disconnect()
     return ids, added
 
 

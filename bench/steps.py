@@ -19,9 +19,9 @@ from pathlib import Path
 import load
 
 import app
+import database
 import login
 import models
-import store
 from judge import judgement
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -145,4 +145,4 @@ if __name__ == "__main__":
     for each in warmup:
         answer(each)
     print(json.dumps({"steps": measure_steps(clocked_leads), **profile(profiled)}))
-    store.disconnect()
+    database.disconnect()

@@ -16,9 +16,10 @@ from hypothesis import settings
 from lxml import etree
 from werkzeug.serving import make_server
 
+import database
 import models
-import store
 from app import create_app
+from database import connection
 from judge import compiler
 from settings import Settings, User
 
@@ -81,14 +82,14 @@ class Partner:
 
     def stored(self):
         """Return the stored leads, oldest first."""
-        with store.read():
+        with database.read():
             return list(models.leads())
 
 
 def do_chores():
     """Do what the service does by itself each minute, and wait until it is done."""
-    for chore in store._current.writers.chores:
-        while store.transact(chore):
+    for chore in connection._current.writers.chores:
+        while database.transact(chore):
             pass
     wait_for("scrub")
 
@@ -122,9 +123,9 @@ def statements():
     def hook(event):
         seen.append((event.sql, event.params))
 
-    store.database.query_hooks.append(hook)
+    database.db.query_hooks.append(hook)
     yield seen
-    store.database.query_hooks.remove(hook)
+    database.db.query_hooks.remove(hook)
 
 
 @pytest.fixture(scope="session")
@@ -156,9 +157,9 @@ def postgresql_url(postgres):
 
 def opened(url):
     models.connect(url, "a key for tests")
-    store.migrate()
+    database.migrate()
     yield url
-    store.disconnect()
+    database.disconnect()
 
 
 @pytest.fixture
@@ -177,7 +178,7 @@ def sqlite_file(tmp_path):
     """The file of a ledger in SQLite, which is made on first use."""
     models.connect(f"sqlite:///{tmp_path}/leads.db", "a key for tests")
     yield tmp_path / "leads.db"
-    store.disconnect()
+    database.disconnect()
 
 
 @pytest.fixture
@@ -194,7 +195,7 @@ def make_app(tmp_path):
         return create_app(Settings(secret="a key for tests", rules=str(folder), **settings))
 
     yield make
-    store.disconnect()
+    database.disconnect()
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "screenshots"))
 import sample
 from browser import CHROMIUM, DESKTOP, MISSING, PHONE, start
 
+import database
 import search
-import store
 from app import create_app
 from documents import link
 from settings import Settings, User
@@ -51,7 +51,7 @@ def take_dashboard(browser, folder):
     app = create_app(Settings(secret=sample.KEY, operators=(owner,)))  # the settings as they are if left out
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Basic {b64encode(b'owner:owner').decode()}"
-    with store.read():
+    with database.read():
         (refused,), _ = search.page(search.Filter(reason="duplicate", partner="clickfarm-eu"), size=1)
     pictures = [
         ("dashboard-phone", "?days=30", PHONE, 2.6, "light"),
@@ -68,7 +68,7 @@ def take_dashboard(browser, folder):
         clip = {"x": 0, "y": 0, "width": size["width"], "height": int(size["height"] * screens)}
         page.screenshot(path=PICTURES / f"{name}.png", full_page=True, clip=clip)
         context.close()
-    store.disconnect()
+    database.disconnect()
 
 
 def main():

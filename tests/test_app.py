@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from test_payload import multipart
 
 import app as application
+import database
 import models
-import store
 from settings import User
 
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/json", "application/xml"
@@ -83,7 +83,7 @@ def test_a_lead_keeps_the_body_as_it_came_and_the_rules_that_judged_it(partner):
     partner.post(body, JSON + "; charset=utf-8", "/leads?click=7")
     (lead,) = partner.stored()
     assert (bytes(lead.body), lead.content_type, bytes(lead.query)) == (body, JSON + "; charset=utf-8", b"click=7")
-    with store.read():
+    with database.read():
         rule_text = models.RuleText.get_by_id(lead.rules)
     assert hashlib.sha256(rule_text.text.encode()).hexdigest() == lead.rules
     assert {"check": "duplicate", "result": "passed"} in lead.trace
@@ -156,7 +156,7 @@ posted_leads = st.fixed_dictionaries(
 @given(posted_leads)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_lead_gets_the_same_fields_and_decision_in_every_format(partner, lead):
-    with store.read():
+    with database.read():
         models.Lead.delete().execute()
     elements = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in lead.items())
     bodies = [
@@ -167,7 +167,7 @@ def test_a_lead_gets_the_same_fields_and_decision_in_every_format(partner, lead)
     ]
     answers = []
     for body, content_type in bodies:
-        with store.read():
+        with database.read():
             models.Claim.delete().execute()
         answer = read_answer(partner.post(body, content_type, "/leads?format=xml"))
         answers.append({name: value for name, value in answer.items() if name != "uniqueid"})
@@ -237,7 +237,7 @@ def test_the_format_in_the_query_is_no_field_of_the_lead(partner):
 
 
 def failing_store(*_, **__):
-    raise store.StoreError("OperationalError: database or disk is full")
+    raise database.StoreError("OperationalError: database or disk is full")
 
 
 def broken_judge(*_):

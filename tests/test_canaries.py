@@ -22,8 +22,8 @@ import pytest
 from test_gunicorn import ROOT, Service, at_once, read_log
 from test_payload import multipart
 
+import database
 import models
-import store
 
 # Every canary holds this word, in one spelling or another.
 CANARY = re.compile("canary|Y2FuYXJ5", re.IGNORECASE)
@@ -202,8 +202,8 @@ FAIL = """
 
 def test_nor_when_postgresql_quotes_the_lead_in_its_errors(watch, postgresql_url):
     models.connect(postgresql_url, "a key for tests")
-    store.migrate()
-    store.disconnect()
+    database.migrate()
+    database.disconnect()
     url = postgresql_url.replace("postgres:@", f"postgres:{PASSWORD}@") + "%20-clog_parameter_max_length_on_error%3D-1"
     service = watch(DATABASE_URL=url).start()
     with psycopg.connect(postgresql_url, autocommit=True) as admin:

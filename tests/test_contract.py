@@ -36,6 +36,7 @@ from contract import (
     read_by_parser,
     samples,
 )
+from database import StoreError
 from judge.compiler import load
 from judge.schema import FieldSpec
 from judge.types import TYPES
@@ -43,7 +44,6 @@ from judge.values import clean
 from login import FAILURES_OF_AN_ADDRESS
 from render import MIMETYPES, Answer, render
 from settings import Settings, User
-from store import StoreError
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = Path(__file__).parent / "samples"

@@ -14,9 +14,9 @@ from conftest import Partner
 from lxml import html
 
 import chart
+import database
 import figures
 import models
-import store
 from figures import DayFigure
 from judge.judgement import content, judge
 from settings import User
@@ -72,7 +72,7 @@ def text_of(response):
 def brand(make_app, database_url):
     """A brand with two programs in each of the two databases, its partner, and its operator."""
     app = make_app({"default": RULES, "solar": NO_SECRETS}, operators=OPERATORS, database_url=database_url)
-    store.migrate()
+    database.migrate()
     partner = Partner(app)
     partner.operator, partner.sun = Operator(app), Operator(app, SOLAR)
     return partner

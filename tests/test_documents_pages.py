@@ -17,9 +17,9 @@ from programs import HOSTILE, LISTS, MONSTER
 from test_gunicorn import Service
 from test_ruleset import RULES_FOLDER
 
+import database
 import models
 import snippets
-import store
 from app import create_app
 from documents import link
 from instructions import instructions
@@ -259,7 +259,7 @@ def site(tmp_path_factory):
     settings = Settings(secret="k", rules=str(folder), database_url=f"sqlite:///{folder}/leads.db", open=True)
     with serving(create_app(settings)) as address:
         yield address
-    store.disconnect()
+    database.disconnect()
 
 
 def violations(page, **options):
@@ -378,7 +378,7 @@ def names(service):
     """Return the names in the stored leads."""
     models.connect(service.environ["DATABASE_URL"], "a key for tests")
     try:
-        with store.read():
+        with database.read():
             return {lead.fields.get("name") for lead in models.leads()}
     finally:
-        store.disconnect()
+        database.disconnect()

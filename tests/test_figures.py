@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_store import scans
 
+import database
 import days
 import figures
 import models
-import store
 import unusual
 from judge.compiler import compile_program
 from judge.judgement import judge, unreadable
@@ -58,17 +58,17 @@ def submit(at=NOW, to=PROGRAM, years=40, partner="7", **fields):
 
 
 def collect(days, *programs, now=NOW):
-    with store.read():
+    with database.read():
         return figures.collect(programs or [PROGRAM], days, now)
 
 
 def count_all(now=NOW, programs=(PROGRAM,)):
-    while store.transact(lambda: days.roll_up(programs, now)):
+    while database.transact(lambda: days.roll_up(programs, now)):
         pass
 
 
 def rows():
-    with store.read():
+    with database.read():
         return {row.day: row for row in days.Day.select()}
 
 
@@ -113,7 +113,7 @@ def test_the_figures_are_the_same_whether_days_are_counted_or_not(month, counted
 def test_figures_stay_when_leads_are_deleted(month):
     before = collect(3)
     count_all(NOW + timedelta(days=2))
-    with store.read():
+    with database.read():
         models.Lead.delete().execute()
     assert collect(3) == before
 
@@ -121,18 +121,18 @@ def test_figures_stay_when_leads_are_deleted(month):
 def test_a_day_is_counted_a_few_leads_at_a_time_and_each_lead_once(month, monkeypatch):
     monkeypatch.setattr(days, "COUNTED_AT_ONCE", 4)
     before, steps = collect(3), 0
-    while store.transact(lambda: days.roll_up([PROGRAM], NOW)):
+    while database.transact(lambda: days.roll_up([PROGRAM], NOW)):
         steps += 1
         assert collect(3) == before
     assert steps > 6
-    assert not store.transact(lambda: days.roll_up([PROGRAM], NOW))
+    assert not database.transact(lambda: days.roll_up([PROGRAM], NOW))
     assert [row.closed for _, row in sorted(rows().items())] == [True] * 5 + [False]
 
 
 def test_the_newest_days_are_counted_first_and_days_without_leads_not_at_all(ledger):
     submit(NOW - timedelta(days=400))
     submit(NOW - timedelta(days=1))
-    store.transact(lambda: days.roll_up([PROGRAM], NOW))
+    database.transact(lambda: days.roll_up([PROGRAM], NOW))
     assert list(rows()) == ["2026-03-19"]
     count_all()
     assert sorted(rows()) == ["2025-02-13", "2026-03-19"]
@@ -200,13 +200,13 @@ def test_whatever_clocks_do_every_lead_is_counted_once(ledger, seed, monkeypatch
     for number in range(1, 31):
         submit(NOW + chance.choice([-1, 1]) * timedelta(minutes=chance.expovariate(1 / 600)))
         now = NOW + timedelta(minutes=chance.uniform(-900, 900))
-        store.transact(lambda now=now: days.roll_up([PROGRAM], now))
+        database.transact(lambda now=now: days.roll_up([PROGRAM], now))
         assert collect(30, now=later).totals.submissions <= number
     assert counted(later) == (30, 30)
 
 
 def test_a_lead_that_is_being_stored_while_its_time_is_counted_is_counted_once(postgresql_ledger, monkeypatch):
-    now, transact, stored, go_on = datetime.now(UTC), store.transact, Event(), Event()
+    now, transact, stored, go_on = datetime.now(UTC), database.transact, Event(), Event()
     submit(now - timedelta(minutes=40))
 
     def slowly(work):
@@ -218,12 +218,12 @@ def test_a_lead_that_is_being_stored_while_its_time_is_counted_is_counted_once(p
 
         return transact(do)
 
-    monkeypatch.setattr(store, "transact", slowly)
+    monkeypatch.setattr(database, "transact", slowly)
     with ThreadPoolExecutor(1) as other_process:
         other_process.submit(submit, now - timedelta(minutes=20))  # by a clock that is behind
         stored.wait()
         monkeypatch.undo()
-        store.transact(lambda: days.roll_up([PROGRAM]))
+        database.transact(lambda: days.roll_up([PROGRAM]))
         go_on.set()
     assert counted(now) == (2, 2)
 
@@ -234,7 +234,7 @@ def test_what_several_processes_store_late_and_count_is_counted_once(ledger, mon
 
     def work(number):
         submit(NOW - timedelta(minutes=10 * number % 70))
-        store.transact(lambda: days.roll_up([PROGRAM], NOW))
+        database.transact(lambda: days.roll_up([PROGRAM], NOW))
 
     with ThreadPoolExecutor(4) as processes:
         list(processes.map(work, range(1, 30)))
@@ -374,7 +374,7 @@ def test_a_field_that_vanished_is_told_by_partner_and_what_may_have_come_instead
         submit(NOW - timedelta(minutes=number), partner="8", years="", age="40")
         submit(NOW - timedelta(minutes=number))
     count_all(NOW)
-    with store.read():
+    with database.read():
         found = unusual.field_use(PROGRAM, NOW)
         assert unusual.new_names(PROGRAM, "8", NOW) == ["age"]
         assert unusual.new_names(PROGRAM, "7", NOW) == []
@@ -383,7 +383,7 @@ def test_a_field_that_vanished_is_told_by_partner_and_what_may_have_come_instead
 
 
 def arrivals(now):
-    with store.read():
+    with database.read():
         return unusual.arrivals(PROGRAM, now)
 
 
@@ -407,7 +407,7 @@ def test_limits_tell_what_is_used_up_of_each_group_that_came_today(ledger):
     submit(NOW - timedelta(days=1), partner="old")
     for partner in ("A", "A", "b", ""):
         submit(NOW, partner=partner)
-    with store.read():
+    with database.read():
         found = unusual.limits(PROGRAM, NOW)
     shown = [(limit.rule, limit.kind, limit.per, limit.group, limit.used, limit.limit) for limit in found]
     assert shown == [
@@ -422,11 +422,11 @@ def test_counting_and_collecting_read_no_whole_table(month):
     with statements() as seen:
         count_all(NOW)
         collect(30)
-        with store.read():
+        with database.read():
             for question in (unusual.field_use, unusual.arrivals, unusual.limits):
                 question(PROGRAM, NOW)
     queries = {sql: params for sql, params in seen if "FROM" in sql}
     assert len(queries) > 10
-    with store.read():
+    with database.read():
         for sql, params in queries.items():
             assert not [line for line in scans(sql, params) if line != "SCAN _wrapped"], sql

@@ -24,8 +24,8 @@ import pytest
 from conftest import RULES
 from werkzeug.security import generate_password_hash
 
+import database
 import models
-import store
 from render import HEADERS
 
 ROOT = Path(__file__).parent.parent
@@ -82,10 +82,10 @@ class Service:
         """Return the ids and addresses of the stored leads that are valid."""
         models.connect(self.environ["DATABASE_URL"], "a key for tests")
         try:
-            with store.read():
+            with database.read():
                 return [(lead.id, lead.email) for lead in models.leads().where(models.Lead.valid)]
         finally:
-            store.disconnect()
+            database.disconnect()
 
     def stop(self, how=signal.SIGTERM):
         """Stop the service, and return its log."""
@@ -152,8 +152,8 @@ def service(make_service):
 def migrated_url(database_url):
     """The address of a database in each of the two engines, with its tables."""
     models.connect(database_url, "a key for tests")
-    store.migrate()
-    store.disconnect()
+    database.migrate()
+    database.disconnect()
     return database_url
 
 
@@ -429,12 +429,12 @@ def start(url, secret):
     try:
         models.prepare()
     finally:
-        store.disconnect()
+        database.disconnect()
 
 
 def test_the_start_notes_the_secret_of_a_database_that_knows_none(make_service, migrated_url):
     make_service(DATABASE_URL=migrated_url).start().stop()
-    with pytest.raises(store.SchemaError, match=SECRET_LINE):
+    with pytest.raises(database.SchemaError, match=SECRET_LINE):
         start(migrated_url, "another")
 
 

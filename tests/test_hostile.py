@@ -16,8 +16,8 @@ from test_payload import FORM, JSON, XML, multipart
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
+import database
 import models
-import store
 from judge.values import FORBIDDEN
 
 LOGIN = "Basic aW1wYWN0OnNlY3JldA=="
@@ -57,7 +57,7 @@ def hold_answer(response, query="", method="POST"):
 def hold_stored(response):
     """Hold what is stored to what may be stored and shown."""
     if lead_id := response.headers.get("Datapost-Lead"):
-        with store.read():
+        with database.read():
             lead = models.Lead.get_by_id(lead_id)
         shown = [lead.fields, lead.trace, lead.reasons, lead.note, lead.email, lead.partner]
         assert not any(FORBIDDEN.search(text) for text in texts_in(shown))

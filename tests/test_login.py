@@ -13,9 +13,9 @@ import pytest
 import werkzeug.security
 from conftest import Partner, read_answer, statements
 
+import database
 import login
 import models
-import store
 from settings import User
 
 HASH = werkzeug.security.generate_password_hash("päss:wörd", method="pbkdf2:sha256:1000")
@@ -269,13 +269,13 @@ def guess(app, times, address="198.51.100.1", name="impact"):
 
 
 def failed_logins():
-    with store.read():
+    with database.read():
         return list(models.FailedLogin.select())
 
 
 def five_minutes_later():
     later = datetime.now(UTC) - timedelta(minutes=5, seconds=1)
-    store.transact(models.FailedLogin.update(at=later).execute)
+    database.transact(models.FailedLogin.update(at=later).execute)
 
 
 def test_after_20_failed_logins_an_address_is_told_429(make_app):

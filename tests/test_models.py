@@ -9,8 +9,9 @@ import peewee
 import psycopg
 import pytest
 
+import database
 import models
-import store
+from database import connection
 from judge.compiler import compile_program
 from judge.judgement import Claim, Reason, Verdict, judge
 
@@ -27,16 +28,16 @@ def submit(*keys, at=NOW, within=timedelta(days=90), asked=False, rules="h" * 64
 
 
 def test_a_lead_is_stored_in_wal_with_full_synchronisation(sqlite_file):
-    with store.read():
-        assert store.database.pragma("journal_mode") == "wal"
-        assert store.database.pragma("synchronous") == 2
+    with database.read():
+        assert database.db.pragma("journal_mode") == "wal"
+        assert database.db.pragma("synchronous") == 2
     submit()
     assert count(sqlite_file) == (1, 0)
 
 
 def test_a_lead_comes_back_as_it_was_stored(ledger):
     stored = submit(body=b"\x00\xff", user="impäct")
-    with store.read():
+    with database.read():
         lead = models.Lead.get_by_id(stored.id)
     assert lead.received_at == NOW
     assert (bytes(lead.body), lead.user, lead.amount) == (b"\x00\xff", "impäct", "")
@@ -47,7 +48,7 @@ def test_a_rule_text_is_stored_once_even_if_its_first_lead_was_not_stored(ledger
         submit(user=None)
     submit()
     submit()
-    with store.read():
+    with database.read():
         assert [text.hash for text in models.RuleText.select()] == ["h" * 64]
 
 
@@ -55,7 +56,7 @@ def test_the_rule_text_of_a_lead_is_stored_though_a_repeated_request_came_first(
     submit(idempotency_key="k")
     assert submit(idempotency_key="k", rules="i" * 64).replayed
     submit(rules="i" * 64)
-    with store.read():
+    with database.read():
         assert sorted(text.hash for text in models.RuleText.select()) == ["h" * 64, "i" * 64]
 
 
@@ -192,7 +193,7 @@ def connect(url, secret):
 def test_a_database_is_refused_with_another_secret_and_with_none(ledger):
     submit("ann")
     for secret in ("another", ""):
-        with pytest.raises(store.SchemaError, match=OTHER_SECRET):
+        with pytest.raises(database.SchemaError, match=OTHER_SECRET):
             connect(ledger, secret)
     connect(ledger, "a key for tests")
     assert submit("ann").reasons == ["duplicate"]
@@ -202,7 +203,7 @@ def test_without_a_secret_none_is_noted_and_one_may_be_set_later(ledger):
     connect(ledger, "")
     assert submit("ann").valid
     connect(ledger, "one")
-    with pytest.raises(store.SchemaError, match=OTHER_SECRET):
+    with pytest.raises(database.SchemaError, match=OTHER_SECRET):
         connect(ledger, "another")
 
 
@@ -210,7 +211,7 @@ def test_with_another_secret_no_server_stores_a_lead_or_says_that_it_could(ledge
     submit("ann")
     models.connect(ledger, "another")
     assert OTHER_SECRET in failing()
-    with pytest.raises(store.StoreError, match=OTHER_SECRET):
+    with pytest.raises(database.StoreError, match=OTHER_SECRET):
         models.check_writing()
     assert kept() == (1, 0)
 
@@ -230,7 +231,7 @@ def test_of_two_that_note_their_secrets_at_once_one_wins(postgresql_ledger):
 
 
 def failing(**options):
-    with pytest.raises(store.StoreError) as caught:
+    with pytest.raises(database.StoreError) as caught:
         submit("ann", **options)
     return str(caught.value)
 
@@ -242,18 +243,18 @@ def count(sqlite_file):
 
 def test_a_full_disk_stores_nothing_and_is_over_when_there_is_room(sqlite_file):
     submit("bob")
-    with store.read():
-        pages = store.database.execute_sql("pragma page_count").fetchone()[0]
-        store.database.execute_sql(f"pragma max_page_count = {pages}")
+    with database.read():
+        pages = database.db.execute_sql("pragma page_count").fetchone()[0]
+        database.db.execute_sql(f"pragma max_page_count = {pages}")
     assert "full" in failing(body=b"x" * 100_000)
     assert count(sqlite_file) == (1, 1)
-    with store.read():
-        store.database.execute_sql("pragma max_page_count = 1000000")
+    with database.read():
+        database.db.execute_sql("pragma max_page_count = 1000000")
     assert submit("ann").valid
 
 
 def test_a_locked_database_stores_nothing_and_is_over_when_the_lock_is(sqlite_file, monkeypatch):
-    monkeypatch.setattr(store, "LOCK_WAIT", 0.05)
+    monkeypatch.setattr(connection, "LOCK_WAIT", 0.05)
     models.connect(f"sqlite:///{sqlite_file.parent}/./leads.db", "a key for tests")
     submit("bob")
     with closing(sqlite3.connect(sqlite_file, isolation_level=None)) as locker:
@@ -299,7 +300,7 @@ def test_a_mistake_of_ours_is_no_store_error(sqlite_file):
 
 
 def kept():
-    with store.read():
+    with database.read():
         return models.Claim.select().count(), models.Total.select().count()
 
 
@@ -308,9 +309,9 @@ def test_places_and_keys_that_have_run_out_are_cleared_and_no_others(ledger):
     submit("bob", within=None)
     assert kept() == (3, 0)
     for after, left in [(timedelta(hours=24), 2), (timedelta(days=90), 1), (timedelta(days=9000), 1)]:
-        assert not store.transact(lambda: models.clear_expired(NOW + after - timedelta(milliseconds=1)))  # noqa: B023
+        assert not database.transact(lambda: models.clear_expired(NOW + after - timedelta(milliseconds=1)))  # noqa: B023
         assert kept()[0] > left or after.days == 9000
-        store.transact(lambda: models.clear_expired(NOW + after))  # noqa: B023
+        database.transact(lambda: models.clear_expired(NOW + after))  # noqa: B023
         assert kept() == (left, 0)
     assert not submit("bob", within=None, at=NOW + timedelta(days=9001)).valid
 
@@ -320,15 +321,15 @@ def test_a_place_that_two_rules_take_is_kept_for_the_longer_one(ledger):
     verdict.claims = [Claim(f"for-{n}", ("ann",), DUPLICATE, *[timedelta(days=n)] * 2) for n in (7, 90)]
     given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
     assert models.record(models.Submission(received_at=NOW, **given), verdict).valid
-    store.transact(lambda: models.clear_expired(NOW + timedelta(days=89)))
+    database.transact(lambda: models.clear_expired(NOW + timedelta(days=89)))
     assert not submit("ann", at=NOW + timedelta(days=89)).valid
 
 
 def test_totals_of_a_period_that_is_over_are_cleared(ledger):
     submit_under_limit(until=NOW + timedelta(days=1))
-    store.transact(lambda: models.clear_expired(NOW))
+    database.transact(lambda: models.clear_expired(NOW))
     assert kept() == (0, 1)
-    store.transact(lambda: models.clear_expired(NOW + timedelta(days=1)))
+    database.transact(lambda: models.clear_expired(NOW + timedelta(days=1)))
     assert kept() == (0, 0)
 
 
@@ -343,13 +344,13 @@ class Ahead(datetime):
 def test_what_has_run_out_by_the_clock_of_one_machine_alone_is_kept(ledger, monkeypatch):
     submit_under_limit(until=datetime.now(UTC) + timedelta(hours=1))
     monkeypatch.setattr(models, "datetime", Ahead)
-    store.transact(models.clear_expired)
+    database.transact(models.clear_expired)
     assert kept() == (0, 1)
 
 
 def test_what_has_run_out_by_the_clock_of_the_database_is_cleared(ledger):
     submit_under_limit(until=datetime.now(UTC) - timedelta(milliseconds=1))
-    store.transact(models.clear_expired)
+    database.transact(models.clear_expired)
     assert kept() == (0, 0)
 
 
@@ -362,15 +363,15 @@ def test_a_machine_whose_clock_is_behind_finds_an_hour_full_that_is_over(ledger)
 
     hour = NOW.replace(minute=0, second=0, microsecond=0)
     assert post(hour) == []
-    store.transact(lambda: models.clear_expired(hour + timedelta(hours=1, seconds=5)))
+    database.transact(lambda: models.clear_expired(hour + timedelta(hours=1, seconds=5)))
     assert post(hour + timedelta(minutes=59, seconds=59)) == ["cap"]
 
 
 def test_failed_logins_are_cleared_after_five_minutes(ledger):
     models.record_failed_login("address", "name", NOW)
     for after, left in [(timedelta(minutes=5, milliseconds=-1), 1), (timedelta(minutes=5), 0)]:
-        store.transact(lambda: models.clear_expired(NOW + after))  # noqa: B023
-        with store.read():
+        database.transact(lambda: models.clear_expired(NOW + after))  # noqa: B023
+        with database.read():
             assert models.FailedLogin.select().count() == left
 
 
@@ -379,5 +380,5 @@ def test_little_is_cleared_at_once_and_the_rest_later(ledger, monkeypatch):
     for number in range(5):
         submit(number)
     late = NOW + timedelta(days=90)
-    assert [store.transact(lambda: models.clear_expired(late)) for _ in range(3)] == [True, True, False]
+    assert [database.transact(lambda: models.clear_expired(late)) for _ in range(3)] == [True, True, False]
     assert kept() == (0, 0)

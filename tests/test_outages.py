@@ -17,8 +17,8 @@ import psycopg
 import pytest
 from test_gunicorn import HEAD, LOGIN, Service, at_once
 
+import database
 import models
-import store
 
 PATIENCE = 10  # seconds within which every request is answered
 
@@ -47,9 +47,9 @@ def server():
 def on_server(service, server):
     """The service on that server, with a lead in its store."""
     models.connect(server.get_uri(), "a key for tests")
-    store.migrate()
-    store.transact(lambda: [table.delete().execute() for table in models.Table.__subclasses__()])
-    store.disconnect()
+    database.migrate()
+    database.transact(lambda: [table.delete().execute() for table in models.Table.__subclasses__()])
+    database.disconnect()
     service.environ |= {"DATABASE_URL": server.get_uri(), "DATAPOST_OPERATORS": "impact:secret"}
     service.start()
     assert all_valid(service, "before")

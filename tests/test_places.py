@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import database
 import models
-import store
 from judge.compiler import RuleBook
 from judge.judgement import Claim, Claims, Reason, Verdict, judge
 
@@ -48,7 +48,7 @@ class Brand:
     def post(self, program="p", day=0, **lead):
         """Return the reason codes of a lead that comes so many days after the start."""
         now = START + timedelta(days=day)
-        store.transact(lambda: models.clear_expired(now))
+        database.transact(lambda: models.clear_expired(now))
         verdict = judge(self.programs[program], {name: [text] for name, text in lead.items()}, now)
         in_memory = verdict.copy()
         stored = models.record(models.Submission(program, "", b"", "", b"", now), verdict)
@@ -257,7 +257,7 @@ def written(rules):
 )
 @given(RULES, RULES, LEADS)
 def test_store_and_memory_agree_whatever_the_rules_the_times_and_the_leads(brand, rules, others, leads):
-    store.transact(lambda: [table.delete().execute() for table in (models.Claim, models.Total)])
+    database.transact(lambda: [table.delete().execute() for table in (models.Claim, models.Total)])
     program, day = brand(p=written(rules), q=written(others)), 0
     for lead in leads:
         day += lead["wait"]

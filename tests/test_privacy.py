@@ -12,12 +12,13 @@ from conftest import Partner, do_chores, wait_for
 from test_figures import NOW, collect, count_all, program
 from test_payload import multipart
 
+import database
 import days
 import models
 import people
 import privacy
-import store
 from backtests import Backtest
+from database import connection
 from judge.judgement import judge, unreadable
 from models import Lead, Refusal, Submission
 from payload import PayloadError, decode
@@ -53,16 +54,14 @@ def ann(at=NOW, to=PROGRAM):
 
 
 def stored(lead):
-    with store.read():
+    with database.read():
         return Lead.get_or_none(id=lead.id)
 
 
 def everything():
     """Return all values of all tables, as one text."""
-    with store.read():
-        rows = [
-            row for name in store.database.get_tables() for row in store.database.execute_sql(f"SELECT * FROM {name}")
-        ]
+    with database.read():
+        rows = [row for name in database.db.get_tables() for row in database.db.execute_sql(f"SELECT * FROM {name}")]
     return " ".join(
         bytes(v).decode(errors="replace") if isinstance(v, bytes | memoryview) else str(v) for r in rows for v in r
     )
@@ -74,7 +73,7 @@ def purge(now=NOW, *programs):
 
 def purge_some(now=NOW, *programs):
     """Do what the service does by itself, once; tell whether there is more to do."""
-    more = store.transact(lambda: privacy.purge_some(programs or [PROGRAM], now))
+    more = database.transact(lambda: privacy.purge_some(programs or [PROGRAM], now))
     wait_for("scrub")
     return more
 
@@ -103,7 +102,7 @@ def test_after_delete_after_the_lead_and_its_reasons_are_gone_and_it_stays_count
     assert purge() == [(1, 2)]
     assert stored(old) is stored(refused) is None
     assert stored(young).masked_at == NOW
-    with store.read():
+    with database.read():
         assert {row.lead for row in Refusal.select()} == {young.id}
     assert collect(500, PROGRAM).totals.submissions == 3
 
@@ -115,7 +114,7 @@ def test_a_lead_that_came_late_is_deleted_only_when_it_is_counted(ledger, monkey
     with monkeypatch.context() as patched:
         patched.setattr(days, "roll_up", lambda *_: False)
         assert purge() == [(0, 0)]
-        store.transact(lambda: privacy.purge_some([PROGRAM], NOW + timedelta(days=2)))
+        database.transact(lambda: privacy.purge_some([PROGRAM], NOW + timedelta(days=2)))
         assert stored(late)
     assert purge() == [(0, 1)]
     assert collect(500, PROGRAM).totals.submissions == 2
@@ -152,10 +151,10 @@ def test_each_program_has_its_own_time_and_none_keeps_everything(ledger):
 def test_what_is_due_can_be_asked_before(ledger):
     ann(NOW - timedelta(days=91))
     ann(NOW - timedelta(days=400))
-    with store.read():
+    with database.read():
         assert privacy.due(PROGRAM, NOW) == (1, 1)
     assert purge() == [(1, 1)]
-    with store.read():
+    with database.read():
         assert privacy.due(PROGRAM, NOW) == (0, 0)
 
 
@@ -167,7 +166,7 @@ def test_the_service_purges_in_small_batches_once_a_day(ledger, monkeypatch):
 
     def turn(now=NOW):
         more = purge_some(now)
-        with store.read():
+        with database.read():
             return more, Lead.select().where(Lead.masked_at.is_null()).count()
 
     assert [turn() for _ in range(4)] == [(True, 3), (True, 1), (True, 0), (False, 0)]
@@ -343,14 +342,14 @@ def test_only_what_was_asked_for_is_erased_and_all_of_the_lead(ledger):
     ann()
     post(b"email=bob@example.com&phone=415-555-2671")
     assert len(erase(EMAIL, "email")) == 1
-    with store.read():
+    with database.read():
         assert [lead.phone for lead in Lead.select().order_by(Lead.id)] == ["", "+14155552671"]
 
 
 def test_an_erasure_is_recorded_without_the_person(ledger):
     ann()
     erase(EMAIL, "email", now=NOW)
-    with store.read():
+    with database.read():
         assert [(row.at, row.kind, row.leads) for row in privacy.Erasure.select()] == [(NOW, "email", 1)]
 
 
@@ -387,7 +386,7 @@ def test_a_partner_that_is_the_person_goes_with_a_lead_that_is_erased_by_its_id(
     lead = post(b"email=Ann@example.com&irpid=ann@Example.com")
     report = {"by_partner": {"ann@Example.com": 1}}
     row = {"id": "1", "operator": "", "text": "", "started_at": NOW, "renewed_at": NOW, "state": "done"}
-    store.transact(Backtest.insert(program="default", report=report, **row).execute)
+    database.transact(Backtest.insert(program="default", report=report, **row).execute)
     privacy.erase([privacy.Found(lead.id, "default")], people.nobody(), "id")
     assert not EMAIL.stands_in(everything())
 
@@ -455,7 +454,7 @@ def files_of(sqlite_file):
 
 
 def test_what_is_removed_is_not_in_the_files_of_sqlite_any_more(sqlite_file):
-    store.migrate()
+    database.migrate()
     for number in range(400):  # so that pages of the tables and their indexes were split and moved
         post(f"email={number * 7919 % 400}.canary@example.com&phone=415555{2000 + number}&n={'x' * number}".encode())
     assert files_of(sqlite_file).count(b"7.canary@example.com") > 0
@@ -476,7 +475,7 @@ def left_in(sqlite_file):
 
 
 def test_what_the_service_masks_and_deletes_is_not_in_the_files_of_sqlite_any_more(sqlite_file):
-    store.migrate()
+    database.migrate()
     for age in (400, 91):
         ann(NOW - timedelta(days=age))
     count_all(programs=[PROGRAM])
@@ -489,7 +488,7 @@ def test_what_the_service_masks_and_deletes_is_not_in_the_files_of_sqlite_any_mo
 @pytest.fixture
 def impatient(monkeypatch):
     """SQLite waits for nobody who reads."""
-    monkeypatch.setattr(store, "LOCK_WAIT", 0)
+    monkeypatch.setattr(connection, "LOCK_WAIT", 0)
 
 
 @contextmanager
@@ -501,7 +500,7 @@ def reading(file):
 
 
 def test_while_somebody_reads_the_files_are_left_and_soon_tried_again(impatient, sqlite_file, caplog):
-    store.migrate()
+    database.migrate()
     other = program("other", RULES)
     for one in (PROGRAM, other):
         ann(NOW - timedelta(days=91), one)
@@ -523,8 +522,8 @@ def test_the_service_has_postgresql_free_the_room_of_what_it_masked(postgresql_l
     count_all(programs=[PROGRAM])
     while purge_some():
         pass
-    with store.read():
-        (vacuums,) = store.database.execute_sql(
+    with database.read():
+        (vacuums,) = database.db.execute_sql(
             "SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = 'lead' AND schemaname = current_schema()"
         ).fetchone()
     assert vacuums == 1
@@ -555,7 +554,7 @@ FORGOTTEN = {
 def test_what_is_not_to_be_stored_is_nowhere(make_app, database_url, tmp_path):
     if database_url.startswith("postgresql"):
         models.connect(database_url, "a key for tests")
-        store.migrate()
+        database.migrate()
     partner = Partner(make_app(FORGETFUL, database_url=database_url))
     for body, content_type in FORGOTTEN.values():
         assert "Datapost-Lead" in partner.post(body, content_type).headers
@@ -621,7 +620,7 @@ def test_purge_names_programs_whose_leads_nobody_purges(service):
 def test_the_chores_of_the_service_count_and_purge(service):
     do_chores()
     assert [bool(lead.masked_at) for lead in service.stored()] == [True, False, False, False]
-    with store.read():
+    with database.read():
         assert days.Day.select().count() >= 2
 
 

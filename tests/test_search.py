@@ -7,8 +7,8 @@ from conftest import statements
 from test_figures import NOW, RULES, program, submit
 from test_store import scans
 
+import database
 import search
-import store
 from models import Lead
 from search import Filter, FilterError, read_filter
 
@@ -23,7 +23,7 @@ def wanted(**texts):
 
 
 def found(**texts):
-    with store.read():
+    with database.read():
         return [lead.id for lead in search.leads(wanted(**texts))]
 
 
@@ -79,7 +79,7 @@ def test_letters_that_are_not_ascii_are_found_in_either_case(ledger):
 
 
 def test_an_operator_sees_the_leads_of_his_programs(leads):
-    with store.read():
+    with database.read():
         for only in (Filter(programs=frozenset({"uk"})), Filter(programs=frozenset({"uk"}), program="uk")):
             assert [lead.id for lead in search.page(only)[0]] == [leads["uk"]]
         both = search.page(Filter(programs=frozenset({"uk", "default"})))[0]
@@ -98,7 +98,7 @@ def test_pages_hold_every_lead_once_the_newest_first(ledger):
 
 def check_pages(texts):
     pages, after = [], None
-    with store.read():
+    with database.read():
         while True:
             page, after = search.page(wanted(**texts), after, size=3)
             pages.append([lead.id for lead in page])
@@ -114,7 +114,7 @@ def test_all_leads_are_read_in_chunks_from_either_end(ledger, monkeypatch, texts
     monkeypatch.setattr(search, "CHUNK", 2)
     for number in range(5):
         submit(NOW + timedelta(seconds=number), email="")
-    with store.read(), statements() as seen:
+    with database.read(), statements() as seen:
         assert [lead.id for lead in search.each(wanted(**texts))] == found_newest(texts)
         assert [lead.id for lead in search.each(wanted(**texts), newest_first=False)] == found_newest(texts)[::-1]
     assert len(seen) > 5
@@ -148,7 +148,7 @@ def test_a_filter_may_hold_any_text(ledger):
 
 
 def test_a_cursor_that_is_none_is_told(ledger):
-    with pytest.raises(FilterError, match="start again from the first one"), store.read():
+    with pytest.raises(FilterError, match="start again from the first one"), database.read():
         search.page(Filter(), after="x' or 1=1")
 
 
@@ -165,15 +165,15 @@ def test_repeats_share_an_email_a_phone_or_a_customer(ledger):
     same_phone = submit(NOW, US, email="", phone="+14155552671")
     submit(NOW, US, email="bob@example.com", phone="415 555 2672")
     submit(NOW, US, email="", phone="")
-    with store.read():
+    with database.read():
         assert {other.id for other in search.repeats_of(lead)} == {same_email.id, same_phone.id}
 
 
 def test_a_lead_whose_values_were_removed_names_no_other_lead_and_is_named_by_none(ledger):
     customers = program("default", "customer: [email]\nfields: {email: {type: email}}")
     first, second, third = (submit(NOW, customers, email="ann@example.com") for _ in range(3))
-    store.transact(Lead.update(masked_at=NOW, email="").where(Lead.id == first.id).execute)
-    with store.read():
+    database.transact(Lead.update(masked_at=NOW, email="").where(Lead.id == first.id).execute)
+    with database.read():
         assert [other.id for other in search.repeats_of(second)] == [third.id]
         assert search.repeats_of(Lead.get_by_id(first.id)) == []
 
@@ -183,10 +183,10 @@ IN_ORDER = ("nothing", "no tests", "tests")  # the index is read from its end, n
 
 def test_every_filter_is_answered_from_an_index(leads):
     for name, (texts, _) in FILTERS.items():
-        with statements() as seen, store.read():
+        with statements() as seen, database.read():
             search.page(wanted(**texts), after=leads["none"])
             search.page(wanted(**texts))
-        with store.read():
+        with database.read():
             for sql, params in seen:
                 plan = scans(sql, params)
                 assert not [line for line in plan if "USING INDEX" not in line or name not in IN_ORDER], (name, sql)
@@ -194,8 +194,8 @@ def test_every_filter_is_answered_from_an_index(leads):
 
 def test_repeats_are_found_from_indexes(ledger):
     lead = submit(NOW, US, email="ann@example.com", phone="415 555 2671")
-    with statements() as seen, store.read():
+    with statements() as seen, database.read():
         search.repeats_of(lead)
-    with store.read():
+    with database.read():
         assert len(seen) == 3
         assert not [sql for sql, params in seen if scans(sql, params)]

@@ -18,10 +18,11 @@ from brokendisk import break_syncs, descriptors_of, needs_broken_disk
 from test_models import submit
 from test_store import SAMPLES
 
+import database
 import models
-import store
+from database import connection
+from database.sqlitefile import FileProblem
 from models import Lead
-from sqlitefile import FileProblem
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,12 +49,12 @@ def crashed(file, folder):
 def start(file):
     """Open the file as a start of the service does."""
     models.connect(f"sqlite:///{file}", "a key for tests")
-    store.prepare()
+    database.prepare()
 
 
 def leads_in(file):
     start(file)
-    with store.read():
+    with database.read():
         return [lead.user for lead in Lead.select().order_by(Lead.id)]
 
 
@@ -96,7 +97,7 @@ def that_is_empty(_file, target):
 @pytest.mark.parametrize("make", [as_it_is, by_vacuum, by_backup, of_version_0_1_0, that_is_empty])
 def test_a_copy_beside_the_log_of_the_old_file_is_left_alone_until_the_log_is_away(sqlite_file, tmp_path, make):
     lead("ann")
-    store.disconnect()
+    database.disconnect()
     make(sqlite_file, tmp_path / "copy")
     start(sqlite_file)
     lead("bob")
@@ -104,16 +105,16 @@ def test_a_copy_beside_the_log_of_the_old_file_is_left_alone_until_the_log_is_aw
     copy(tmp_path / "copy", file)
     left = file.read_bytes(), log_of(file).read_bytes()
     for _ in range(2):
-        with pytest.raises(store.SchemaError, match="leads.db-wal belongs to another file than leads.db. If"):
+        with pytest.raises(database.SchemaError, match="leads.db-wal belongs to another file than leads.db. If"):
             start(file)
-        with pytest.raises(store.StoreError, match="belongs to another file"):
+        with pytest.raises(database.StoreError, match="belongs to another file"):
             lead("cid")
-    store.disconnect()
+    database.disconnect()
     assert (file.read_bytes(), log_of(file).read_bytes()) == left
     log_of(file).unlink()
     start(file)
     assert lead("cid").valid
-    store.disconnect()
+    database.disconnect()
     assert is_sound(file)
 
 
@@ -129,7 +130,7 @@ def test_a_copy_that_is_put_in_place_as_the_readme_says_is_opened(tmp_path):
     assert leads_in(file) == ["ann"]
     assert lead("cid").valid
     assert leads_in(file.parent / "old" / "datapost.db") == ["ann", "bob"]
-    store.disconnect()
+    database.disconnect()
 
 
 def test_a_copy_by_vacuum_is_told_from_the_file_at_any_time(sqlite_file, tmp_path):
@@ -138,7 +139,7 @@ def test_a_copy_by_vacuum_is_told_from_the_file_at_any_time(sqlite_file, tmp_pat
     lead("bob")
     file = crashed(sqlite_file, tmp_path / "after")
     copy(tmp_path / "copy", file)
-    with pytest.raises(store.SchemaError, match="belongs to another file"):
+    with pytest.raises(database.SchemaError, match="belongs to another file"):
         start(file)
 
 
@@ -150,7 +151,7 @@ def test_a_copy_that_the_log_makes_whole_is_opened(sqlite_file, tmp_path, make):
     file = crashed(sqlite_file, tmp_path / "after")
     copy(tmp_path / "copy", file)
     assert leads_in(file) == ["ann", "bob"]
-    store.disconnect()
+    database.disconnect()
     assert is_sound(file)
 
 
@@ -158,7 +159,7 @@ def test_a_file_that_is_gone_does_not_cost_its_log(sqlite_file, tmp_path):
     lead("ann")
     file = crashed(sqlite_file, tmp_path / "after")
     file.rename(tmp_path / "away")
-    with pytest.raises(store.SchemaError, match="put the file back that leads.db-wal belongs to"):
+    with pytest.raises(database.SchemaError, match="put the file back that leads.db-wal belongs to"):
         start(file)
     (tmp_path / "away").rename(file)
     assert leads_in(file) == ["ann"]
@@ -167,7 +168,7 @@ def test_a_file_that_is_gone_does_not_cost_its_log(sqlite_file, tmp_path):
 @pytest.mark.parametrize("make", [as_it_is, by_backup, by_vacuum, of_version_0_1_0])
 def test_on_a_file_that_is_written_over_while_it_is_used_nothing_is_done(sqlite_file, tmp_path, make):
     lead("ann")
-    store.disconnect()
+    database.disconnect()
     make(sqlite_file, tmp_path / "copy")
     start(sqlite_file)
     lead("bob")
@@ -175,21 +176,21 @@ def test_on_a_file_that_is_written_over_while_it_is_used_nothing_is_done(sqlite_
     copy(sqlite_file, tmp_path / "right")
     copy(tmp_path / "copy", sqlite_file)
     assert sqlite_file.stat().st_ino == inode
-    for action in (lambda: lead("cid"), lambda: store.read().__enter__(), models.check_writing, store.scrub):
-        with pytest.raises(store.SchemaError, match="was replaced or written over"):
+    for action in (lambda: lead("cid"), lambda: database.read().__enter__(), models.check_writing, database.scrub):
+        with pytest.raises(database.SchemaError, match="was replaced or written over"):
             action()
     copy(tmp_path / "right", sqlite_file)
     assert lead("cid").valid
     copy(tmp_path / "copy", sqlite_file)
-    store.disconnect()
+    database.disconnect()
     assert sqlite_file.read_bytes() == (tmp_path / "copy").read_bytes()
-    with pytest.raises(store.SchemaError, match="belongs to another file"):
+    with pytest.raises(database.SchemaError, match="belongs to another file"):
         start(sqlite_file)
 
 
 def test_a_process_that_ends_leaves_a_file_alone_that_was_written_over(sqlite_file, tmp_path):
     lead("ann")
-    store.disconnect()
+    database.disconnect()
     copy(sqlite_file, tmp_path / "copy")
     script = (
         f"import sys, subprocess; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]; import models\n"
@@ -216,33 +217,33 @@ def test_a_log_that_another_version_left_is_replayed_if_all_of_the_file_is_sound
     assert len(leads_in(file)) == 4
     assert lead("ann").valid
     assert len(leads_in(crashed(file, tmp_path / "again"))) == 5
-    store.disconnect()
+    database.disconnect()
     of_version_0_1_0(None, tmp_path / "other")
     with closing(sqlite3.connect(tmp_path / "other")) as other:
         other.execute("drop table lead")
         other.execute("vacuum")
     copy(tmp_path / "other", damaged)
-    with pytest.raises(store.SchemaError, match="belongs to another file"):
+    with pytest.raises(database.SchemaError, match="belongs to another file"):
         start(damaged)
 
 
 def test_a_log_that_was_cut_off_anywhere_is_none_of_another_file(sqlite_file, tmp_path):
     start(sqlite_file)
     lead("ann")
-    store.scrub()
+    database.scrub()
     file = crashed(sqlite_file, tmp_path / "after")
     log = log_of(file).read_bytes()
-    store.disconnect()
+    database.disconnect()
     for length in (0, 1, 31, 32, 33, 56, 4000, len(log) - 1, len(log)):
         log_of(file).write_bytes(log[:length])
         assert leads_in(file) == ["ann"]
-        store.disconnect()
+        database.disconnect()
 
 
 def test_a_log_that_the_loss_of_power_brought_back_is_none_of_another_file(sqlite_file, tmp_path):
     lead("ann")
     before = crashed(sqlite_file, tmp_path / "before")
-    store.scrub()
+    database.scrub()
     after = crashed(sqlite_file, tmp_path / "after")
     copy(log_of(before), log_of(after))
     assert leads_in(after) == ["ann"]
@@ -254,18 +255,19 @@ def test_a_log_that_somebody_reads_is_renewed_later(sqlite_file, tmp_path):
         reader.execute("begin")
         reader.execute("select * from lead").fetchone()
         lead("bob")
-        assert not store.scrub()
+        assert not database.scrub()
         lead("cid")
         assert leads_in(crashed(sqlite_file, tmp_path / "after")) == ["ann", "bob", "cid"]
         start(sqlite_file)
-    assert store.scrub()
+    assert database.scrub()
     assert leads_in(crashed(sqlite_file, tmp_path / "later")) == ["ann", "bob", "cid"]
 
 
 KILLED = """
 import os, sys
 sys.path[:0] = [{root!r}, {tests!r}]
-import models, sqlitefile, store
+import models, database
+from database import sqlitefile
 from test_models import submit
 sqlitefile.LONGEST_LOG = 20_000
 for turn in sys.stdin:
@@ -303,13 +305,13 @@ def killed_while_writing(file, kills, moments):
 
 
 def test_whenever_it_is_killed_no_lead_is_lost_and_no_start_is_refused(sqlite_file, tmp_path):
-    store.disconnect()
+    database.disconnect()
     confirmed = killed_while_writing(sqlite_file, int(os.environ.get("KILLS", 12)), Random(7))
     assert len(confirmed) >= 12
     stored = leads_in(sqlite_file)
     assert set(confirmed) <= set(stored)
     assert len(stored) == len(set(stored))
-    store.disconnect()
+    database.disconnect()
     assert is_sound(sqlite_file)
 
 
@@ -325,19 +327,19 @@ def damage(file):
 
 def test_after_damage_was_found_nobody_is_answered_until_the_file_is_sound_again(sqlite_file, tmp_path):
     lead("ann")
-    store.disconnect()
+    database.disconnect()
     copy(sqlite_file, tmp_path / "copy")
     damage(sqlite_file)
     models.connect(f"sqlite:///{sqlite_file}", "a key for tests")
-    with pytest.raises(store.SchemaError, match="malformed"):
+    with pytest.raises(database.SchemaError, match="malformed"):
         lead("bob")
-    for action in (lambda: store.transact(lambda: None), models.check_writing, lambda: store.read().__enter__()):
-        with pytest.raises(store.SchemaError, match="leads.db is damaged .database disk image is malformed.: stop"):
+    for action in (lambda: database.transact(lambda: None), models.check_writing, lambda: database.read().__enter__()):
+        with pytest.raises(database.SchemaError, match="leads.db is damaged .database disk image is malformed.: stop"):
             action()
     for _ in range(2):
-        with pytest.raises(store.SchemaError, match="leads.db is damaged"):
+        with pytest.raises(database.SchemaError, match="leads.db is damaged"):
             start(sqlite_file)
-    store.disconnect()
+    database.disconnect()
     copy(tmp_path / "copy", sqlite_file)
     log_of(sqlite_file).unlink(missing_ok=True)
     assert leads_in(sqlite_file) == ["ann"]
@@ -346,11 +348,11 @@ def test_after_damage_was_found_nobody_is_answered_until_the_file_is_sound_again
 
 def test_damage_that_one_process_finds_is_known_to_all(sqlite_file):
     lead("ann")
-    store.scrub()
-    other = store.Sqlite(f"sqlite:///{sqlite_file}")
+    database.scrub()
+    other = connection.Sqlite(f"sqlite:///{sqlite_file}")
     other.check()
     damage(sqlite_file)
-    with pytest.raises(store.SchemaError, match="malformed"), store.read():
+    with pytest.raises(database.SchemaError, match="malformed"), database.read():
         Lead.select().where(Lead.partner == "none").first()
     with pytest.raises(FileProblem, match="leads.db is damaged"):
         other.check()
@@ -361,8 +363,8 @@ def test_damage_that_one_process_finds_is_known_to_all(sqlite_file):
 
 def lead_on_a_broken_disk(name, descriptors):
     """Store a lead while fsync fails for these descriptors, and return the error."""
-    store.transact(lambda: break_syncs(descriptors))
-    with pytest.raises(store.StoreError) as caught:
+    database.transact(lambda: break_syncs(descriptors))
+    with pytest.raises(database.StoreError) as caught:
         lead(name)
     return caught.value
 
@@ -373,7 +375,7 @@ def test_a_lead_that_the_disk_did_not_confirm_is_gone_for_certain_if_the_disk_ca
 ):
     lead("ann")
     error = lead_on_a_broken_disk("bob", descriptors_of(log_of(sqlite_file))[-1:])
-    assert not isinstance(error, store.Unsure)
+    assert not isinstance(error, database.Unsure)
     assert "disk I/O error" in str(error)
     assert not caplog.messages
     assert leads_in(crashed(sqlite_file, tmp_path / "after")) == ["ann"]
@@ -386,9 +388,9 @@ def test_a_lead_that_the_disk_did_not_confirm_is_gone_for_certain_if_the_disk_ca
 def test_a_lead_of_which_a_broken_disk_tells_nothing_is_named_in_the_log(sqlite_file, caplog):
     lead("ann")
     error = lead_on_a_broken_disk("bob", range(200))
-    assert isinstance(error, store.Unsure)
+    assert isinstance(error, database.Unsure)
     assert "is answered 503, but may be stored: look for it, and tell the partner" in caplog.messages[-1]
-    with pytest.raises(store.StoreError):
+    with pytest.raises(database.StoreError):
         lead("cid")
     assert leads_in(sqlite_file)[:1] == ["ann"]
 
@@ -399,12 +401,12 @@ def test_a_lead_of_which_a_broken_disk_tells_nothing_is_named_in_the_log(sqlite_
 def test_no_command_opens_a_file_with_the_log_of_another(flask, partner, tmp_path):
     file = tmp_path / "leads.db"
     partner.lead(email="ann@example.com")
-    store.disconnect()
+    database.disconnect()
     copy(file, tmp_path / "copy")
     models.connect(f"sqlite:///{file}", "a key for tests")
     partner.lead(email="bob@example.com")
     kept = crashed(file, tmp_path / "after")
-    store.disconnect()
+    database.disconnect()
     copy(tmp_path / "copy", file)
     copy(log_of(kept), log_of(file))
     left = file.read_bytes(), log_of(file).read_bytes()

@@ -14,9 +14,10 @@ import psycopg
 import pytest
 from conftest import statements
 
+import database
 import models
-import store
 from app import create_app
+from database import connection
 from judge.judgement import Claim, Reason, Verdict
 from settings import Settings
 
@@ -30,7 +31,7 @@ def remember(digest):
 
 
 def remembered():
-    with store.read():
+    with database.read():
         return sorted(login.digest for login in models.KnownLogin.select())
 
 
@@ -44,7 +45,7 @@ def busy_writer():
         go_on.wait()
 
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(store.transact, wait)
+        thread.submit(database.transact, wait)
         begun.wait()
         try:
             yield
@@ -56,17 +57,17 @@ def busy_writer():
 
 
 def test_what_is_written_can_be_read_at_once(ledger):
-    store.transact(remember("a"))
+    database.transact(remember("a"))
     assert remembered() == ["a"]
 
 
 def test_who_reads_waits_for_a_server_that_hangs_no_longer_than_a_request_may(postgresql_ledger):
-    store.set_deadline(0.05)
+    database.set_deadline(0.05)
     try:
-        with pytest.raises(store.StoreError), store.read():
-            store.database.execute_sql("SELECT pg_sleep(5)")
+        with pytest.raises(database.StoreError), database.read():
+            database.db.execute_sql("SELECT pg_sleep(5)")
     finally:
-        store.set_deadline(None)
+        database.set_deadline(None)
     assert remembered() == []
 
 
@@ -76,7 +77,7 @@ def test_work_that_fails_writes_nothing_and_its_failure_comes_back(ledger):
         raise KeyError("reason")
 
     with pytest.raises(KeyError, match="reason"):
-        store.transact(work)
+        database.transact(work)
     assert remembered() == []
 
 
@@ -88,7 +89,7 @@ def test_of_work_that_waited_together_only_what_fails_is_not_written(sqlite_file
     works = [remember("a"), remember("b"), fail, remember("d")]
     with ThreadPoolExecutor(4) as threads:
         with busy_writer():
-            outcomes = [threads.submit(store.transact, work) for work in works]
+            outcomes = [threads.submit(database.transact, work) for work in works]
             wait_for_jobs(4)
         failures = [outcome.exception() for outcome in outcomes]
     assert [type(failure) for failure in failures] == [type(None), type(None), KeyError, type(None)]
@@ -96,16 +97,16 @@ def test_of_work_that_waited_together_only_what_fails_is_not_written(sqlite_file
 
 
 def wait_for_jobs(count):
-    while store._current.writers._jobs.qsize() < count:
+    while connection._current.writers._jobs.qsize() < count:
         pass
 
 
 def test_work_that_waited_together_is_committed_together(sqlite_file, monkeypatch):
-    commit, commits = store.database.commit, []
-    monkeypatch.setattr(store.database.obj, "commit", lambda: commits.append(commit()))
+    commit, commits = database.db.commit, []
+    monkeypatch.setattr(database.db.obj, "commit", lambda: commits.append(commit()))
     with ThreadPoolExecutor(8) as threads:
         with busy_writer():
-            outcomes = [threads.submit(store.transact, remember(str(n))) for n in range(8)]
+            outcomes = [threads.submit(database.transact, remember(str(n))) for n in range(8)]
             wait_for_jobs(8)
             commits.clear()
         for outcome in outcomes:
@@ -115,12 +116,12 @@ def test_work_that_waited_together_is_committed_together(sqlite_file, monkeypatc
 
 
 def test_work_that_was_given_up_is_never_written(sqlite_file, monkeypatch):
-    store.transact(remember("first"))
-    monkeypatch.setattr(store, "WRITE_WAIT", 0.01)
-    with busy_writer(), pytest.raises(store.StoreError, match="too much to do"):
-        store.transact(remember("late"))
+    database.transact(remember("first"))
+    monkeypatch.setattr(connection, "WRITE_WAIT", 0.01)
+    with busy_writer(), pytest.raises(database.StoreError, match="too much to do"):
+        database.transact(remember("late"))
     monkeypatch.undo()
-    store.transact(remember("last"))
+    database.transact(remember("last"))
     assert remembered() == ["first", "last"]
 
 
@@ -132,48 +133,48 @@ def test_work_is_not_committed_once_its_sender_gave_up(sqlite_file):
         slow.set()
         go_on.wait()
 
-    job = store._current.writers.submit(work)
+    job = connection._current.writers.submit(work)
     slow.wait()
     assert job.give_up()
     go_on.set()
-    store.transact(remember("next"))
+    database.transact(remember("next"))
     assert remembered() == ["next"]
-    assert isinstance(job.error, store.GivenUp)
+    assert isinstance(job.error, connection.GivenUp)
 
 
 def test_a_commit_that_takes_too_long_is_said_to_be_unsure(sqlite_file, monkeypatch):
-    store.transact(remember("first"))
-    commit, committing, go_on = store.database.commit, Event(), Event()
+    database.transact(remember("first"))
+    commit, committing, go_on = database.db.commit, Event(), Event()
 
     def commit_slowly():
         committing.set()
         go_on.wait()
         commit()
 
-    monkeypatch.setattr(store.database.obj, "commit", commit_slowly)
-    job = store._current.writers.submit(remember("slow"))
+    monkeypatch.setattr(database.db.obj, "commit", commit_slowly)
+    job = connection._current.writers.submit(remember("slow"))
     committing.wait()
     assert not job.give_up()
-    monkeypatch.setattr(store._current.writers, "submit", lambda _work: job)
-    monkeypatch.setattr(store, "WRITE_WAIT", 0)
-    monkeypatch.setattr(store, "ANSWER_WAIT", 0)
-    with pytest.raises(store.Unsure):
-        store.transact(remember("slow"))
+    monkeypatch.setattr(connection._current.writers, "submit", lambda _work: job)
+    monkeypatch.setattr(connection, "WRITE_WAIT", 0)
+    monkeypatch.setattr(connection, "ANSWER_WAIT", 0)
+    with pytest.raises(database.Unsure):
+        database.transact(remember("slow"))
     go_on.set()
 
 
 def test_threads_that_get_no_connection_leave_the_work_to_those_that_have_one(postgresql_ledger, monkeypatch):
-    connect, connections = store.database._connect, []
+    connect, connections = database.db._connect, []
 
     def only_one():
-        if connections and not store.database.obj._connections:
+        if connections and not database.db.obj._connections:
             raise peewee.OperationalError("too many connections")
         connections.append(connect())
         return connections[-1]
 
-    monkeypatch.setattr(store.database.obj, "_connect", only_one)
+    monkeypatch.setattr(database.db.obj, "_connect", only_one)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda n: store.transact(remember(str(n))), range(40)))
+        list(threads.map(lambda n: database.transact(remember(str(n))), range(40)))
     monkeypatch.undo()
     assert len(remembered()) == 40
 
@@ -181,11 +182,11 @@ def test_threads_that_get_no_connection_leave_the_work_to_those_that_have_one(po
 def test_in_postgresql_work_is_written_side_by_side(postgresql_ledger):
     together = Barrier(4)
     with ThreadPoolExecutor(4) as threads:
-        assert sorted(threads.map(lambda _: store.transact(together.wait), range(4))) == [0, 1, 2, 3]
+        assert sorted(threads.map(lambda _: database.transact(together.wait), range(4))) == [0, 1, 2, 3]
 
 
 def test_the_chore_is_done_in_quiet_moments_and_again_while_there_is_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "CHORE_PAUSE", 0)
+    monkeypatch.setattr(connection, "CHORE_PAUSE", 0)
     done, turns = Event(), iter([True, True, False])
 
     def chore():
@@ -194,24 +195,24 @@ def test_the_chore_is_done_in_quiet_moments_and_again_while_there_is_more(tmp_pa
             done.set()
         return more
 
-    store.connect(f"sqlite:///{tmp_path}/leads.db", chore)
-    store.transact(lambda: None)
+    database.connect(f"sqlite:///{tmp_path}/leads.db", chore)
+    database.transact(lambda: None)
     done.wait()
-    store.disconnect()
+    database.disconnect()
 
 
 def test_a_chore_that_fails_is_logged_and_the_others_are_done(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(store, "CHORE_PAUSE", 0)
+    monkeypatch.setattr(connection, "CHORE_PAUSE", 0)
     done = Event()
 
     def fail():
         raise KeyError("a value")
 
-    store.connect(f"sqlite:///{tmp_path}/leads.db", fail)
-    store.add_chore(done.set)
-    store.transact(lambda: None)
+    database.connect(f"sqlite:///{tmp_path}/leads.db", fail)
+    database.add_chore(done.set)
+    database.transact(lambda: None)
     done.wait()
-    store.disconnect()
+    database.disconnect()
     assert "a chore failed" in caplog.messages
 
 
@@ -257,7 +258,7 @@ def test_a_refused_lead_costs_one_statement_more_for_all_its_reasons(ledger):
     with statements() as seen:
         models.record(models.Submission(received_at=NOW, **given), verdict)
     assert sum("INSERT INTO refusal" in sql for sql, _ in seen) == 1
-    with store.read():
+    with database.read():
         assert sorted(row.code for row in models.Refusal.select()) == ["observed:a", "x", "y"]
 
 
@@ -274,21 +275,21 @@ def test_every_query_on_the_way_of_a_lead_uses_an_index(ledger):
         models.remember_login("digest")
         models.record_failed_login("address", "name", NOW)
         models.last_rule_text("default")
-        store.transact(models.clear_expired)
+        database.transact(models.clear_expired)
     queries = {sql: params for sql, params in seen if re.match("SELECT.*FROM|INSERT|UPDATE|DELETE", sql.strip(), re.S)}
     assert len(queries) >= 12
-    with store.read():
+    with database.read():
         for sql, params in queries.items():
             assert not scans(sql, params), sql
 
 
 def scans(sql, params):
     """Return the lines of the query's plan that read a whole table."""
-    if isinstance(store._current.engine, store.Sqlite):
-        plan = store.database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", params)
+    if isinstance(connection._current.engine, connection.Sqlite):
+        plan = database.db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", params)
         return [row[3] for row in plan if row[3].startswith("SCAN") and "CONSTANT" not in row[3]]
-    store.database.execute_sql("SET enable_seqscan = off")  # which tiny tables would have else
-    return [line for (line,) in store.database.execute_sql(f"EXPLAIN {sql}", params) if "Seq Scan" in line]
+    database.db.execute_sql("SET enable_seqscan = off")  # which tiny tables would have else
+    return [line for (line,) in database.db.execute_sql(f"EXPLAIN {sql}", params) if "Seq Scan" in line]
 
 
 # --- The tables ---
@@ -297,7 +298,7 @@ def scans(sql, params):
 def test_a_ledger_of_version_0_1_0_is_brought_up_to_date_when_it_is_opened(sqlite_file):
     with closing(sqlite3.connect(sqlite_file)) as old:
         old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
-    with store.read():
+    with database.read():
         leads = list(models.leads())
     assert [(lead.valid, lead.reasons, lead.amount) for lead in leads] == [
         (True, [], "10.00"),
@@ -306,7 +307,7 @@ def test_a_ledger_of_version_0_1_0_is_brought_up_to_date_when_it_is_opened(sqlit
         (True, [], "10.00"),
     ]
     assert submit(1).valid
-    assert store.pending() == []
+    assert database.pending() == []
 
 
 def test_leads_of_version_0_1_0_are_found_by_their_reasons_and_phones(sqlite_file):
@@ -315,7 +316,7 @@ def test_leads_of_version_0_1_0_are_found_by_their_reasons_and_phones(sqlite_fil
         values = [WITH_PHONE, "x" * 3000, OBSERVED]
         old.execute("UPDATE lead SET fields = ?, partner = ?, trace = ? WHERE id LIKE '%WH6K%'", values)
         old.commit()
-    with store.read():
+    with database.read():
         found_as_before()
 
 
@@ -341,8 +342,8 @@ def test_a_postgresql_database_with_leads_is_brought_up_to_date(postgresql_url, 
         cursor = old.execute("SELECT * FROM lead")
         rows, names = cursor.fetchall(), [column[0] for column in cursor.description]
     models.connect(postgresql_url, "a key for tests")
-    with store._connection():
-        store._runner().up("0003_failed_logins_have_a_name")
+    with connection._connection():
+        connection._runner().up("0003_failed_logins_have_a_name")
         for row in rows:
             lead = dict(zip(names, row, strict=True))
             lead |= {"valid": bool(lead["valid"]), "test": bool(lead["test"])}
@@ -350,13 +351,13 @@ def test_a_postgresql_database_with_leads_is_brought_up_to_date(postgresql_url, 
                 lead |= {"fields": WITH_PHONE, "partner": "x" * 3000, "trace": OBSERVED}
             columns = ", ".join(f'"{name}"' for name in lead)
             places = ", ".join(["%s"] * len(lead))
-            store.database.execute_sql(f"INSERT INTO lead ({columns}) VALUES ({places})", list(lead.values()))
-    assert store.migrate()[0] == "0004_leads_are_found_counted_and_forgotten"
-    with store.read():
+            database.db.execute_sql(f"INSERT INTO lead ({columns}) VALUES ({places})", list(lead.values()))
+    assert database.migrate()[0] == "0004_leads_are_found_counted_and_forgotten"
+    with database.read():
         assert models.Lead.select().count() == 4
         found_as_before()
     assert submit(1).valid
-    store.disconnect()
+    database.disconnect()
 
 
 def test_a_migration_that_fails_says_which_were_applied_and_which_was_not(sqlite_file, tmp_path, monkeypatch):
@@ -364,12 +365,12 @@ def test_a_migration_that_fails_says_which_were_applied_and_which_was_not(sqlite
         with closing(sqlite3.connect(path)) as old:
             old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
     app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/twin.db", rules=str(ROOT / "rules")))
-    with store._connection():
-        store._runner().up("0003_failed_logins_have_a_name")
-        pages = store.database.pragma("page_count")
+    with connection._connection():
+        connection._runner().up("0003_failed_logins_have_a_name")
+        pages = database.db.pragma("page_count")
     app = create_app(Settings(database_url=f"sqlite:///{sqlite_file}", rules=str(ROOT / "rules")))
-    with store._connection():
-        store.database.execute_sql(f"pragma max_page_count = {pages}")
+    with connection._connection():
+        database.db.execute_sql(f"pragma max_page_count = {pages}")
     result = app.test_cli_runner().invoke(args=["migrate"])
     assert result.exit_code == 1
     assert result.output.splitlines() == [
@@ -379,8 +380,8 @@ def test_a_migration_that_fails_says_which_were_applied_and_which_was_not(sqlite
         "Error: 0004_leads_are_found_counted_and_forgotten was not applied, nor what comes after it: "
         "OperationalError: database or disk is full",
     ]
-    with store._connection():
-        store.database.execute_sql("pragma max_page_count = 1000000")
+    with connection._connection():
+        database.db.execute_sql("pragma max_page_count = 1000000")
     assert "applied 0004_leads" in app.test_cli_runner().invoke(args=["migrate"]).output
 
 
@@ -391,41 +392,41 @@ def test_in_postgresql_a_migration_that_fails_takes_all_of_them_back(postgresql_
     result = app.test_cli_runner().invoke(args=["migrate"])
     assert result.exit_code == 1
     assert result.output.startswith("Error: the tables were not changed: ")
-    with store._connection():
-        assert store.database.get_tables() == ["others"]
+    with connection._connection():
+        assert database.db.get_tables() == ["others"]
 
 
 def test_claims_and_keys_of_version_0_1_0_still_hold(sqlite_file):
     with closing(sqlite3.connect(sqlite_file)) as old:
         old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
         (key,) = old.execute("select key from claim where fingerprint = '' limit 1").fetchone()
-    with store.read():
+    with database.read():
         assert not models._take_place(key, "x" * 26, NOW, timedelta(days=90), None)
 
 
 def test_tables_are_made_as_the_models_have_them(ledger):
-    with store.read():
+    with database.read():
         for table in models.Table.__subclasses__():
-            columns = {column.name for column in store.database.get_columns(table._meta.table_name)}
+            columns = {column.name for column in database.db.get_columns(table._meta.table_name)}
             assert columns == {field.column_name for field in table._meta.sorted_fields}
 
 
 def test_postgresql_refuses_to_serve_tables_of_an_earlier_version(postgresql_ledger):
-    with store.read():
-        store.database.execute_sql("DELETE FROM schema_migration WHERE name >= '0002'")
+    with database.read():
+        database.db.execute_sql("DELETE FROM schema_migration WHERE name >= '0002'")
     models.connect(postgresql_ledger + "&application_name=again", "a key for tests")
-    with pytest.raises(store.SchemaError, match="run flask migrate"):
-        store.prepare()
-    with pytest.raises(store.StoreError, match="run flask migrate"):
+    with pytest.raises(database.SchemaError, match="run flask migrate"):
+        database.prepare()
+    with pytest.raises(database.StoreError, match="run flask migrate"):
         submit(1)
 
 
 def test_tables_of_a_newer_version_are_refused(ledger):
-    with store.read():
-        store.database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_x', '2026-01-01')")
-    store._current.engine.prepared = False
-    with pytest.raises(store.SchemaError, match="of a newer version \\(9999_x\\): update Datapost"):
-        store.prepare()
+    with database.read():
+        database.db.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_x', '2026-01-01')")
+    connection._current.engine.prepared = False
+    with pytest.raises(database.SchemaError, match="of a newer version \\(9999_x\\): update Datapost"):
+        database.prepare()
 
 
 def test_a_database_that_cannot_hold_every_letter_is_refused(postgres):
@@ -433,24 +434,24 @@ def test_a_database_that_cannot_hold_every_letter_is_refused(postgres):
         name = f"latin_{uuid.uuid4().hex}"
         admin.execute(f"CREATE DATABASE {name} ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
         models.connect(postgres.get_uri().replace("/postgres?", f"/{name}?"), "a key for tests")
-        for action in (store.migrate, store.prepare):
-            with pytest.raises(store.SchemaError, match="LATIN1: make one with the encoding UTF8"):
+        for action in (database.migrate, database.prepare):
+            with pytest.raises(database.SchemaError, match="LATIN1: make one with the encoding UTF8"):
                 action()
-        store.disconnect()
+        database.disconnect()
         admin.execute(f"DROP DATABASE {name}")
 
 
 def test_a_right_that_is_missing_is_the_fault_of_the_store(postgresql_ledger):
-    with store.read():
-        store.database.execute_sql("DROP TABLE lead")
-    with pytest.raises(store.StoreError, match='relation "lead" does not exist'):
+    with database.read():
+        database.db.execute_sql("DROP TABLE lead")
+    with pytest.raises(database.StoreError, match='relation "lead" does not exist'):
         submit(1)
 
 
 def test_of_two_that_migrate_at_once_one_does_the_work(postgresql_ledger):
-    with store.read():
-        names = ", ".join(store.database.get_tables())
-        store.database.execute_sql(f"DROP TABLE {names}")
+    with database.read():
+        names = ", ".join(database.db.get_tables())
+        database.db.execute_sql(f"DROP TABLE {names}")
     with ThreadPoolExecutor(4) as threads:
-        applied = list(threads.map(lambda _: store.migrate(), range(4)))
-    assert sorted(map(len, applied)) == [0, 0, 0, len(list(store.MIGRATIONS.glob("0*.py")))]
+        applied = list(threads.map(lambda _: database.migrate(), range(4)))
+    assert sorted(map(len, applied)) == [0, 0, 0, len(list(connection.MIGRATIONS.glob("0*.py")))]

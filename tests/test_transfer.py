@@ -11,8 +11,8 @@ import pytest
 from peewee import AutoField
 from test_gunicorn import ROOT, Service, at_once
 
+import database
 import models
-import store
 import transfer
 from judge.judgement import Claim, Reason, Verdict
 
@@ -47,11 +47,11 @@ def ledger(url):
     """Return all that a ledger holds, by table."""
     models.connect(url, "a key for tests")
     try:
-        with store.read():
+        with database.read():
             tables = {table for table in models.Table.__subclasses__() if table.moves}
             rows = {table.__name__: [row.__data__ for row in table.select()] for table in tables}
     finally:
-        store.disconnect()
+        database.disconnect()
     for lead in rows["Lead"]:  # SQLite has no decimals
         lead |= {name: lead[name] and f"{lead[name]:.2f}" for name in ("sale_amount", "worth")}
     return {name: sorted(map(repr, found)) for name, found in rows.items()}
@@ -80,9 +80,9 @@ def test_a_second_copy_brings_what_came_since(service, postgresql_url):
     assert copy_to(service, postgresql_url)[0] == 0
     post_some(service, "bob")
     models.connect(service.environ["DATABASE_URL"], "a key for tests")
-    with store.read():
+    with database.read():
         models.Total.insert(key="k", used=3).execute()
-    store.disconnect()
+    database.disconnect()
     assert copy_to(service, postgresql_url)[0] == 0
     assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
 
@@ -93,9 +93,9 @@ def file(tmp_path):
     models.connect(f"sqlite:///{tmp_path}/file.db", "a key for tests")
     for number in range(20):
         record(number)
-    store.disconnect()
+    database.disconnect()
     yield str(tmp_path / "file.db")
-    store.disconnect()
+    database.disconnect()
 
 
 def record(number):
@@ -110,8 +110,8 @@ def record(number):
 
 def in_file(file, work):
     models.connect(f"sqlite:///{file}", "a key for tests")
-    result = store.transact(work)
-    store.disconnect()
+    result = database.transact(work)
+    database.disconnect()
     return result
 
 
@@ -137,13 +137,13 @@ def delete_some(table):
 def test_the_copy_knows_the_secret_of_the_file(file, postgresql_url):
     transfer.copy(file, postgresql_url, progress)
     models.connect(postgresql_url, "another")
-    with pytest.raises(store.SchemaError, match="DATAPOST_SECRET is not the one"):
+    with pytest.raises(database.SchemaError, match="DATAPOST_SECRET is not the one"):
         models.prepare()
 
 
 def test_a_database_on_which_a_service_was_started_with_another_secret_is_refused(file, postgresql_url):
     models.connect(postgresql_url, "another")
-    store.migrate()
+    database.migrate()
     models.prepare()
     with pytest.raises(transfer.TransferError, match="started on the database with another DATAPOST_SECRET"):
         transfer.copy(file, postgresql_url, progress)
@@ -151,19 +151,19 @@ def test_a_database_on_which_a_service_was_started_with_another_secret_is_refuse
 
 def test_nothing_is_deleted_where_a_service_has_worked_and_its_leads_were_deleted_by_age(file, postgresql_url):
     models.connect(postgresql_url, "a key for tests")
-    store.migrate()
+    database.migrate()
     assert record(1).valid
-    store.transact(models.Lead.delete().execute)
+    database.transact(models.Lead.delete().execute)
     before = ledger(postgresql_url)
     with pytest.raises(transfer.TransferError, match="has rows already .*1 in claim"):
         transfer.copy(file, postgresql_url, progress)
-    store.disconnect()
+    database.disconnect()
     assert ledger(postgresql_url) == before
 
 
 def test_a_copy_waits_for_the_first_lead_of_a_service_and_leaves_it_alone(file, postgresql_url):
     transfer.copy(file, postgresql_url, progress)
-    store.disconnect()
+    database.disconnect()
     with psycopg.connect(postgresql_url) as service, ThreadPoolExecutor(1) as threads:
         service.execute("DELETE FROM fact WHERE name = 'file'")  # as models.py does before all else
         copying = threads.submit(transfer.copy, file, postgresql_url, progress)
@@ -196,12 +196,12 @@ def test_a_copy_that_was_interrupted_goes_on_where_it_was(service, postgresql_ur
     monkeypatch.setattr(transfer, "_write_chunk", write_two)
     with pytest.raises(KeyboardInterrupt):
         transfer.copy(path, postgresql_url, progress)
-    with store.read():
+    with database.read():
         assert models.Lead.select().count() == 10
-    store.disconnect()
+    database.disconnect()
     monkeypatch.setattr(transfer, "_write_chunk", write_chunk)
     transfer.copy(path, postgresql_url, progress)
-    store.disconnect()
+    database.disconnect()
     assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
 
 
@@ -261,16 +261,16 @@ def test_a_copy_stops_when_a_service_begins_to_store_leads_over_there(service, p
     monkeypatch.setattr(transfer, "_write_chunk", begin)
     with pytest.raises(transfer.TransferError, match="a service stores leads in the database already"):
         transfer.copy(str(service.database), postgresql_url, progress)
-    with store.read():
+    with database.read():
         assert models.Lead.select().count() == 1
-    store.disconnect()
+    database.disconnect()
 
 
 def test_long_leads_are_copied_in_small_chunks(service, postgresql_url, monkeypatch):
     post_some(service, "ann")
     monkeypatch.setattr(transfer, "CHUNK_BYTES", 1000)
     assert ("lead", 20) in [row[:2] for row in transfer.copy(str(service.database), postgresql_url, progress)]
-    store.disconnect()
+    database.disconnect()
 
 
 def test_a_copy_that_differs_is_told(service, postgresql_url, monkeypatch):
@@ -279,7 +279,7 @@ def test_a_copy_that_differs_is_told(service, postgresql_url, monkeypatch):
     monkeypatch.setattr(transfer, "_there", lambda table, rows: dict(list(there(table, rows).items())[1:]))
     with pytest.raises(transfer.TransferError, match="claim: 2 rows in the file, 2 in the database, not the same"):
         transfer.copy(str(service.database), postgresql_url, progress)
-    store.disconnect()
+    database.disconnect()
 
 
 @pytest.mark.parametrize("url", ["sqlite:///other.db", "postgresql", "mysql://x/y", "postgresql://h/%zz"])

@@ -12,7 +12,7 @@ from test_dashboard import OPERATORS, OWNER, RULES, Operator, html, id_of, recor
 from werkzeug.http import parse_options_header
 
 import backtests
-import store
+import database
 import trials
 from app import create_app
 from backtests import Backtest
@@ -31,7 +31,7 @@ examples:
 @pytest.fixture
 def brand(make_app, database_url):
     app = make_app({"default": RULES + EXAMPLES}, operators=OPERATORS, database_url=database_url)
-    store.migrate()
+    database.migrate()
     partner = Partner(app)
     partner.operator = Operator(app)
     return partner
@@ -258,7 +258,7 @@ def test_a_backtest_tells_what_the_change_would_have_done_to_past_leads(brand, c
 def test_a_backtest_is_seen_by_other_processes_and_by_nobody_who_may_not(brand):
     response = rehearse(brand.operator, RULES, start="1")
     wait_for_backtests()
-    store.disconnect()
+    database.disconnect()
     other = create_app(brand.app.extensions["datapost"].settings)
     assert "Leads judged 0" in Operator(other).words(response.location)
     assert Operator(other, ("sun", "only solar")).get(response.location).status_code == 404
@@ -275,7 +275,7 @@ def row(brand):
         row = Backtest(id=f"ROW{len(made)}", program="default", operator="owner", text="x", report=report)
         row.started_at, row.renewed_at = values.get("started_at", now), values.get("renewed_at", now)
         row.state = values.get("state", "running")
-        store.transact(lambda: row.save(force_insert=True))
+        database.transact(lambda: row.save(force_insert=True))
         made.append(row)
         return row
 
@@ -305,7 +305,7 @@ def test_only_some_backtests_run_at_once(brand, row):
     first, second = row(), row()
     response = rehearse(brand.operator, RULES, start="1")
     assert response.status_code == 200 and "Other backtests are running." in text_of(response)
-    store.transact(Backtest.update(renewed_at=datetime.now(UTC) - timedelta(minutes=1)).execute)  # both are gone
+    database.transact(Backtest.update(renewed_at=datetime.now(UTC) - timedelta(minutes=1)).execute)  # both are gone
     assert rehearse(brand.operator, RULES, start="1").status_code == 303
     wait_for_backtests()
     assert brand.operator.get(f"/dashboard/backtests/{first.id}").status_code == 200 and second

@@ -7,8 +7,8 @@ import pytest
 from conftest import Partner
 from test_dashboard import OPERATORS, RULES, SOLAR, Operator, html, record
 
+import database
 import days
-import store
 import unusual
 import watch
 
@@ -91,7 +91,7 @@ def test_silence_that_is_unusual_is_told(shop):
         record(shop.program, now - timedelta(hours=hours, minutes=20), email=f"a{hours}@example.com", irpid=str(hours))
     assert notices(shop) == []
     with_silence = watch._silence(shop.program, now + timedelta(hours=8))
-    with store.read(), shop.app.test_request_context():
+    with database.read(), shop.app.test_request_context():
         (warning,) = with_silence
     assert warning.grave and "no lead has come for 10 hours; usually one comes every" in warning.sentence
 
@@ -103,7 +103,7 @@ def test_a_field_that_a_partner_does_not_send_any_more_is_told_with_its_new_name
         record(shop.program, moment, email=f"a{number}@example.com", irpid="bright", phone="415-555-2671", extra="x")
     for number in range(12):
         shop.lead(email=f"b{number}@example.com", irpid="bright", mobile="415-555-2671", extra="x")
-    while store.transact(lambda: days.roll_up([shop.program])):
+    while database.transact(lambda: days.roll_up([shop.program])):
         pass
     found = [text for _, text in notices(shop) if "does not send" in text]
     (text,) = found

@@ -15,9 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import database
 import days
 import models
-import store
 from judge.compiler import load
 from judge.judgement import content, judge
 
@@ -216,9 +216,9 @@ def main(folder):
         body = json.dumps(fields).encode()
         submission = models.Submission(name, "impact", body, "application/json", b"", moment, content(texts))
         models.record(submission, judge(program, texts, moment), rule_text=program.text)
-    while store.transact(lambda: days.roll_up(list(programs.values()))):
+    while database.transact(lambda: days.roll_up(list(programs.values()))):
         pass
-    store.disconnect()
+    database.disconnect()
     print(f"{len(leads)} leads in {folder}")
 
 

@@ -28,7 +28,7 @@ from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
-from sqlitefile import FileProblem, SqliteFile
+from database.sqlitefile import FileProblem, SqliteFile
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -42,7 +42,7 @@ SERVER_WAIT = 3  # for PostgreSQL to take a connection, and for its answer to a 
 ATTEMPTS, BETWEEN_ATTEMPTS = 3, 0.05  # to get a connection, where nobody has one
 CHORE_PAUSE, CHORE_AGAIN = 60, 0.1
 
-database = peewee.DatabaseProxy()
+db = peewee.DatabaseProxy()
 _current = SimpleNamespace(engine=None, writers=None)
 _thread = threading.local()
 log = logging.getLogger("datapost")
@@ -154,8 +154,8 @@ class Postgres:
     @contextmanager
     def alone(self):
         """Wait until nobody else migrates this database."""
-        with database.atomic():
-            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+        with db.atomic():
+            db.execute_sql("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
             yield
 
     def prepare(self):
@@ -167,7 +167,7 @@ class Postgres:
     def check_encoding(self):
         """Refuse a database that cannot hold every letter."""
         with _connection():
-            (encoding,) = database.execute_sql("SHOW server_encoding").fetchone()
+            (encoding,) = db.execute_sql("SHOW server_encoding").fetchone()
         if encoding != "UTF8":
             raise SchemaError(f"the database is in the encoding {encoding}: make one with the encoding UTF8")
 
@@ -187,7 +187,7 @@ class Postgres:
 
     def scrub(self):
         """Free the room of what was there before, to be overwritten by and by."""
-        database.execute_sql("VACUUM lead")
+        db.execute_sql("VACUUM lead")
         return True
 
 
@@ -243,7 +243,7 @@ def connect(url, chore=None):
     if not _current.engine or _current.engine.url != url:
         _current.engine = (Sqlite if url.startswith("sqlite:") else Postgres)(url)
         _current.engine.prepared = False
-    database.initialize(_current.engine.database)
+    db.initialize(_current.engine.database)
     _current.writers = Writers(_current.engine, [chore] if chore else [])
 
 
@@ -258,8 +258,8 @@ def disconnect():
     if _current.writers:
         _current.writers.stop()
         _current.writers = None
-    if database.obj:
-        database.close_all()
+    if db.obj:
+        db.close_all()
         _current.engine.close()
 
 
@@ -306,14 +306,14 @@ def _check():
 
 @contextmanager
 def _connection():
-    database.connect()
+    db.connect()
     try:
         yield
     except BaseException:
         # A connection that failed is not used again: it may lead to a server that is gone.
-        database.manual_close()
+        db.manual_close()
         raise
-    database.close()
+    db.close()
 
 
 @contextmanager
@@ -354,7 +354,7 @@ def _first_failure(error):
 
 
 def _runner():
-    return Runner(database.obj, str(MIGRATIONS))
+    return Runner(db.obj, str(MIGRATIONS))
 
 
 def pending():
@@ -386,7 +386,7 @@ def migrate():
 
 def now():
     """Return the time by the clock of the database, within a transaction or a reading."""
-    (milliseconds,) = database.execute_sql(_current.engine.clock).fetchone()
+    (milliseconds,) = db.execute_sql(_current.engine.clock).fetchone()
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
@@ -547,7 +547,7 @@ class Writers:
         try:
             with _failures():
                 self._engine.look()
-                with _connection(), database.atomic():
+                with _connection(), db.atomic():
                     begun = True
                     self._at_work.add(threading.get_ident())
                     jobs = [job for job in jobs if not job.given_up]

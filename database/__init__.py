@@ -1,0 +1,43 @@
+"""The engines, connections, the writers and the migrations. Knows no other room."""
+
+from database.connection import (
+    ANSWER_WAIT,
+    MigrationError,
+    SchemaError,
+    StoreError,
+    Unsure,
+    add_chore,
+    connect,
+    db,
+    disconnect,
+    exists,
+    migrate,
+    now,
+    pending,
+    prepare,
+    read,
+    scrub,
+    set_deadline,
+    transact,
+)
+
+__all__ = [
+    "ANSWER_WAIT",
+    "MigrationError",
+    "SchemaError",
+    "StoreError",
+    "Unsure",
+    "add_chore",
+    "connect",
+    "db",
+    "disconnect",
+    "exists",
+    "migrate",
+    "now",
+    "pending",
+    "prepare",
+    "read",
+    "scrub",
+    "set_deadline",
+    "transact",
+]
