@@ -26,20 +26,18 @@ import dashboard
 import database
 import days
 import leads
-import logs
 import models
-import network
-import payload
 import privacy
 import trials
 from database import SchemaError, StoreError
 from documents import documents
 from judge.compiler import RuleBook
 from judge.judgement import content, judge, unreadable
-from login import Login
-from render import HEADERS, MIMETYPES, Answer, render
-from settings import Settings, SettingsError, User, version
+from web import logs, payload, proxies
+from web.answer import HEADERS, MIMETYPES, Answer, render
+from web.login import Login
 from web.request import read as read_lead
+from web.settings import Settings, SettingsError, User, version
 
 RETRY_AFTER = "5"  # seconds, with a 500 or 503
 
@@ -122,7 +120,7 @@ def verify_password(name, password):
     scheme = request.headers.get("Authorization", "").partition(" ")[0]
     if not name or scheme.lower() != "basic":
         return None
-    warn_once(network.exposure(request, service().settings.trusted_proxies))
+    warn_once(proxies.exposure(request, service().settings.trusted_proxies))
     return service().login.check(name, password, client_address())
 
 
@@ -155,7 +153,7 @@ def refuse_other_networks():
 
 
 def client_address():
-    return network.read_address(request.remote_addr or "")
+    return proxies.read_address(request.remote_addr or "")
 
 
 def warn_once(sentence):
@@ -396,7 +394,7 @@ def create_app(settings=None):
     app.teardown_request(lambda _error: database.set_deadline(None))
     app.log_exception = _log_exception
     if settings.trusted_proxies:
-        app.wsgi_app = network.TrustedProxies(app.wsgi_app, settings.trusted_proxies)
+        app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, settings.trusted_proxies)
     _add_commands(app)
     _check_start(app)
     return app

@@ -15,11 +15,11 @@ from peewee import CharField, TextField
 from ulid import ULID
 
 import database
-import logs
 import models
 from backtest import backtest, memory_of
 from database import StoreError, db
 from models import JSONField, Lead, Table, Time
+from web import logs
 
 AT_ONCE = 2  # in all processes: each takes a core for as long as it runs
 LONGEST = 120  # seconds

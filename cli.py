@@ -32,11 +32,11 @@ from judge.compiler import load, rule_files
 from judge.rulefile import RuleFileError
 from judge.schema import json_schema
 from leadcommands import as_json, find_program, leads, progress, read_filter, reading, service
-from login import normalized
 from search import EPOCH, Filter
-from settings import CONTROL_CHARACTERS, Settings, SettingsError
 from transfer import TransferError, copy
+from web.login import normalized
 from web.request import judge_body
+from web.settings import CONTROL_CHARACTERS, Settings, SettingsError
 
 rules = AppGroup("rules", help="Check the rule files, and try leads on them.")
 

@@ -17,12 +17,12 @@ from lxml import etree
 from ulid import ULID
 
 import models
-import payload
 from fieldexamples import field_examples, made_leads
 from judge.compiler import judge_example
 from judge.judgement import NOTE_LENGTH, VALID_NOTE
 from judge.schema import ExampleSpec
-from render import Answer, render, render_strictly
+from web import payload
+from web.answer import Answer, render, render_strictly
 
 REALM = "Datapost"  # as a 401 names it
 FORMATS = ("xml", "json")

@@ -10,11 +10,11 @@ import chart
 import database
 import explain
 import figures
-import pages
 import search
 import watch
-from pages import page
 from trials import instructions_of
+from web import pages
+from web.pages import page
 
 PERIODS = (1, 7, 30, 90)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")

@@ -18,8 +18,8 @@ import models
 import openapi
 from contract import contract
 from instructions import instructions
-from logs import printable
-from pages import blueprint, log, operators, page, refuse_operator, verify_operator
+from web.logs import printable
+from web.pages import blueprint, log, operators, page, refuse_operator, verify_operator
 
 KEY_LENGTH = 32  # hexadecimal digits: 128 bits
 KEYLESS = "DATAPOST_SECRET is not set, so no link to posting instructions works: anybody could work out its key"

@@ -16,7 +16,7 @@ import click
 
 import masks
 import models
-from logs import printable
+from web.logs import printable
 
 
 def jsonl_lines(shown):

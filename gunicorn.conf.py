@@ -8,12 +8,12 @@ from contextlib import suppress
 from gunicorn import glogging
 
 import database
-import logs
 import models
 from database import SchemaError
 from judge.compiler import RuleBook
-from settings import Settings, SettingsError
-from worker import Worker
+from web import logs
+from web.settings import Settings, SettingsError
+from web.worker import Worker
 
 wsgi_app = "app:app"
 port = os.environ.get("PORT") or "8000"

@@ -11,13 +11,13 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-import payload
 from contract import address, prove
 from documents import contract_of, contract_text, is_local, link
 from export import to_json
 from leadcommands import as_json, find_program
-from logs import printable
 from simulate import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
+from web import payload
+from web.logs import printable
 from web.request import read as read_lead
 
 

@@ -21,8 +21,8 @@ from judge.rules import RULES, reasons
 from judge.schema import ExampleSpec
 from judge.types import LIMITS
 from phrases import Said, condition
-from render import Answer, render
 from snippets import FORMATS, LANGUAGES
+from web.answer import Answer, render
 from web.request import read as read_lead
 
 

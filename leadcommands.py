@@ -11,7 +11,6 @@ from flask.cli import AppGroup
 
 import database
 import models
-import payload
 import search
 from database import StoreError
 from export import WRITERS, columns, presenter, show
@@ -19,7 +18,8 @@ from judge.compiler import compile_text
 from judge.judgement import judge, unreadable
 from judge.rulefile import RuleFileError
 from judge.values import clean
-from logs import printable
+from web import payload
+from web.logs import printable
 from web.request import read as read_lead
 
 leads = AppGroup("leads", help="Look at the stored leads, and remove what is personal.")

@@ -14,18 +14,16 @@ from werkzeug.exceptions import NotFound
 
 import database
 import explain
-import logs
 import masks
 import models
-import pages
-import payload
 import search
 from export import columns, csv_lines, jsonl_lines, presenter
 from judge.compiler import compile_text
 from judge.rulefile import RuleFileError
-from pages import page
-from render import Answer, render
 from search import FilterError
+from web import logs, pages, payload
+from web.answer import Answer, render
+from web.pages import page
 
 EXPORT_PAGE = 500
 EXPORTS_AT_ONCE = 2  # of a process: each holds one of its 16 threads until it is read to the end

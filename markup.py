@@ -5,8 +5,8 @@ import re
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from render import TEMPLATES
 from snippets import SHORT
+from web.answer import TEMPLATES
 
 # CommonMark, section 2.4, less those that mean something only at the start of a line: no text starts one.
 _SPECIAL = re.compile(r"([\\`*_\[\]|~])")

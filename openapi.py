@@ -10,9 +10,9 @@ import re
 from guidance import STATUSES
 from judge.judgement import NOTE_LENGTH, VALID_NOTE
 from markup import md, md_code
-from render import MIMETYPES, is_ours
-from settings import version
 from snippets import FORMATS
+from web.answer import MIMETYPES, is_ours
+from web.settings import version
 
 _TEXT = {"type": "string"}
 _ULID = {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$"}

@@ -12,8 +12,8 @@ from urllib.parse import unquote, unquote_plus
 
 import phonenumbers
 
-import payload
 from judge.values import UNSEEN
+from web import payload
 
 ROUNDS = 3  # of escapes within escapes
 

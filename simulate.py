@@ -13,13 +13,13 @@ from urllib.parse import urlencode, urlsplit
 
 import xmltodict
 
-import payload
 from contract import Unreadable, made_example, read_by_parser, read_by_regex
 from freshen import alike, freshened
 from judge.compiler import judge_example, judge_in_turn, texts_of
 from judge.judgement import TEST_LIMIT, content
 from judge.values import canonical
-from render import MIMETYPES
+from web import payload
+from web.answer import MIMETYPES
 
 TYPES = {"xml": "application/xml", "json": "application/json", "form": "application/x-www-form-urlencoded"}
 SLOW = 2.0  # seconds; impact.com's own limit is not known, other lead systems give up after two

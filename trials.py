@@ -13,14 +13,12 @@ from werkzeug.exceptions import Forbidden, NotFound
 import backtests
 import documents
 import explain
-import logs
-import pages
-import payload
 from judge.changes import begun_anew
 from judge.compiler import compile_text, judge_example, load
 from judge.rulefile import RuleFileError
-from pages import page
-from render import Answer, render
+from web import logs, pages, payload
+from web.answer import Answer, render
+from web.pages import page
 from web.request import judge_body
 
 site = pages.blueprint("programs")

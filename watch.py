@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flask import url_for
 
-import pages
 import unusual
+from web import pages
 
 NEARLY = 0.8  # of a limit
 GROUPS_NAMED = 3  # of a limit that many have reached

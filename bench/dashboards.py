@@ -12,7 +12,7 @@ import fill
 import database
 import days
 from app import create_app
-from settings import Settings, User
+from web.settings import Settings, User
 
 PAGES = [
     "?days=1",

@@ -24,7 +24,7 @@ from ulid import ULID
 
 import database
 from app import create_app
-from settings import Settings
+from web.settings import Settings
 
 BENCH = Path(__file__).resolve().parent
 CACHE = BENCH / ".cache"

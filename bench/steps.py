@@ -20,9 +20,9 @@ import load
 
 import app
 import database
-import login
 import models
 from judge import judgement
+from web import login
 
 ROOT = Path(__file__).resolve().parent.parent
 

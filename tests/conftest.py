@@ -21,7 +21,7 @@ import models
 from app import create_app
 from database import connection
 from judge import compiler
-from settings import Settings, User
+from web.settings import Settings, User
 
 # `--hypothesis-profile=long` is for a night, or for `make fuzz`.
 settings.register_profile("long", max_examples=15_000, deadline=None)

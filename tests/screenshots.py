@@ -17,7 +17,7 @@ import database
 import search
 from app import create_app
 from documents import link
-from settings import Settings, User
+from web.settings import Settings, User
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "screenshots"

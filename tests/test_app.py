@@ -16,7 +16,7 @@ from test_payload import multipart
 import app as application
 import database
 import models
-from settings import User
+from web.settings import User
 
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/json", "application/xml"
 ULID = re.compile("[0-9A-HJKMNP-TV-Z]{26}")

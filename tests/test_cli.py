@@ -11,7 +11,7 @@ from conftest import RULES, Partner
 from werkzeug.security import check_password_hash, generate_password_hash
 
 import models
-from settings import User
+from web.settings import User
 
 # --- flask rules ---
 

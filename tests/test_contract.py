@@ -18,8 +18,6 @@ from lxml import html
 from markdown_it import MarkdownIt
 
 import models
-import payload
-import render as rendering
 from app import NOTES
 from contract import (
     EMAILS,
@@ -41,9 +39,11 @@ from judge.compiler import load
 from judge.schema import FieldSpec
 from judge.types import TYPES
 from judge.values import clean
-from login import FAILURES_OF_AN_ADDRESS
-from render import MIMETYPES, Answer, render
-from settings import Settings, User
+from web import answer as rendering
+from web import payload
+from web.answer import MIMETYPES, Answer, render
+from web.login import FAILURES_OF_AN_ADDRESS
+from web.settings import Settings, User
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = Path(__file__).parent / "samples"

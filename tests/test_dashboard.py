@@ -19,7 +19,7 @@ import figures
 import models
 from figures import DayFigure
 from judge.judgement import content, judge
-from settings import User
+from web.settings import User
 
 OWNER = ("owner", "of the brand")
 SOLAR = ("sun", "only solar")

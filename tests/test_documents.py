@@ -15,10 +15,10 @@ from judge.functions import FUNCTIONS
 from judge.rulefile import MAX_PARTS
 from judge.schema import FieldSpec, RuleFile, RuleSpec
 from judge.types import TYPES
-from login import FAILURES_AT_A_NAME, FAILURES_OF_AN_ADDRESS
 from models import LOGIN_WINDOW
-from settings import SETTINGS, version
-from worker import ARRIVAL, LONGEST_HEAD, MAX_CHUNKS
+from web.login import FAILURES_AT_A_NAME, FAILURES_OF_AN_ADDRESS
+from web.settings import SETTINGS, version
+from web.worker import ARRIVAL, LONGEST_HEAD, MAX_CHUNKS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from app import create_app
 from documents import link
 from instructions import instructions
 from judge.compiler import load
-from settings import Settings, User
+from web.settings import Settings, User
 
 SMALL = "docs: {}\nfields: {{email: {{type: email, required: true}}}}"
 RULES = {name: SMALL.format(name) for name in ("public", "link", "operators")} | {"other": SMALL.format("link")}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_gunicorn import HEAD, Service
 from test_worker import BODY, FORM
 
-from worker import Arrival
+from web.worker import Arrival
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 

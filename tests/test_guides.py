@@ -19,7 +19,7 @@ from threading import Thread
 import pytest
 
 from judge.types import LIMITS
-from settings import SETTINGS
+from web.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 STEP = re.compile(

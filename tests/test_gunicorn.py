@@ -26,7 +26,7 @@ from werkzeug.security import generate_password_hash
 
 import database
 import models
-from render import HEADERS
+from web.answer import HEADERS
 
 ROOT = Path(__file__).parent.parent
 SECURITY = (ROOT / "SECURITY.md").read_text()

@@ -12,8 +12,8 @@ from test_ruleset import RULES_FOLDER
 import phrases
 from instructions import instructions
 from judge.compiler import compile_text, load
-from payload import decode
 from snippets import FORMATS
+from web.payload import decode
 
 URL = "https://leads.example.com/leads/solar"
 EXAMPLES = ["insurance", "education", "solar", "newsletter"]

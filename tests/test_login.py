@@ -14,9 +14,9 @@ import werkzeug.security
 from conftest import Partner, read_answer, statements
 
 import database
-import login
 import models
-from settings import User
+from web import login
+from web.settings import User
 
 HASH = werkzeug.security.generate_password_hash("päss:wörd", method="pbkdf2:sha256:1000")
 SCRYPT = werkzeug.security.generate_password_hash("secret", method="scrypt:1024:8:1")

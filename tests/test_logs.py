@@ -10,8 +10,8 @@ from conftest import Partner
 from test_documents import README, blocks
 
 import app as application
-import logs
-from settings import User
+from web import logs
+from web.settings import User
 
 HEX = "[0-9a-f]{32}"
 

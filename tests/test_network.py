@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from network import origin, read_address
+from web.proxies import origin, read_address
 
 
 @pytest.mark.parametrize(

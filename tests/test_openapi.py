@@ -14,9 +14,9 @@ from test_gunicorn import Service, read_log
 from test_ruleset import RULES_FOLDER
 
 import openapi
-import render
 from instructions import instructions
 from judge.compiler import compile_text, load
+from web import answer
 
 TESTS = Path(__file__).parent
 EXAMPLES = [RULES_FOLDER / "default.yaml", *sorted((RULES_FOLDER / "examples").glob("*.yaml"))]
@@ -41,7 +41,7 @@ def post(document, path="/leads/solar"):
 
 def answers(document, status, answer_format):
     """Return the validator of the answers of a status."""
-    content = post(document)["responses"][str(status)]["content"][render.MIMETYPES[answer_format]]
+    content = post(document)["responses"][str(status)]["content"][answer.MIMETYPES[answer_format]]
     return Draft202012Validator(content["schema"] | {"components": document["components"]})
 
 
@@ -128,7 +128,7 @@ def test_an_open_service_has_no_login(describe):
 def test_of_a_template_of_the_programs_own_no_shape_is_promised(describe, tmp_path, monkeypatch):
     (tmp_path / "solar").mkdir()
     (tmp_path / "solar" / "response.xml").write_text("<a/>")
-    monkeypatch.setattr(render, "TEMPLATES", tmp_path)
+    monkeypatch.setattr(answer, "TEMPLATES", tmp_path)
     document = describe("fields: {a: {}}")
     content = post(document)["responses"]["200"]["content"]
     assert content["application/xml"]["schema"] == {}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.values import Names, canonical
-from payload import (
+from web.payload import (
     MAX_FIELDS,
     MAX_LEVELS,
     MAX_NAME,

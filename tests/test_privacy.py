@@ -21,7 +21,7 @@ from backtests import Backtest
 from database import connection
 from judge.judgement import judge, unreadable
 from models import Lead, Refusal, Submission
-from payload import PayloadError, decode
+from web.payload import PayloadError, decode
 
 RULES = """
 partner: irpid

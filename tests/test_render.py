@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-import render as rendering
-from render import Answer, render
+from web import answer as rendering
+from web.answer import Answer, render
 
 SAMPLES = Path(__file__).parent / "samples"
 VALID = Answer(True, "98", "10.00", "177", "name@email.com", "Lead submitted successfully")

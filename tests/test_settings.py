@@ -2,7 +2,7 @@
 
 import pytest
 
-from settings import Settings, SettingsError, User, version
+from web.settings import Settings, SettingsError, User, version
 
 
 def load(**environ):

@@ -13,10 +13,10 @@ from werkzeug.security import generate_password_hash
 from freshen import freshened
 from judge.compiler import load
 from judge.judgement import content
-from payload import decode
-from render import MIMETYPES, Answer, render
-from settings import User
 from simulate import TYPES, Case, Endpoint, NoAnswer, body_of, cases_of, marked, simulate
+from web.answer import MIMETYPES, Answer, render
+from web.payload import decode
+from web.settings import User
 
 EXAMPLES = """
 examples:

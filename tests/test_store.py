@@ -19,7 +19,7 @@ import models
 from app import create_app
 from database import connection
 from judge.judgement import Claim, Reason, Verdict
-from settings import Settings
+from web.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = Path(__file__).parent / "samples"

@@ -19,7 +19,7 @@ POST = HEAD + FORM + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
 def started(folder, *lines, **environ):
     """Start one gunicorn process, with lines of Python before its configuration."""
     config = f"exec(open({str(ROOT / 'gunicorn.conf.py')!r}).read())"
-    (folder / "conf.py").write_text("\n".join(["import worker", *lines, config]))
+    (folder / "conf.py").write_text("\n".join(["from web import worker", *lines, config]))
     return Service(folder, WEB_CONCURRENCY="1", GUNICORN_CMD_ARGS=f"-c {folder}/conf.py", **environ).start()
 
 

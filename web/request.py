@@ -1,7 +1,7 @@
 """A request as a lead of a program."""
 
 from judge.judgement import judge, unreadable
-from payload import PayloadError, decode
+from web.payload import PayloadError, decode
 
 
 def read(program, body, content_type="", query=b""):

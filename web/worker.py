@@ -19,9 +19,9 @@ from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
-import logs
-from render import HEADERS, Answer, render
-from settings import Settings
+from web import logs
+from web.answer import HEADERS, Answer, render
+from web.settings import Settings
 
 ARRIVAL = 10  # seconds that a request may take to arrive, head and body together
 FAREWELL = 2  # seconds that a client may take to hang up after the last answer

@@ -16,8 +16,8 @@ from werkzeug.security import check_password_hash
 
 import models
 from database import StoreError
-from network import origin
-from settings import CONTROL_CHARACTERS, User
+from web.proxies import origin
+from web.settings import CONTROL_CHARACTERS, User
 
 # Failed logins within five minutes (models.LOGIN_WINDOW). After 100 at one name, from whatever addresses, each
 # address has one guess at it instead of 20. It keeps the one because nobody may be locked out by

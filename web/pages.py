@@ -10,9 +10,8 @@ from flask_httpauth import HTTPBasicAuth
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
-import logs
-import network
 from database import StoreError
+from web import logs, proxies
 
 # Pages load our stylesheet and our pictures, and run no script: in an answer from this service
 # nothing that a partner wrote can do anything.
@@ -123,7 +122,7 @@ def verify_operator(name, password):
 
 
 def _address():
-    return network.read_address(request.remote_addr or "")
+    return proxies.read_address(request.remote_addr or "")
 
 
 @operators.error_handler

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATES = Path(__file__).parents[1] / "templates"
 MIMETYPES = {"xml": "application/xml", "json": "application/json"}
 
 # Every answer has these, unless it sets its own: a page widens its Content-Security-Policy to its own

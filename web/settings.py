@@ -16,7 +16,7 @@ class SettingsError(ValueError):
 
 def version():
     """Return the version: the newest one in the changelog."""
-    text = Path(__file__).with_name("CHANGELOG.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")
     return re.search(r"^## (\d+\.\d+\.\d+)", text, re.MULTILINE)[1]
 
 
