@@ -22,13 +22,11 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntit
 from werkzeug.http import parse_accept_header
 
 import backtests
-import dashboard
 import database
 import days
-import leads
 import models
 import privacy
-import trials
+from dashboard import leads, overview, programs
 from database import SchemaError, StoreError
 from documents import documents
 from judge.compiler import RuleBook
@@ -387,7 +385,7 @@ def create_app(settings=None):
         Login(settings.operators, settings.secret),
     )
     app.register_blueprint(site)
-    for pages in (dashboard.site, leads.site, trials.site, documents):
+    for pages in (overview.site, leads.site, programs.site, documents):
         app.register_blueprint(pages)
     app.before_request(_begin)
     app.after_request(_finish)

@@ -13,10 +13,10 @@ import pytest
 from conftest import Partner
 from lxml import html
 
-import chart
 import database
 import figures
 import models
+from dashboard import chart
 from figures import DayFigure
 from judge.judgement import content, judge
 from web.settings import User
@@ -455,7 +455,7 @@ def test_sensitive_values_are_exported_when_asked_for_by_the_form_and_the_log_sa
 
 
 def test_an_export_has_all_leads_the_newest_first_and_reads_them_a_page_at_a_time(brand, monkeypatch):
-    monkeypatch.setattr("leads.EXPORT_PAGE", 2)
+    monkeypatch.setattr("dashboard.leads.EXPORT_PAGE", 2)
     ids = [id_of(brand.lead(email=f"ann{n}@example.com", **{f"extra{n}": "x"})) for n in range(5)]
     rows = list(csv_of(brand.operator.get("/dashboard/leads.csv")))
     assert [row["id"] for row in rows] == ids[::-1]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from explain import reason, steps
+from dashboard.explain import reason, steps
 from judge.compiler import compile_text
 from judge.judgement import Claims, judge
 

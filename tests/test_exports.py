@@ -74,7 +74,7 @@ def test_who_hangs_up_makes_room_for_another_export(start):
 
 
 def test_an_export_that_is_not_read_in_time_never_looks_whole(start):
-    service = start("import leads", "leads.LONGEST_EXPORT = 0")
+    service = start("from dashboard import leads", "leads.LONGEST_EXPORT = 0")
     for form in ["csv", "jsonl"]:
         with closing(http.client.HTTPConnection("127.0.0.1", service.port)) as connection:
             connection.request("GET", f"/dashboard/leads.{form}", headers={"Authorization": OPERATOR})
@@ -88,7 +88,7 @@ def test_an_export_that_is_not_read_in_time_never_looks_whole(start):
 
 
 def test_an_export_that_the_store_leaves_in_the_middle_never_looks_whole(start):
-    service = start("import leads", "leads.EXPORT_PAGE = 2")
+    service = start("from dashboard import leads", "leads.EXPORT_PAGE = 2")
     with ExitStack() as stack:
         connection, status = deaf(service, stack)
         assert status == b"HTTP/1.1 200"

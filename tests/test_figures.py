@@ -18,7 +18,7 @@ import database
 import days
 import figures
 import models
-import unusual
+from dashboard import unusual
 from judge.compiler import compile_program
 from judge.judgement import judge, unreadable
 from models import Submission

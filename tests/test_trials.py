@@ -13,9 +13,9 @@ from werkzeug.http import parse_options_header
 
 import backtests
 import database
-import trials
 from app import create_app
 from backtests import Backtest
+from dashboard import programs
 
 EXAMPLES = """
 examples:
@@ -184,13 +184,13 @@ def test_the_text_starts_as_the_file_is_and_stays_as_it_was_changed(shop):
 
 
 def test_one_change_is_checked_at_a_time_and_others_are_told_so(shop, monkeypatch):
-    compile_text, answers = trials.compile_text, []
+    compile_text, answers = programs.compile_text, []
 
     def checked_meanwhile(*args, **options):
         answers.append(rehearse(shop.operator, RULES, check="1"))
         return compile_text(*args, **options)
 
-    monkeypatch.setattr(trials, "compile_text", checked_meanwhile)
+    monkeypatch.setattr(programs, "compile_text", checked_meanwhile)
     assert rehearse(shop.operator, RULES, check="1").status_code == 200
     (refused,) = answers
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")

@@ -9,8 +9,7 @@ from test_dashboard import OPERATORS, RULES, SOLAR, Operator, html, record
 
 import database
 import days
-import unusual
-import watch
+from dashboard import unusual, warnings
 
 LIMITED = RULES.replace("{id: duplicate, unique: [email]}", "{id: cap, limit: 5, per: day, by: [irpid]}")
 
@@ -90,7 +89,7 @@ def test_silence_that_is_unusual_is_told(shop):
     for hours in range(2, 24 * 29):
         record(shop.program, now - timedelta(hours=hours, minutes=20), email=f"a{hours}@example.com", irpid=str(hours))
     assert notices(shop) == []
-    with_silence = watch._silence(shop.program, now + timedelta(hours=8))
+    with_silence = warnings._silence(shop.program, now + timedelta(hours=8))
     with database.read(), shop.app.test_request_context():
         (warning,) = with_silence
     assert warning.grave and "no lead has come for 10 hours; usually one comes every" in warning.sentence
@@ -158,15 +157,15 @@ MOUNTS = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
     ],
 )
 def test_the_file_system_of_a_file_is_that_of_its_nearest_mount(path, kind):
-    assert watch.file_system(Path(path), MOUNTS) == kind
+    assert warnings.file_system(Path(path), MOUNTS) == kind
 
 
 def test_a_sqlite_file_that_a_restart_loses_is_grave(monkeypatch):
-    assert list(watch._disk("postgresql://x/y", {"DYNO": "web.1"})) == []
-    (warning,) = watch._disk("sqlite:////srv/x.db", {"DYNO": "web.1"})
+    assert list(warnings._disk("postgresql://x/y", {"DYNO": "web.1"})) == []
+    (warning,) = warnings._disk("sqlite:////srv/x.db", {"DYNO": "web.1"})
     assert warning.grave and "this platform does not last" in warning.sentence
-    monkeypatch.setattr(watch, "file_system", lambda _: "overlay")
-    (warning,) = watch._disk("sqlite:////srv/x.db", {})
+    monkeypatch.setattr(warnings, "file_system", lambda _: "overlay")
+    (warning,) = warnings._disk("sqlite:////srv/x.db", {})
     assert "this disk (overlay) does not last" in warning.sentence
 
 
@@ -181,4 +180,4 @@ def test_a_sqlite_file_that_a_restart_loses_is_grave(monkeypatch):
     ],
 )
 def test_spans_are_told_in_one_unit(span, words):
-    assert watch.duration(span) == words
+    assert warnings.duration(span) == words

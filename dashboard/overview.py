@@ -6,13 +6,11 @@ from datetime import UTC, datetime, timedelta
 from flask import current_app, request, url_for
 from werkzeug.exceptions import NotFound
 
-import chart
 import database
-import explain
 import figures
 import search
-import watch
-from trials import instructions_of
+from dashboard import chart, explain, warnings
+from dashboard.programs import instructions_of
 from web import pages
 from web.pages import page
 
@@ -69,7 +67,7 @@ def start():
     view, now, book, service = _view(), datetime.now(UTC), pages.rulebook(), current_app.extensions["datapost"]
     with database.read():
         found = figures.collect(view.chosen, view.days, now)
-        warnings = watch.warnings(book, service.settings, view.programs, now)
+        told = warnings.standing(book, service.settings, view.programs, now)
     drawn, top = chart.bars(found.by_day)
     return page(
         "dashboard/start.html",
@@ -79,7 +77,7 @@ def start():
         tiles=_tiles(found.totals, found.before),
         bars=drawn,
         top=top,
-        warnings=warnings,
+        warnings=told,
         reason=lambda figure: explain.reason(figure.code, view.programs.get(figure.program)),
         sentence=lambda code: _sentence(code, view.chosen),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import url_for
 
-import unusual
+from dashboard import unusual
 from web import pages
 
 NEARLY = 0.8  # of a limit
@@ -28,7 +28,7 @@ class Warning:
     link: str = ""
 
 
-def warnings(book, settings, programs, now):
+def standing(book, settings, programs, now):
     """Return the Warnings about some programs, the grave ones first. Needs the database."""
     found = [*_disk(settings.database_url), *_broken_files(book, programs)]
     for program in programs.values():

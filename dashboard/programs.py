@@ -12,7 +12,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 
 import backtests
 import documents
-import explain
+from dashboard import explain
 from judge.changes import begun_anew
 from judge.compiler import compile_text, judge_example, load
 from judge.rulefile import RuleFileError

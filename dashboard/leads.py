@@ -13,10 +13,10 @@ from flask import Response, g, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 
 import database
-import explain
 import masks
 import models
 import search
+from dashboard import explain
 from export import columns, csv_lines, jsonl_lines, presenter
 from judge.compiler import compile_text
 from judge.rulefile import RuleFileError
