@@ -21,16 +21,14 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge, ServiceUnavailable
 from werkzeug.http import parse_accept_header
 
-import backtests
 import database
-import days
 import models
-import privacy
 from dashboard import leads, overview, programs
 from database import SchemaError, StoreError
 from documents import documents
 from judge.compiler import RuleBook
 from judge.judgement import content, judge, unreadable
+from leads import backtests, daily, retention
 from web import logs, payload, proxies
 from web.answer import HEADERS, MIMETYPES, Answer, render
 from web.login import Login
@@ -375,7 +373,7 @@ def create_app(settings=None):
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected
     book = RuleBook(settings.rules, models.last_rule_text)
-    for chore in (days.roll_up, privacy.purge_some):
+    for chore in (daily.roll_up, retention.purge_some):
         database.add_chore(partial(_do_chore, chore, book))
     database.add_chore(backtests.clear_old)
     app.extensions["datapost"] = Service(

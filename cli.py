@@ -18,21 +18,20 @@ from werkzeug.security import generate_password_hash
 
 import database
 import handover
-import masks
 import models
 import privacycommands
-import search
-from backtest import backtest, memory_of
 from database import MigrationError, StoreError
 from documents import link
-from export import show, to_json
 from freshen import freshened
 from judge.changes import begun_anew
 from judge.compiler import load, rule_files
 from judge.rulefile import RuleFileError
 from judge.schema import json_schema
 from leadcommands import as_json, find_program, leads, progress, read_filter, reading, service
-from search import EPOCH, Filter
+from leads import masks, search
+from leads.backtest import backtest, memory_of
+from leads.export import show, to_json
+from leads.search import EPOCH, Filter
 from transfer import TransferError, copy
 from web.login import normalized
 from web.request import judge_body

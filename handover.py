@@ -13,8 +13,8 @@ from flask.cli import with_appcontext
 
 from contract import address, prove
 from documents import contract_of, contract_text, is_local, link
-from export import to_json
 from leadcommands import as_json, find_program
+from leads.export import to_json
 from simulate import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
 from web import payload
 from web.logs import printable

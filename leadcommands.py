@@ -11,13 +11,13 @@ from flask.cli import AppGroup
 
 import database
 import models
-import search
 from database import StoreError
-from export import WRITERS, columns, presenter, show
 from judge.compiler import compile_text
 from judge.judgement import judge, unreadable
 from judge.rulefile import RuleFileError
 from judge.values import clean
+from leads import search
+from leads.export import WRITERS, columns, presenter, show
 from web import payload
 from web.logs import printable
 from web.request import read as read_lead

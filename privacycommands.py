@@ -9,11 +9,9 @@ from flask.cli import with_appcontext
 
 import database
 import models
-import people
-import privacy
-import search
 from database import StoreError
 from leadcommands import find_program, progress, reading, service
+from leads import people, retention, search
 
 READ = "Somebody reads the database, so its -wal file may hold {} for a while: run this again"
 
@@ -35,15 +33,15 @@ def purge_leads(only, dry_run):
             continue
         found.append(name)
         with reading():
-            masked, deleted = privacy.due(program, now)
+            masked, deleted = retention.due(program, now)
         if not dry_run:
             with failing_plainly(), progress(masked + deleted, f"Purging {name}") as bar:
-                masked, deleted = privacy.purge(program, now, bar.update)
+                masked, deleted = retention.purge(program, now, bar.update)
         would = "would be " if dry_run else ""
         click.echo(f"{name}: {leads_of(masked)} {would}masked, {leads_of(deleted)} {would}deleted")
     if found and not dry_run:
         with failing_plainly():
-            if not privacy.scrub(found, now):
+            if not retention.scrub(found, now):
                 click.echo(READ.format("what was removed"))
     with reading():
         stored = {name for (name,) in models.Lead.select(models.Lead.program).distinct().tuples()}
@@ -79,7 +77,7 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
             database.scrub()  # which may have been in somebody's way the last time
             click.echo(f"no lead holds this {kind}: there is nothing to erase")
             if forget_duplicates and not dry_run:
-                privacy.forget_places(found, person, programs)
+                retention.forget_places(found, person, programs)
                 click.echo("It is forgotten that the value was submitted")
             return
         if dry_run:
@@ -89,8 +87,8 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
         if not yes and not _is_meant(f"Erase all that is known of people in {leads_of(len(found))}, for ever?"):
             raise click.Abort
         if forget_duplicates:
-            privacy.forget_places(found, person, programs)
-        clean = privacy.erase(found, person, kind)
+            retention.forget_places(found, person, programs)
+        clean = retention.erase(found, person, kind)
     click.echo(f"erased: {leads_of(len(found))}, of which nothing is left but dates, amounts and reasons")
     if not forget_duplicates:
         click.echo(
@@ -127,7 +125,7 @@ def find_person(kind, text):
         if kind == "id":
             with database.read():
                 query = models.Lead.select().where(models.Lead.id == search.read_filter({"id": text}, programs).id)
-                found = [privacy.Found(lead.id, lead.program) for lead in query]
+                found = [retention.Found(lead.id, lead.program) for lead in query]
             return people.nobody(), found
         if kind == "email":
             person = people.with_email(text.strip(), search.normal_email(text.strip()))
@@ -138,7 +136,7 @@ def find_person(kind, text):
     with reading():
         total = models.Lead.select().count()
     with progress(total, "Searching") as bar:
-        return person, privacy.find(person, bar.update)
+        return person, retention.find(person, bar.update)
 
 
 @contextmanager

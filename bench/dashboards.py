@@ -10,8 +10,8 @@ import time
 import fill
 
 import database
-import days
 from app import create_app
+from leads import daily
 from web.settings import Settings, User
 
 PAGES = [
@@ -32,7 +32,7 @@ def main(count):
     settings = Settings.load()
     app = create_app(Settings(f"sqlite:///{path}", operators=(operator,), secret=settings.secret, rules=settings.rules))
     programs = list(app.extensions["datapost"].rulebook.programs.values())
-    while database.transact(lambda: days.roll_up(programs)):  # the service does so by and by
+    while database.transact(lambda: daily.roll_up(programs)):  # the service does so by and by
         pass
     client = app.test_client()
     for page in PAGES:

@@ -13,14 +13,13 @@ from flask import Response, g, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 
 import database
-import masks
 import models
-import search
 from dashboard import explain
-from export import columns, csv_lines, jsonl_lines, presenter
 from judge.compiler import compile_text
 from judge.rulefile import RuleFileError
-from search import FilterError
+from leads import masks, search
+from leads.export import columns, csv_lines, jsonl_lines, presenter
+from leads.search import FilterError
 from web import logs, pages, payload
 from web.answer import Answer, render
 from web.pages import page

@@ -7,10 +7,9 @@ from flask import current_app, request, url_for
 from werkzeug.exceptions import NotFound
 
 import database
-import figures
-import search
 from dashboard import chart, explain, warnings
 from dashboard.programs import instructions_of
+from leads import figures, search
 from web import pages
 from web.pages import page
 

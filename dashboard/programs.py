@@ -10,12 +10,12 @@ from urllib.parse import quote
 from flask import Response, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
 
-import backtests
 import documents
 from dashboard import explain
 from judge.changes import begun_anew
 from judge.compiler import compile_text, judge_example, load
 from judge.rulefile import RuleFileError
+from leads import backtests
 from web import logs, pages, payload
 from web.answer import Answer, render
 from web.pages import page

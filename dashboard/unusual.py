@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from ulid import ULID
 
-from days import OTHERS, count_leads, first_day, id_at, midnight, money, rows_of, today
-from figures import collect
 from judge.rules import quota_key
 from judge.values import Refused, folded
+from leads.daily import OTHERS, count_leads, first_day, id_at, midnight, money, rows_of, today
+from leads.figures import collect
 from models import Lead, Total, first_id, keyed_hash
 
 

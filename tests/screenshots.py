@@ -14,9 +14,9 @@ import sample
 from browser import CHROMIUM, DESKTOP, MISSING, PHONE, start
 
 import database
-import search
 from app import create_app
 from documents import link
+from leads import search
 from web.settings import Settings, User
 
 ROOT = Path(__file__).parent.parent

@@ -14,11 +14,11 @@ from conftest import Partner
 from lxml import html
 
 import database
-import figures
 import models
 from dashboard import chart
-from figures import DayFigure
 from judge.judgement import content, judge
+from leads import figures
+from leads.figures import DayFigure
 from web.settings import User
 
 OWNER = ("owner", "of the brand")

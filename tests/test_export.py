@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_gunicorn import ROOT
 
-import export
 import models
+from leads import export
 
 
 def read_csv(text):

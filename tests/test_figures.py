@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from test_store import scans
 
 import database
-import days
-import figures
 import models
 from dashboard import unusual
 from judge.compiler import compile_program
 from judge.judgement import judge, unreadable
+from leads import daily, figures
 from models import Submission
 
 NOW = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)  # 11:30 in New York
@@ -57,19 +56,19 @@ def submit(at=NOW, to=PROGRAM, years=40, partner="7", **fields):
     return models.record(Submission(to.name, "", b"", "", b"", at), verdict)
 
 
-def collect(days, *programs, now=NOW):
+def collect(daily, *programs, now=NOW):
     with database.read():
-        return figures.collect(programs or [PROGRAM], days, now)
+        return figures.collect(programs or [PROGRAM], daily, now)
 
 
 def count_all(now=NOW, programs=(PROGRAM,)):
-    while database.transact(lambda: days.roll_up(programs, now)):
+    while database.transact(lambda: daily.roll_up(programs, now)):
         pass
 
 
 def rows():
     with database.read():
-        return {row.day: row for row in days.Day.select()}
+        return {row.day: row for row in daily.Day.select()}
 
 
 @pytest.fixture
@@ -119,20 +118,20 @@ def test_figures_stay_when_leads_are_deleted(month):
 
 
 def test_a_day_is_counted_a_few_leads_at_a_time_and_each_lead_once(month, monkeypatch):
-    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 4)
+    monkeypatch.setattr(daily, "COUNTED_AT_ONCE", 4)
     before, steps = collect(3), 0
-    while database.transact(lambda: days.roll_up([PROGRAM], NOW)):
+    while database.transact(lambda: daily.roll_up([PROGRAM], NOW)):
         steps += 1
         assert collect(3) == before
     assert steps > 6
-    assert not database.transact(lambda: days.roll_up([PROGRAM], NOW))
+    assert not database.transact(lambda: daily.roll_up([PROGRAM], NOW))
     assert [row.closed for _, row in sorted(rows().items())] == [True] * 5 + [False]
 
 
 def test_the_newest_days_are_counted_first_and_days_without_leads_not_at_all(ledger):
     submit(NOW - timedelta(days=400))
     submit(NOW - timedelta(days=1))
-    database.transact(lambda: days.roll_up([PROGRAM], NOW))
+    database.transact(lambda: daily.roll_up([PROGRAM], NOW))
     assert list(rows()) == ["2026-03-19"]
     count_all()
     assert sorted(rows()) == ["2025-02-13", "2026-03-19"]
@@ -154,7 +153,7 @@ def test_a_lead_that_came_just_now_is_counted_live_until_it_has_settled(ledger):
 def counted(now=NOW):
     """Count all that has settled, and return how many leads are counted in rows, and how many figures tell."""
     count_all(now)
-    cells = [cell for row in rows().values() for _, what, *cell in days.Counts(row.counts).items() if what == "valid"]
+    cells = [cell for row in rows().values() for _, what, *cell in daily.Counts(row.counts).items() if what == "valid"]
     return sum(count for count, _ in cells), collect(30, now=now).totals.submissions
 
 
@@ -194,13 +193,13 @@ def test_after_a_clock_went_forward_and_back_every_lead_is_counted_once(ledger):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_clocks_do_every_lead_is_counted_once(ledger, seed, monkeypatch):
-    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 3)
+    monkeypatch.setattr(daily, "COUNTED_AT_ONCE", 3)
     chance = random.Random(seed)
     later = NOW + timedelta(days=9)
     for number in range(1, 31):
         submit(NOW + chance.choice([-1, 1]) * timedelta(minutes=chance.expovariate(1 / 600)))
         now = NOW + timedelta(minutes=chance.uniform(-900, 900))
-        database.transact(lambda now=now: days.roll_up([PROGRAM], now))
+        database.transact(lambda now=now: daily.roll_up([PROGRAM], now))
         assert collect(30, now=later).totals.submissions <= number
     assert counted(later) == (30, 30)
 
@@ -223,18 +222,18 @@ def test_a_lead_that_is_being_stored_while_its_time_is_counted_is_counted_once(p
         other_process.submit(submit, now - timedelta(minutes=20))  # by a clock that is behind
         stored.wait()
         monkeypatch.undo()
-        database.transact(lambda: days.roll_up([PROGRAM]))
+        database.transact(lambda: daily.roll_up([PROGRAM]))
         go_on.set()
     assert counted(now) == (2, 2)
 
 
 def test_what_several_processes_store_late_and_count_is_counted_once(ledger, monkeypatch):
-    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 5)
+    monkeypatch.setattr(daily, "COUNTED_AT_ONCE", 5)
     submit(NOW)
 
     def work(number):
         submit(NOW - timedelta(minutes=10 * number % 70))
-        database.transact(lambda: days.roll_up([PROGRAM], NOW))
+        database.transact(lambda: daily.roll_up([PROGRAM], NOW))
 
     with ThreadPoolExecutor(4) as processes:
         list(processes.map(work, range(1, 30)))
@@ -303,17 +302,17 @@ def test_several_programs_are_added_up_and_their_reasons_kept_apart(ledger):
 
 
 def test_of_very_many_partners_the_rest_are_counted_together(ledger, monkeypatch):
-    monkeypatch.setattr(days, "MOST_PARTNERS", 2)
+    monkeypatch.setattr(daily, "MOST_PARTNERS", 2)
     for number in range(5):
         submit(NOW, partner=str(number))
     found = collect(1)
     assert [figure.submissions for figure in found.partners] == [3, 1, 1]
-    assert {figure.partner for figure in found.partners} > {days.OTHERS}
+    assert {figure.partner for figure in found.partners} > {daily.OTHERS}
 
 
 def test_made_up_partners_do_not_push_one_with_many_leads_among_the_others(ledger, monkeypatch):
-    monkeypatch.setattr(days, "MOST_PARTNERS", 2)
-    monkeypatch.setattr(days, "COUNTED_AT_ONCE", 6)
+    monkeypatch.setattr(daily, "MOST_PARTNERS", 2)
+    monkeypatch.setattr(daily, "COUNTED_AT_ONCE", 6)
     for number in range(20):
         submit(NOW - timedelta(hours=2, minutes=-number), partner=f"made-up {number}", extra="x")
     for number in range(20):
@@ -330,13 +329,13 @@ def test_made_up_partners_do_not_push_one_with_many_leads_among_the_others(ledge
 
 @given(st.lists(st.lists(st.sampled_from("aaaabbbcdefghijklmnop"), max_size=12), max_size=20), st.integers(1, 3))
 def test_who_has_more_than_his_share_of_the_leads_is_by_name_and_the_totals_are_exact(batches, most):
-    sent, counts = Counter(), days.Counts()
+    sent, counts = Counter(), daily.Counts()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(days, "MOST_PARTNERS", most)
+        patched.setattr(daily, "MOST_PARTNERS", most)
         for batch in batches:
-            counts = days.Counts(json.loads(json.dumps(counts.found)))
+            counts = daily.Counts(json.loads(json.dumps(counts.found)))
             for partner in batch:
-                counts.add(partner, days.VALID, 1, 5)
+                counts.add(partner, daily.VALID, 1, 5)
             counts.shorten()
             sent.update(batch)
             found = {partner: (count, cents) for partner, _, count, cents in counts.items()}
@@ -346,7 +345,7 @@ def test_who_has_more_than_his_share_of_the_leads_is_by_name_and_the_totals_are_
             for partner, count in sent.items():
                 named = found.get(partner, (0, 0))[0]
                 assert named or count <= sent.total() / most
-                assert count - found.get(days.OTHERS, (0, 0))[0] <= named <= count
+                assert count - found.get(daily.OTHERS, (0, 0))[0] <= named <= count
 
 
 def test_without_leads_there_are_figures_of_nothing(ledger):

@@ -13,13 +13,11 @@ from test_figures import NOW, collect, count_all, program
 from test_payload import multipart
 
 import database
-import days
 import models
-import people
-import privacy
-from backtests import Backtest
 from database import connection
 from judge.judgement import judge, unreadable
+from leads import daily, people, retention
+from leads.backtests import Backtest
 from models import Lead, Refusal, Submission
 from web.payload import PayloadError, decode
 
@@ -68,12 +66,12 @@ def everything():
 
 
 def purge(now=NOW, *programs):
-    return [privacy.purge(one, now, lambda _: None) for one in programs or [PROGRAM]]
+    return [retention.purge(one, now, lambda _: None) for one in programs or [PROGRAM]]
 
 
 def purge_some(now=NOW, *programs):
     """Do what the service does by itself, once; tell whether there is more to do."""
-    more = database.transact(lambda: privacy.purge_some(programs or [PROGRAM], now))
+    more = database.transact(lambda: retention.purge_some(programs or [PROGRAM], now))
     wait_for("scrub")
     return more
 
@@ -112,9 +110,9 @@ def test_a_lead_that_came_late_is_deleted_only_when_it_is_counted(ledger, monkey
     assert purge() == [(1, 0)]
     late = ann(NOW - timedelta(days=400))  # by a clock that is wrong
     with monkeypatch.context() as patched:
-        patched.setattr(days, "roll_up", lambda *_: False)
+        patched.setattr(daily, "roll_up", lambda *_: False)
         assert purge() == [(0, 0)]
-        database.transact(lambda: privacy.purge_some([PROGRAM], NOW + timedelta(days=2)))
+        database.transact(lambda: retention.purge_some([PROGRAM], NOW + timedelta(days=2)))
         assert stored(late)
     assert purge() == [(0, 1)]
     assert collect(500, PROGRAM).totals.submissions == 2
@@ -152,14 +150,14 @@ def test_what_is_due_can_be_asked_before(ledger):
     ann(NOW - timedelta(days=91))
     ann(NOW - timedelta(days=400))
     with database.read():
-        assert privacy.due(PROGRAM, NOW) == (1, 1)
+        assert retention.due(PROGRAM, NOW) == (1, 1)
     assert purge() == [(1, 1)]
     with database.read():
-        assert privacy.due(PROGRAM, NOW) == (0, 0)
+        assert retention.due(PROGRAM, NOW) == (0, 0)
 
 
 def test_the_service_purges_in_small_batches_once_a_day(ledger, monkeypatch):
-    monkeypatch.setattr(privacy, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
     for number in range(5):
         ann(NOW - timedelta(days=91, seconds=number))
     count_all(programs=[PROGRAM])
@@ -263,17 +261,17 @@ NOT_WITH_PHONE += [b"+49 4155 552671", b"0049 (4155) 552671", b"+49 (0)4155-5526
 
 
 def erase(person, kind, forget=False, **options):
-    found = privacy.find(person, lambda _: None)
+    found = retention.find(person, lambda _: None)
     if forget:
-        privacy.forget_places(found, person, [PROGRAM])
-    privacy.erase(found, person, kind, **options)
+        retention.forget_places(found, person, [PROGRAM])
+    retention.erase(found, person, kind, **options)
     return [lead.id for lead in found]
 
 
 def found_in(person, cases):
     """Post each case; return the names of those that hold the person, and all leads by name."""
     leads = {name: post(*case) for name, case in cases.items()}
-    ids = {lead.id for lead in privacy.find(person, lambda _: None)}
+    ids = {lead.id for lead in retention.find(person, lambda _: None)}
     return [name for name, lead in leads.items() if lead.id in ids], leads
 
 
@@ -291,7 +289,7 @@ def test_an_address_is_found_and_erased_wherever_it_stands(ledger):
         for kept in ("valid", "reasons", "amount", "received_at", "note"):
             assert getattr(left, kept) == getattr(lead, kept)
     assert stored(bob).email == "bob@example.com"
-    assert privacy.find(EMAIL, lambda _: None) == []
+    assert retention.find(EMAIL, lambda _: None) == []
 
 
 def test_an_address_with_characters_that_nobody_sees_is_found(ledger):
@@ -350,7 +348,7 @@ def test_an_erasure_is_recorded_without_the_person(ledger):
     ann()
     erase(EMAIL, "email", now=NOW)
     with database.read():
-        assert [(row.at, row.kind, row.leads) for row in privacy.Erasure.select()] == [(NOW, "email", 1)]
+        assert [(row.at, row.kind, row.leads) for row in retention.Erasure.select()] == [(NOW, "email", 1)]
 
 
 @pytest.mark.parametrize("forget", [False, True])
@@ -379,7 +377,7 @@ def test_a_partner_that_is_a_person_is_counted_among_the_others(ledger):
     post(*WITH_EMAIL["the partner"])
     count_all(NOW + timedelta(hours=1), [PROGRAM])
     erase(EMAIL, "email")
-    assert [figure.partner for figure in collect(1, PROGRAM).partners] == [days.OTHERS]
+    assert [figure.partner for figure in collect(1, PROGRAM).partners] == [daily.OTHERS]
 
 
 def test_a_partner_that_is_the_person_goes_with_a_lead_that_is_erased_by_its_id(ledger):
@@ -387,18 +385,18 @@ def test_a_partner_that_is_the_person_goes_with_a_lead_that_is_erased_by_its_id(
     report = {"by_partner": {"ann@Example.com": 1}}
     row = {"id": "1", "operator": "", "text": "", "started_at": NOW, "renewed_at": NOW, "state": "done"}
     database.transact(Backtest.insert(program="default", report=report, **row).execute)
-    privacy.erase([privacy.Found(lead.id, "default")], people.nobody(), "id")
+    retention.erase([retention.Found(lead.id, "default")], people.nobody(), "id")
     assert not EMAIL.stands_in(everything())
 
 
 def test_many_leads_are_erased_in_batches(ledger, monkeypatch):
-    monkeypatch.setattr(privacy, "AT_ONCE", 2)
-    monkeypatch.setattr(privacy, "CHUNK", 3)
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "CHUNK", 3)
     seen = []
     leads = [ann() for _ in range(7)]
-    found = privacy.find(EMAIL, seen.append)
+    found = retention.find(EMAIL, seen.append)
     assert ([lead.id for lead in found], sum(seen)) == ([lead.id for lead in leads], 7)
-    privacy.erase(found, EMAIL, "email")
+    retention.erase(found, EMAIL, "email")
     assert "ann@example.com" not in everything()
 
 
@@ -459,12 +457,12 @@ def test_what_is_removed_is_not_in_the_files_of_sqlite_any_more(sqlite_file):
         post(f"email={number * 7919 % 400}.canary@example.com&phone=415555{2000 + number}&n={'x' * number}".encode())
     assert files_of(sqlite_file).count(b"7.canary@example.com") > 0
     person = people.with_email("7.canary@example.com")
-    found = privacy.find(person, lambda _: None)
-    assert privacy.erase(found, person, "email")
+    found = retention.find(person, lambda _: None)
+    assert retention.erase(found, person, "email")
     assert len(found) == 1
     assert b"=7.canary@" not in files_of(sqlite_file).lower()
     rest = people.Person("canary")
-    privacy.erase(privacy.find(rest, lambda _: None), rest, "email")
+    retention.erase(retention.find(rest, lambda _: None), rest, "email")
     assert b"canary" not in files_of(sqlite_file).lower()
     assert b"4155552" not in files_of(sqlite_file)
 
@@ -621,7 +619,7 @@ def test_the_chores_of_the_service_count_and_purge(service):
     do_chores()
     assert [bool(lead.masked_at) for lead in service.stored()] == [True, False, False, False]
     with database.read():
-        assert days.Day.select().count() >= 2
+        assert daily.Day.select().count() >= 2
 
 
 def test_erase_asks_and_says_what_it_did_and_what_is_kept(service):

@@ -8,9 +8,9 @@ from test_figures import NOW, RULES, program, submit
 from test_store import scans
 
 import database
-import search
+from leads import search
+from leads.search import Filter, FilterError, read_filter
 from models import Lead
-from search import Filter, FilterError, read_filter
 
 PROGRAM = program("default", RULES + "\ncustomer: [email]\n")
 UK = program("uk", "fields: {phone: {type: phone, country: GB}, mobile: {type: phone, country: DE}}")

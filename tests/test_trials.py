@@ -11,11 +11,11 @@ from conftest import Partner, do_chores, wait_for
 from test_dashboard import OPERATORS, OWNER, RULES, Operator, html, id_of, record, text_of
 from werkzeug.http import parse_options_header
 
-import backtests
 import database
 from app import create_app
-from backtests import Backtest
 from dashboard import programs
+from leads import backtests
+from leads.backtests import Backtest
 
 EXAMPLES = """
 examples:

@@ -8,8 +8,8 @@ from conftest import Partner
 from test_dashboard import OPERATORS, RULES, SOLAR, Operator, html, record
 
 import database
-import days
 from dashboard import unusual, warnings
+from leads import daily
 
 LIMITED = RULES.replace("{id: duplicate, unique: [email]}", "{id: cap, limit: 5, per: day, by: [irpid]}")
 
@@ -102,7 +102,7 @@ def test_a_field_that_a_partner_does_not_send_any_more_is_told_with_its_new_name
         record(shop.program, moment, email=f"a{number}@example.com", irpid="bright", phone="415-555-2671", extra="x")
     for number in range(12):
         shop.lead(email=f"b{number}@example.com", irpid="bright", mobile="415-555-2671", extra="x")
-    while database.transact(lambda: days.roll_up([shop.program])):
+    while database.transact(lambda: daily.roll_up([shop.program])):
         pass
     found = [text for _, text in notices(shop) if "does not send" in text]
     (text,) = found

@@ -16,10 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import database
-import days
 import models
 from judge.compiler import load
 from judge.judgement import content, judge
+from leads import daily
 
 LOANS = """title: Acme home loans
 timezone: America/New_York
@@ -216,7 +216,7 @@ def main(folder):
         body = json.dumps(fields).encode()
         submission = models.Submission(name, "impact", body, "application/json", b"", moment, content(texts))
         models.record(submission, judge(program, texts, moment), rule_text=program.text)
-    while database.transact(lambda: days.roll_up(list(programs.values()))):
+    while database.transact(lambda: daily.roll_up(list(programs.values()))):
         pass
     database.disconnect()
     print(f"{len(leads)} leads in {folder}")

@@ -13,14 +13,14 @@ from peewee import CharField, IntegerField, TextField
 from ulid import ULID
 
 import database
-import days
 import models
-from backtests import Backtest
 from database import StoreError, db
 from judge.rules import former_places, place_of, unique_keys
 from judge.values import folded, folded_before
+from leads import daily
+from leads.backtests import Backtest
+from leads.search import EPOCH
 from models import Claim, Lead, Refusal, Table, Time, first_id
-from search import EPOCH
 
 AT_ONCE = 20  # leads: some 10 ms of the one writer
 DAILY = timedelta(days=1)
@@ -61,7 +61,7 @@ def purge_some(programs, now=None):
     for program in programs:
         if not program.spec.privacy or not (row := _retention(program, Retention.done_at <= now - DAILY)):
             continue
-        if not days.has_caught_up(program, now):  # what is not counted yet must not go
+        if not daily.has_caught_up(program, now):  # what is not counted yet must not go
             continue
         if _mask(program, row, now) or _delete(program, now):
             return True
@@ -107,14 +107,14 @@ def purge(program, now, progress):
     """
     if not program.spec.privacy:
         return 0, 0
-    while database.transact(lambda: days.roll_up([program], now)):
+    while database.transact(lambda: daily.roll_up([program], now)):
         pass
 
     def work():
         row = _retention(program, True, wait=True)
         masked = _mask(program, row, now)
         # A lead may have come late since, or wait for another process to count it.
-        return masked, _delete(program, now) if not masked and days.has_caught_up(program, now) else 0
+        return masked, _delete(program, now) if not masked and daily.has_caught_up(program, now) else 0
 
     masked = deleted = 0
     while any(batch := database.transact(work)):
@@ -178,7 +178,7 @@ def _empty(lead, what, now, **values):
 def _to_delete(program, now):
     query = Lead.select(Lead.id, Lead.reasons, Lead.observed).where(Lead.program == program.name).order_by(Lead.id)
     span = program.spec.privacy.delete_after
-    return query.where(Lead.id < (min(_before(now, span), days.settled_id(now)) if span else ""))
+    return query.where(Lead.id < (min(_before(now, span), daily.settled_id(now)) if span else ""))
 
 
 def _delete(program, now):
@@ -289,6 +289,6 @@ def _erase(ids, person, now):
         is_same = lead.partner.lower() in (lead.email.lower(), lead.phone)
         if lead.partner and (is_same or person.stands_in(lead.partner)):
             others["partner"] = ""
-            days.forget_partner(lead.program, lead.partner)
+            daily.forget_partner(lead.program, lead.partner)
             Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
         _empty(lead, "erased", now, fields={}, customerid="", **others)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from days import (
+from leads.daily import (
     REASON,
     REFUSED,
     TEST,

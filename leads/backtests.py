@@ -16,8 +16,8 @@ from ulid import ULID
 
 import database
 import models
-from backtest import backtest, memory_of
 from database import StoreError, db
+from leads.backtest import backtest, memory_of
 from models import JSONField, Lead, Table, Time
 from web import logs
 

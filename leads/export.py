@@ -14,8 +14,8 @@ from unicodedata import category, east_asian_width
 
 import click
 
-import masks
 import models
+from leads import masks
 from web.logs import printable
 
 

@@ -1,0 +1,1 @@
+"""Stored leads: search, figures, exports, backtests, retention and erasure."""
