@@ -25,10 +25,10 @@ import database
 import models
 from dashboard import leads, overview, programs
 from database import SchemaError, StoreError
-from documents import documents
 from judge.compiler import RuleBook
 from judge.judgement import content, judge, unreadable
 from leads import backtests, daily, retention
+from partners.pages import documents
 from web import logs, payload, proxies
 from web.answer import HEADERS, MIMETYPES, Answer, render
 from web.login import Login

@@ -21,8 +21,6 @@ import handover
 import models
 import privacycommands
 from database import MigrationError, StoreError
-from documents import link
-from freshen import freshened
 from judge.changes import begun_anew
 from judge.compiler import load, rule_files
 from judge.rulefile import RuleFileError
@@ -32,6 +30,8 @@ from leads import masks, search
 from leads.backtest import backtest, memory_of
 from leads.export import show, to_json
 from leads.search import EPOCH, Filter
+from partners.freshen import freshened
+from partners.pages import link
 from transfer import TransferError, copy
 from web.login import normalized
 from web.request import judge_body

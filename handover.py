@@ -11,11 +11,11 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from contract import address, prove
-from documents import contract_of, contract_text, is_local, link
 from leadcommands import as_json, find_program
 from leads.export import to_json
-from simulate import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
+from partners.contract import address, prove
+from partners.pages import contract_of, contract_text, is_local, link
+from partners.simulator import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
 from web import payload
 from web.logs import printable
 from web.request import read as read_lead

@@ -10,12 +10,12 @@ from urllib.parse import quote
 from flask import Response, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
 
-import documents
 from dashboard import explain
 from judge.changes import begun_anew
 from judge.compiler import compile_text, judge_example, load
 from judge.rulefile import RuleFileError
 from leads import backtests
+from partners.pages import contract_text, link
 from web import logs, pages, payload
 from web.answer import Answer, render
 from web.pages import page
@@ -156,7 +156,7 @@ def show_contract(name):
     program = pages.programs().get(name)
     if program is None:
         raise NotFound
-    response = Response(documents.contract_text(program, request.host_url.rstrip("/")), mimetype="text/markdown")
+    response = Response(contract_text(program, request.host_url.rstrip("/")), mimetype="text/markdown")
     # The name in ASCII for old programs, and as it is for others (RFC 6266 and 8187).
     file = f"contract-{logs.printable(name)}.md"
     plain = re.sub(r"[^\w .-]", "_", file, flags=re.ASCII)
@@ -167,7 +167,7 @@ def show_contract(name):
 
 def instructions_of(name):
     """Return the address of what partners are told of a program: with its key, so that it opens everywhere."""
-    return documents.link(name, request.host_url) or url_for("documents.show_instructions", program=name)
+    return link(name, request.host_url) or url_for("documents.show_instructions", program=name)
 
 
 # --- Rule files ---

@@ -15,8 +15,8 @@ from browser import CHROMIUM, DESKTOP, MISSING, PHONE, start
 
 import database
 from app import create_app
-from documents import link
 from leads import search
+from partners.pages import link
 from web.settings import Settings, User
 
 ROOT = Path(__file__).parent.parent

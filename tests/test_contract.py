@@ -19,7 +19,12 @@ from markdown_it import MarkdownIt
 
 import models
 from app import NOTES
-from contract import (
+from database import StoreError
+from judge.compiler import load
+from judge.schema import FieldSpec
+from judge.types import TYPES
+from judge.values import clean
+from partners.contract import (
     EMAILS,
     EXPRESSIONS,
     FORMATS,
@@ -34,11 +39,6 @@ from contract import (
     read_by_parser,
     samples,
 )
-from database import StoreError
-from judge.compiler import load
-from judge.schema import FieldSpec
-from judge.types import TYPES
-from judge.values import clean
 from web import answer as rendering
 from web import payload
 from web.answer import MIMETYPES, Answer, render

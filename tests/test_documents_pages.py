@@ -19,11 +19,11 @@ from test_ruleset import RULES_FOLDER
 
 import database
 import models
-import snippets
 from app import create_app
-from documents import link
-from instructions import instructions
 from judge.compiler import load
+from partners import snippets
+from partners.instructions import instructions
+from partners.pages import link
 from web.settings import Settings, User
 
 SMALL = "docs: {}\nfields: {{email: {{type: email, required: true}}}}"

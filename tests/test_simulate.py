@@ -10,10 +10,10 @@ from conftest import RULES, Partner, serving
 from test_gunicorn import Service
 from werkzeug.security import generate_password_hash
 
-from freshen import freshened
 from judge.compiler import load
 from judge.judgement import content
-from simulate import TYPES, Case, Endpoint, NoAnswer, body_of, cases_of, marked, simulate
+from partners.freshen import freshened
+from partners.simulator import TYPES, Case, Endpoint, NoAnswer, body_of, cases_of, marked, simulate
 from web.answer import MIMETYPES, Answer, render
 from web.payload import decode
 from web.settings import User

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from judge.schema import DAYS
-from phrases import Said, condition, joined
+from partners.phrases import Said, condition, joined
 
 # --- The values that a field takes ---
 

@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 
 from ulid import ULID
 
-import wording
-from fieldexamples import declared, field_examples, first_that_passes, listed_fields, made_leads
-from guidance import Guidance, guidance
 from judge.compiler import judge_after, moment_of, open_moment
 from judge.judgement import RETRY_MISMATCH, TEST_LIMIT, Reason
 from judge.rules import RULES, reasons
 from judge.schema import ExampleSpec
 from judge.types import LIMITS
-from phrases import Said, condition
-from snippets import FORMATS, LANGUAGES
+from partners import words
+from partners.guidance import Guidance, guidance
+from partners.phrases import Said, condition
+from partners.samples import declared, field_examples, first_that_passes, listed_fields, made_leads
+from partners.snippets import FORMATS, LANGUAGES
 from web.answer import Answer, render
 from web.request import read as read_lead
 
@@ -118,14 +118,14 @@ def _word(rule):
 
 def _field(program, rule, example):
     spec = rule.spec
-    limits = [said(getattr(spec, key)) for key, said in wording.LIMITS.items() if getattr(spec, key) is not None]
+    limits = [said(getattr(spec, key)) for key, said in words.LIMITS.items() if getattr(spec, key) is not None]
     return Field(
         name=rule.name,
         label=rule.label,
         type=spec.type,
         aliases=spec.aliases,
         required=_required(program, spec),
-        takes=[Said(wording.TAKES[spec.type](spec, program.spec.timezone)), *limits],
+        takes=[Said(words.TAKES[spec.type](spec, program.spec.timezone)), *limits],
         allowed=spec.one_of or [],
         example=example,
         remarks=list(_remarks(program.spec, rule)),
@@ -157,7 +157,7 @@ def _remarks(program, rule):
 
 def _rule(program, spec):
     notes = dict.fromkeys(reason.note for reason in _reasons(program, spec))
-    return Rule(spec.id, wording.rule(_word(spec), spec, program), list(notes))
+    return Rule(spec.id, words.rule(_word(spec), spec, program), list(notes))
 
 
 def _reasons(program, spec):

@@ -17,10 +17,10 @@ from lxml import etree
 from ulid import ULID
 
 import models
-from fieldexamples import field_examples, made_leads
 from judge.compiler import judge_example
 from judge.judgement import NOTE_LENGTH, VALID_NOTE
 from judge.schema import ExampleSpec
+from partners.samples import field_examples, made_leads
 from web import payload
 from web.answer import Answer, render, render_strictly
 

@@ -7,10 +7,10 @@ answers are as exact as the contract.
 import json
 import re
 
-from guidance import STATUSES
 from judge.judgement import NOTE_LENGTH, VALID_NOTE
-from markup import md, md_code
-from snippets import FORMATS
+from partners.guidance import STATUSES
+from partners.markdown import md, md_code
+from partners.snippets import FORMATS
 from web.answer import MIMETYPES, is_ours
 from web.settings import version
 

@@ -5,7 +5,7 @@ import re
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from snippets import SHORT
+from partners.snippets import SHORT
 from web.answer import TEMPLATES
 
 # CommonMark, section 2.4, less those that mean something only at the start of a line: no text starts one.

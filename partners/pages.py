@@ -13,11 +13,10 @@ from urllib.parse import quote, urlsplit
 from flask import Response, abort, current_app, render_template, request, url_for
 from werkzeug.exceptions import BadRequest, NotFound
 
-import markup
 import models
-import openapi
-from contract import contract
-from instructions import instructions
+from partners import markdown, openapi
+from partners.contract import contract
+from partners.instructions import instructions
 from web.logs import printable
 from web.pages import blueprint, log, operators, page, refuse_operator, verify_operator
 
@@ -25,7 +24,7 @@ KEY_LENGTH = 32  # hexadecimal digits: 128 bits
 KEYLESS = "DATAPOST_SECRET is not set, so no link to posting instructions works: anybody could work out its key"
 
 documents = blueprint("documents")
-documents.add_app_template_filter(markup.sentence)
+documents.add_app_template_filter(markdown.sentence)
 
 
 # --- Routes ---
@@ -38,7 +37,7 @@ def show_instructions(program):
 
 @documents.get("/docs/<program>.md")
 def show_markdown(program):
-    text = markup.markdown("instructions.md", **_told(find_program(program)))
+    text = markdown.markdown("instructions.md", **_told(find_program(program)))
     return Response(text, mimetype="text/markdown")
 
 

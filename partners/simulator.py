@@ -13,11 +13,11 @@ from urllib.parse import urlencode, urlsplit
 
 import xmltodict
 
-from contract import Unreadable, made_example, read_by_parser, read_by_regex
-from freshen import alike, freshened
 from judge.compiler import judge_example, judge_in_turn, texts_of
 from judge.judgement import TEST_LIMIT, content
 from judge.values import canonical
+from partners.contract import Unreadable, made_example, read_by_parser, read_by_regex
+from partners.freshen import alike, freshened
 from web import payload
 from web.answer import MIMETYPES
 

@@ -1,0 +1,1 @@
+"""What partners and the engineer of impact.com are told: posting instructions, contract, OpenAPI, simulator."""
