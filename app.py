@@ -442,9 +442,9 @@ def _check_start(app):
 
 
 def _add_commands(app):
-    from cli import commands
+    from commands import COMMANDS
 
-    for command in commands:
+    for command in COMMANDS:
         app.cli.add_command(command)
 
 

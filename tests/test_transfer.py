@@ -13,7 +13,7 @@ from test_gunicorn import ROOT, Service, at_once
 
 import database
 import models
-import transfer
+from commands import transfer
 from judge.judgement import Claim, Reason, Verdict
 
 README = (ROOT / "README.md").read_text()

@@ -1,17 +1,14 @@
 """The commands about stored leads: `flask leads …`."""
 
 import sys
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
-import database
 import models
-from database import StoreError
+from commands.shared import as_json, find_program, progress, reading, service
 from judge.compiler import compile_text
 from judge.judgement import judge, unreadable
 from judge.rulefile import RuleFileError
@@ -24,9 +21,6 @@ from web.request import read as read_lead
 
 leads = AppGroup("leads", help="Look at the stored leads, and remove what is personal.")
 
-as_json = click.option(
-    "--format", "output", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs"
-)
 sensitive_too = click.option("--sensitive", is_flag=True, help="show the values of sensitive fields too")
 
 FILTERS = {
@@ -182,32 +176,3 @@ def find(lead_id):
     if lead is None:
         raise click.ClickException("there is no lead with this id")
     return lead
-
-
-# --- What the commands share ---
-
-
-def find_program(name):
-    try:
-        return service().rulebook.find(name)
-    except RuleFileError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def service():
-    return current_app.extensions["datapost"]
-
-
-def progress(length, label, hidden=False):
-    hidden = hidden or not sys.stderr.isatty()
-    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden, update_min_steps=20)
-
-
-@contextmanager
-def reading():
-    """Hold the store open; a store that cannot be read is a plain error."""
-    try:
-        with database.read():
-            yield
-    except StoreError as error:
-        raise click.ClickException(f"the store cannot be read: {error}") from None

@@ -9,8 +9,8 @@ from flask.cli import with_appcontext
 
 import database
 import models
+from commands.shared import find_program, progress, reading, service
 from database import StoreError
-from leadcommands import find_program, progress, reading, service
 from leads import people, retention, search
 
 READ = "Somebody reads the database, so its -wal file may hold {} for a while: run this again"
@@ -145,6 +145,3 @@ def failing_plainly():
         yield
     except StoreError as error:
         raise click.ClickException(f"the store cannot be changed: {error}") from None
-
-
-commands = (purge_leads, erase_leads)

@@ -11,7 +11,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from leadcommands import as_json, find_program
+from commands.shared import as_json, find_program
 from leads.export import to_json
 from partners.contract import address, prove
 from partners.pages import contract_of, contract_text, is_local, link
@@ -221,6 +221,3 @@ def _show_total(outcomes, well):
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     said = said if counts["problems"] else f"{well}{', ' * bool(said)}{said}"
     click.echo(f"{posted} posts: {conversions} conversions, {posted - conversions} without one; {said}")
-
-
-commands = (show_contract, show_docs, simulate_posts)

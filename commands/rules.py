@@ -1,0 +1,113 @@
+"""The commands about rule files: `flask rules …`."""
+
+import json
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+
+import models
+from commands.leads import read_filter
+from commands.shared import as_json, find_program, reading, service
+from judge.changes import begun_anew
+from judge.compiler import load, rule_files
+from judge.rulefile import RuleFileError
+from judge.schema import json_schema
+from leads import masks, search
+from leads.backtest import backtest, memory_of
+from leads.export import show, to_json
+from leads.search import EPOCH, Filter
+from web.request import judge_body
+
+rules = AppGroup("rules", help="Check the rule files, and try leads on them.")
+
+
+@rules.command("check")
+@click.argument("files", nargs=-1, type=click.Path(dir_okay=False))
+@as_json
+def check_rules(files, output):
+    """Check rule FILES, or all of the rules folder; the exit status is 1 if one is broken."""
+    folder = Path(service().settings.rules)
+    paths = [Path(name) for name in files] or rule_files(folder)
+    if not paths:
+        raise click.ClickException(f"there is no rule file in {folder}")
+    reports = [_check(path) for path in paths]
+    if output == "json":
+        click.echo(to_json(reports, indent=2))
+    for report in reports if output == "text" else []:
+        for line in report["errors"] + report["warnings"]:
+            click.echo(line)
+        if report["ok"]:
+            click.echo(f"{report['file']}: ok, {report['summary']}")
+    sys.exit(any(report["errors"] for report in reports))
+
+
+def _check(path):
+    try:
+        program = load(path)
+    except RuleFileError as error:
+        return {"file": str(path), "ok": False, "errors": error.errors, "warnings": [], "summary": ""}
+    spec, warnings = program.spec, [*program.warnings, *begun_anew(program, *models.last_rules(program))]
+    counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
+    summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
+    if spec.test_flag:
+        summary += f"; leads with {spec.test_flag} are tests, at most {spec.test_limit} a day are answered valid, "
+        summary += "and impact.com pays for those"
+    return {"file": str(path), "ok": True, "errors": [], "warnings": warnings, "summary": summary}
+
+
+@rules.command("try")
+@click.argument("program")
+@click.argument("file", type=click.File("rb"))
+@click.option("--content-type", default="", help="the type of FILE; by default its first character decides")
+@as_json
+def try_lead(program, file, content_type, output):
+    """Judge the lead in FILE (XML, JSON or form; - reads standard input) by PROGRAM; store nothing.
+
+    Whether the lead is a duplicate is decided only when it is posted.
+    """
+    rule_set = find_program(program)
+    verdict = judge_body(rule_set, file.read(), content_type, datetime.now(UTC))
+    decision = {
+        "program": program,
+        "valid": verdict.valid,
+        "reasons": verdict.codes,
+        "note": verdict.note,
+        "sale_amount": None if verdict.sale_amount is None else str(verdict.sale_amount),
+        "fields": verdict.fields,
+        "trace": verdict.trace,
+    }
+    show(decision, output)
+
+
+@rules.command("schema")
+def show_schema():
+    """Print the JSON Schema of rule files, by which editors complete and explain them."""
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@rules.command("backtest")
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--since", default="30d", show_default=True, help="a date (2026-11-01) or a time ago (30d, 12h)")
+@click.option("--program", help="whose leads to judge; by default the program that FILE is named after")
+@click.option("--show", "shown", default=0, help="list as many of the leads that change, masked")
+@as_json
+def backtest_rules(file, since, program, shown, output):
+    """Tell which stored leads FILE would judge differently, by reason and partner, and in money."""
+    try:
+        rule_set = load(file)
+    except RuleFileError as error:
+        raise click.ClickException(str(error)) from None
+    start, memory, name = read_filter(False, {"since": since}).since, memory_of(rule_set), program or Path(file).stem
+    with reading():
+        wanted = Filter(program=name, since=max(start - memory, EPOCH) if memory is not None else None)
+        count, hidden = search.leads(wanted).count(), not sys.stderr.isatty()
+        leads_then = search.each(wanted, newest_first=False)
+        with click.progressbar(leads_then, length=count, file=sys.stderr, hidden=hidden) as bar:
+            hidden = masks.hidden_fields(service().rulebook.programs, [rule_set])
+            report = backtest(replace(rule_set, name=name), bar, start, shown, hidden)
+    decision = {"program": name, "since": start.isoformat(timespec="seconds")} | report.as_dict()
+    show(decision, output)

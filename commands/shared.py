@@ -1,0 +1,41 @@
+"""What the commands share."""
+
+import sys
+from contextlib import contextmanager
+
+import click
+from flask import current_app
+
+import database
+from database import StoreError
+from judge.rulefile import RuleFileError
+
+as_json = click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs"
+)
+
+
+def find_program(name):
+    try:
+        return service().rulebook.find(name)
+    except RuleFileError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def service():
+    return current_app.extensions["datapost"]
+
+
+def progress(length, label, hidden=False):
+    hidden = hidden or not sys.stderr.isatty()
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden, update_min_steps=20)
+
+
+@contextmanager
+def reading():
+    """Hold the store open; a store that cannot be read is a plain error."""
+    try:
+        with database.read():
+            yield
+    except StoreError as error:
+        raise click.ClickException(f"the store cannot be read: {error}") from None

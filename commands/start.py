@@ -1,0 +1,85 @@
+"""The commands of the first minutes: `flask hash-password` and `flask example`."""
+
+import logging
+import shlex
+import sys
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from werkzeug.security import generate_password_hash
+
+import database
+import models
+from commands.integration import where
+from commands.shared import service
+from partners.freshen import freshened
+from partners.pages import link
+from web.login import normalized
+from web.settings import CONTROL_CHARACTERS
+
+
+@click.command("hash-password")
+def hash_password():
+    """Make a hash for DATAPOST_USERS from a password, asked for or read from standard input."""
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.read().rstrip("\r\n")
+    if not password:
+        raise click.ClickException("the password is empty")
+    if CONTROL_CHARACTERS.search(password):
+        raise click.ClickException("the password holds a control character, which no login can carry")
+    click.echo(generate_password_hash(normalized(password)))
+
+
+@click.command("example")
+@where
+@with_appcontext
+def example(url):
+    """Print a curl line that posts a lead to this service, what the service answers, and the addresses of its pages.
+
+    The lead is the first valid example of the rule file, with an email address of its own.
+    """
+    program, lead = _example_lead()
+    user = next(iter(service().settings.users), None)
+    line = ["curl"]
+    if user:
+        line += ["-u", user.name if user.hashed else f"{user.name}:{user.password}"]
+    for name, value in lead.items():
+        for text in value if isinstance(value, list) else [value]:
+            line += ["--data-urlencode", f"{name}={text}"]
+    line.append(f"{url}/leads" + ("" if program == "default" else f"/{program}"))
+    click.echo(f"Post a lead from another terminal:\n\n  {shlex.join(line)}\n\nIt answers:\n")
+    click.echo(_answer_to(program, lead))
+    if told := link(program, url):
+        click.echo(f"Posting instructions for partners:\n\n  {told}\n")
+    if operator := next(iter(service().settings.operators), None):
+        password = "" if operator.hashed else f", password {operator.password}"
+        click.echo(f"Dashboard, for the user {operator.name}{password}:\n\n  {url}/dashboard\n")
+
+
+def _example_lead():
+    for program in sorted(service().rulebook.programs.values(), key=lambda p: (p.name != "default", p.name)):
+        for written in program.spec.examples:
+            if written.expect == "valid":
+                return program.name, freshened(program, [written.lead], datetime.now(UTC))[0]
+    raise click.ClickException("no rule file has an example that expects valid")
+
+
+def _answer_to(program, lead):
+    """Return the answer to `lead` from a store that is thrown away, and without a login."""
+    settings = service().settings
+    service().settings = replace(settings, open=True, allowed_ips=())
+    log = logging.getLogger("datapost")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder:
+        models.connect(f"sqlite:///{folder}/example.db", settings.secret)
+        answer = current_app.test_client().post(f"/leads/{program}", data=lead)
+        database.disconnect()
+    log.setLevel(level)
+    return answer.get_data(as_text=True)
