@@ -1,6 +1,6 @@
 # make run    start the service on this machine, with fresh credentials in .env
 # make test   run all tests; make chromium installs the browser that the tests of pages need, where that may be done
-# make lint   check the style; make format mends it
+# make lint   check the style, and who imports whom; make format mends it
 # make bench  measure the service against two peers; PARTS="growth --rounds 3" measures one part
 # make fuzz, make attacks   send what no partner would, for ten minutes; print what attacks cost
 # make screenshots   take the pictures of docs/screenshots again
@@ -30,6 +30,7 @@ screenshots: .venv/test chromium
 lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 fuzz: .venv/test
 	$(BIN)/pytest --hypothesis-profile=long tests/test_hostile.py tests/test_hostile_texts.py tests/test_framing.py
