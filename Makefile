@@ -30,13 +30,13 @@ screenshots: .venv/test chromium
 lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 fuzz: .venv/test
-	$(BIN)/pytest --hypothesis-profile=long tests/test_hostile.py tests/test_hostile_texts.py tests/test_framing.py
+	$(BIN)/pytest --hypothesis-profile=long tests/live/test_hostile.py tests/judge/test_hostile_texts.py tests/live/test_framing.py
 
 attacks: .venv/test
-	$(BIN)/pytest -n 0 -s tests/test_attacks.py
+	$(BIN)/pytest -n 0 -s tests/live/test_attacks.py
 
 bench: .venv/run bench/.venv/run
 	@bench/.venv/bin/python bench/run.py $(PARTS)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from programs import HOSTILE, LISTS, MONSTER
-from test_ruleset import RULES_FOLDER
+from test_compiler import RULES_FOLDER
 
 from judge.compiler import compile_text, load
 from partners import phrases

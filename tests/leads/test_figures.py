@@ -12,7 +12,7 @@ import pytest
 from conftest import statements
 from hypothesis import given
 from hypothesis import strategies as st
-from test_store import scans
+from test_writing import scans
 
 import database
 import models

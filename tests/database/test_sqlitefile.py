@@ -16,7 +16,7 @@ from random import Random
 import pytest
 from brokendisk import break_syncs, descriptors_of, needs_broken_disk
 from test_models import submit
-from test_store import SAMPLES
+from test_writing import SAMPLES
 
 import database
 import models
@@ -24,7 +24,7 @@ from database import connection
 from database.sqlitefile import FileProblem
 from models import Lead
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def lead(name):

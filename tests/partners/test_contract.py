@@ -45,8 +45,8 @@ from web.answer import MIMETYPES, Answer, render
 from web.login import FAILURES_OF_AN_ADDRESS
 from web.settings import Settings, User
 
-ROOT = Path(__file__).parent.parent
-SAMPLES = Path(__file__).parent / "samples"
+ROOT = Path(__file__).parents[2]
+SAMPLES = Path(__file__).parents[1] / "samples"
 REGEXES = [(name, form, row["regex"][form]) for name, row in EXPRESSIONS.items() for form in FORMATS]
 ALL = "email: {type: email, required: true}"
 

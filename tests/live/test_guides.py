@@ -21,7 +21,7 @@ import pytest
 from judge.types import LIMITS
 from web.settings import SETTINGS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 STEP = re.compile(
     r"""Save\ it\ as\ `(?P<path>[^`]+)`:\n\n```yaml\n(?P<text>.*?)^```
     | Write\ `(?P<right>[^`]+)`\ in\ place\ of\ `(?P<wrong>[^`]+)`

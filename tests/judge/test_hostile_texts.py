@@ -20,7 +20,7 @@ from judge.compiler import compile_program
 from judge.judgement import LONGEST_VALUE, judge
 from judge.types import TYPES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # --- Types ---
 

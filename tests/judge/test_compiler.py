@@ -21,7 +21,7 @@ from judge.rulefile import RuleFileError
 from judge.schema import json_schema
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-RULES_FOLDER = Path(__file__).parent.parent / "rules"
+RULES_FOLDER = Path(__file__).parents[2] / "rules"
 
 
 def program(text):
@@ -583,7 +583,7 @@ def test_a_sound_file_has_no_warnings():
 
 
 def test_a_program_that_uses_every_part_of_the_language_loads(tmp_path):
-    text = (Path(__file__).parent / "acme.yaml").read_text()
+    text = (Path(__file__).parents[1] / "acme.yaml").read_text()
     (tmp_path / "acme.yaml").write_text(text)
     (tmp_path / "blocked-emails.txt").write_text("eve@example.com\nblocked.example\n")
     made = load(tmp_path / "acme.yaml", NOW)

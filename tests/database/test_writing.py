@@ -21,8 +21,8 @@ from database import connection
 from judge.judgement import Claim, Reason, Verdict
 from web.settings import Settings
 
-ROOT = Path(__file__).parent.parent
-SAMPLES = Path(__file__).parent / "samples"
+ROOT = Path(__file__).parents[2]
+SAMPLES = Path(__file__).parents[1] / "samples"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

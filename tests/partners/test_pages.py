@@ -14,8 +14,8 @@ from conftest import Partner
 from lxml import html
 from markdown_it import MarkdownIt
 from programs import HOSTILE, LISTS, MONSTER
+from test_compiler import RULES_FOLDER
 from test_gunicorn import Service
-from test_ruleset import RULES_FOLDER
 
 import database
 import models

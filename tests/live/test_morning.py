@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browser import DESKTOP, PHONE, serving
 from conftest import Partner
 from test_dashboard import OPERATORS, OWNER, RULES, id_of
-from test_trials import EXAMPLES, wait_for_backtests
+from test_programs import EXAMPLES, wait_for_backtests
 
 pytestmark = pytest.mark.xdist_group("browser")
 

@@ -28,7 +28,7 @@ import database
 import models
 from web.answer import HEADERS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SECURITY = (ROOT / "SECURITY.md").read_text()
 LOGIN = {"Authorization": "Basic " + base64.b64encode(b"impact:secret").decode()}
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from conftest import statements
 from test_figures import NOW, RULES, program, submit
-from test_store import scans
+from test_writing import scans
 
 import database
 from leads import search

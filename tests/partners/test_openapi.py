@@ -10,15 +10,15 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from programs import HOSTILE, LISTS, MONSTER
+from test_compiler import RULES_FOLDER
 from test_gunicorn import Service, read_log
-from test_ruleset import RULES_FOLDER
 
 from judge.compiler import compile_text, load
 from partners import openapi
 from partners.instructions import instructions
 from web import answer
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 EXAMPLES = [RULES_FOLDER / "default.yaml", *sorted((RULES_FOLDER / "examples").glob("*.yaml"))]
 
 
