@@ -25,8 +25,8 @@ import database
 import models
 from dashboard import leads, overview, programs
 from database import SchemaError, StoreError
-from judge.compiler import RuleBook
 from judge.judgement import content, judge, unreadable
+from judge.rulebook import RuleBook
 from leads import backtests, daily, retention
 from partners.pages import documents
 from web import logs, payload, proxies

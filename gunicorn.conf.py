@@ -10,7 +10,7 @@ from gunicorn import glogging
 import database
 import models
 from database import SchemaError
-from judge.compiler import RuleBook
+from judge.rulebook import RuleBook
 from web import logs
 from web.settings import Settings, SettingsError
 from web.worker import Worker

@@ -13,7 +13,8 @@ import models
 from commands.leads import read_filter
 from commands.shared import as_json, find_program, reading, service
 from judge.changes import begun_anew
-from judge.compiler import load, rule_files
+from judge.compiler import load
+from judge.rulebook import rule_files
 from judge.rulefile import RuleFileError
 from judge.schema import json_schema
 from leads import masks, search

@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-from judge.judgement import OBSERVED, RETRY_MISMATCH, TEST_LIMIT
 from judge.rules import RULES, reasons
+from judge.verdict import OBSERVED, RETRY_MISMATCH, TEST_LIMIT
 
 
 class Step(NamedTuple):

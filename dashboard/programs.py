@@ -12,7 +12,8 @@ from werkzeug.exceptions import Forbidden, NotFound
 
 from dashboard import explain
 from judge.changes import begun_anew
-from judge.compiler import compile_text, judge_example, load
+from judge.compiler import compile_text, load
+from judge.examples import judge_example
 from judge.rulefile import RuleFileError
 from leads import backtests
 from partners.pages import contract_text, link

@@ -6,9 +6,9 @@ changes one of them is told, since the same leads are paid once more.
 
 from itertools import islice, product
 
-from judge.judgement import longer
 from judge.rulefile import RuleFileError, read
 from judge.rules import MOST_FORMER, former_places, place_of
+from judge.verdict import longer
 
 # What decides how a value of a field is written.
 WRITTEN_BY = ("type", "country", "formats", "standard")

@@ -1,34 +1,24 @@
 """Rule files to programs.
 
 `load(path)` compiles a rule file into a Program: patterns, conditions, lists and field tables are
-made once, here, and a lead is judged by calling them. RuleBook keeps the programs of a folder, and
-reads a file again when it has changed.
+made once, here, and a lead is judged by calling them.
 """
 
 import hashlib
-import logging
-import math
-import os
-import time
-from collections import deque
-from contextlib import suppress
 from copy import copy
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from threading import Lock
 
 from judge import lint
-from judge.changes import begun_anew
 from judge.conditions import ConditionError, all_of, any_of, compile_condition, nearest
-from judge.judgement import TEST_LIMIT, Claims, FieldRule, Program, Rule, judge, longer
+from judge.examples import run_examples
 from judge.lists import ListError, read_list
+from judge.program import FieldRule, Program, Rule
 from judge.rulefile import RuleFileError, read
 from judge.rules import BELONGS, RULES
 from judge.types import LIMITS, TYPES, Refused, Unusable
 from judge.values import FORBIDDEN, canonical, clean
-
-log = logging.getLogger("datapost")
 
 
 def load(path, now=None):
@@ -74,7 +64,7 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
         program.amounts.append((there.condition(entry.when, "when") if entry.when else None, entry.amount))
     source.check()
     if examples:
-        _run_examples(compiler)
+        run_examples(compiler)
         source.check()
     lint.of_program(spec, source)
     program.warnings.extend(source.warnings)
@@ -246,266 +236,3 @@ def _compile_rule(compiler, spec):
     compiler.count(10 * len(spec.open or []))  # asked up to 672 times by `open_moment`
     checks = [RULES[word](spec, compiler) for word in words]
     program.rules.append(Rule(spec.id, spec.mode, when, checks[0] if checks else None))
-
-
-def judge_example(program, example, now):
-    """Return the verdict on an example of a rule file, given after the leads that were posted before it."""
-    at = moment_of(example, program.spec, now.astimezone(program.spec.timezone))
-    return judge_after(program, example.after, example.lead, at)
-
-
-def judge_after(program, before, lead, now):
-    """Return the verdict on a lead that is posted after others."""
-    return deque(judge_in_turn(program, [*before, lead], now), maxlen=1).pop()
-
-
-def judge_in_turn(program, leads, now):
-    """Yield the verdicts on leads, as rule files write them, that are posted one after the other."""
-    claims = Claims()
-    for lead in leads:
-        verdict = judge(program, texts_of(lead), now)
-        claims.settle(verdict)
-        yield verdict
-
-
-def texts_of(lead):
-    """Return a lead of a rule file as `payload.decode` returns one: each field with all its values."""
-    return {name: [value] if isinstance(value, str) else value for name, value in lead.items()}
-
-
-MAX_STEPS = 500_000  # leads of examples times the parts of the file; a step costs 1 µs at most
-
-
-def _run_examples(compiler):
-    known, leads = _reason_codes(compiler.program), 0
-    for index, example in enumerate(compiler.program.spec.examples):
-        leads += 1 + len(example.after)
-        if leads > (most := MAX_STEPS // compiler.source.size):
-            why = f"to try so many takes long: in a file of this length keep {most} leads, those under after: included"
-            compiler.at(("examples", index), "examples: ").complain("name", why)
-            return
-        verdict = judge_example(compiler.program, example, compiler.now)
-        there = compiler.at(("examples", index), f'example "{example.name}": ')
-        codes = sorted(verdict.codes)
-        expected = [] if example.expect == "valid" else sorted(example.expect)
-        for code in set(expected) - known:
-            there.complain("expect", f'there is no reason "{code}"{nearest(code, known)}')
-        if codes != expected and known >= set(expected):
-            there.complain("expect", f"expected {_outcome(expected)}, but the rules say {_outcome(codes)}")
-        if example.sale_amount is not None and verdict.sale_amount != example.sale_amount:
-            worth = "none" if verdict.sale_amount is None else verdict.sale_amount
-            there.complain("sale_amount", f"expected the amount {example.sale_amount}, but the rules say {worth}")
-        if example.note is not None and verdict.note != " ".join(example.note.split()):
-            there.complain("note", f'expected the note "{example.note}", but the rules say "{verdict.note}"')
-
-
-def moment_of(example, spec, now):
-    """Return when the lead of an example is posted."""
-    at = example.at or open_moment(spec, now)
-    return at if at.tzinfo else at.replace(tzinfo=spec.timezone)
-
-
-def open_moment(spec, now):
-    """Return the first moment from now at which leads are taken: an example without a time is of no hour.
-
-    Otherwise a file that is right on Monday would be wrong when the service starts on a Sunday.
-    """
-    return _opening(tuple(tuple(rule.open) for rule in spec.rules if rule.open and rule.mode == "enforce"), now)
-
-
-@lru_cache(maxsize=8)
-def _opening(opening, now):
-    for quarter in range(7 * 24 * 4):
-        moment = now + timedelta(minutes=15 * quarter)
-        if all(any(hours.hold(moment) for hours in times) for times in opening):
-            return moment
-    return now
-
-
-def _reason_codes(program):
-    fields = {f"{name}.{code}" for name, rule in program.fields.items() for code in rule.sentences}
-    tests = {TEST_LIMIT.code} if program.spec.test_flag else set()
-    return fields | {rule.id for rule in program.rules} | tests
-
-
-def _outcome(codes):
-    return ", ".join(codes) or "valid"
-
-
-def rule_files(folder):
-    """Return the paths of the rule files in a folder; those that start with a dot are an editor's."""
-    return sorted(path for path in Path(folder).glob("[!.]*") if path.suffix in (".yaml", ".yml"))
-
-
-class RuleBook:
-    """The programs of a rules folder, read again when their files change.
-
-    `programs` holds the last good state of each, by name; `errors` one line for each mistake in
-    the files as they are now. `fallback(name)` may give the rule text that judged a program's
-    last lead, for a process that starts while the file is broken.
-
-    The first lead after a silence is judged by what is on disk then; while leads come, what has
-    changed is used within a second. What was changed just now may not be whole yet, and waits until
-    it is still, each file by itself.
-    """
-
-    LOOK_EVERY = 0.2  # seconds; a look costs a stat for each file
-    STALE_AFTER = 1  # seconds since the last look; then nobody is judged while another thread reads
-    RULES_STILL = 0.5  # seconds without a change: an editor may save in two writes
-    LISTS_STILL = 1  # seconds: they are longer, and uploaded
-
-    def __init__(self, folder, fallback=lambda name: None):
-        self.folder, self.programs, self._errors, self._fallback = Path(folder), {}, {}, fallback
-        self._lock, self._looked_at = Lock(), 0
-        # The lists that each rule file names; the stamps of all files as they were read; and those of what has
-        # changed, with the time when that was seen first.
-        self._lists, self._stamps, self._seen = {}, {}, {}
-        self._stamps = self._stamp_files()
-        self._read(self._stamps.keys(), starting=True)
-
-    @property
-    def errors(self):
-        return [error for path in sorted(self._errors) for error in self._errors[path]]
-
-    def find(self, name):
-        """Return the program of this name. Raises RuleFileError that says why there is none."""
-        if name not in self.programs:
-            broken = [error for error in self.errors if Path(error.partition(":")[0]).stem == name]
-            raise RuleFileError(broken or [f"there is no program {name}{nearest(name, self.programs)}"])
-        return self.programs[name]
-
-    def refresh(self, waits=True):
-        """Read what has changed, once it is still; a broken file changes nothing but `errors`.
-
-        Who `waits` may have to for a second, if nothing tells for how long a file has been still.
-        """
-        now = time.monotonic()
-        silence = now - self._looked_at
-        if silence < self.LOOK_EVERY or not self._lock.acquire(blocking=silence >= self.STALE_AFTER):
-            return
-        try:
-            if self._looked_at < now:  # else another thread has looked while this one waited
-                doubtful = self._look()
-                if doubtful and waits and silence >= self.STALE_AFTER:
-                    time.sleep(max(map(self._patience, doubtful)))
-                    self._look()
-        finally:
-            self._lock.release()
-
-    def _look(self):
-        """Read what has changed and is still. Return the paths of which nothing tells how long they have been so."""
-        now, stamps, still, doubtful = time.monotonic(), self._stamp_files(), {}, set()
-        found = [(path, stamps.get(path)) for path in stamps.keys() | self._stamps.keys()]
-        changes = [(path, stamp) for path, stamp in found if stamp != self._stamps.get(path)]
-        self._seen = {change: self._seen.get(change, now) for change in changes}
-        for (path, stamp), seen_at in self._seen.items():
-            age = _age(path, stamp)
-            if max(age, now - seen_at) >= self._patience(path):
-                still[path] = stamp
-            elif stamp is None or age < 0:
-                doubtful.add(path)
-        if still:
-            before = set(self.errors)
-            self._stamps = {path: stamp for path, stamp in (self._stamps | still).items() if stamp}
-            self._read(still.keys())
-            for error in self.errors:
-                if error not in before:
-                    log.error("%s", error)
-        self._looked_at = now
-        return doubtful
-
-    def _patience(self, path):
-        return self.RULES_STILL if path.endswith((".yaml", ".yml")) else self.LISTS_STILL
-
-    def _stamp_files(self):
-        """Return the stamps of all rule files, and of the lists that they name, wherever those are."""
-        paths = {str(path) for path in rule_files(self.folder)}.union(*self._lists.values())
-        return {path: stamp for path in paths if (stamp := _stamp(path))}
-
-    def _read(self, changed, starting=False):
-        files = {str(path) for path in rule_files(self.folder)}
-        programs, errors = dict(self.programs), {}
-        self._lists = {path: lists for path, lists in self._lists.items() if path in files}
-        for path in sorted(files):
-            if path in changed or path in self._errors or self._lists.get(path, set()) & changed:
-                self._read_file(Path(path).stem, path, programs, errors, starting)
-        for name in [name for name, program in programs.items() if program.path not in files]:
-            log.warning("%s is gone: its program takes no more leads", programs.pop(name).path)
-        _share_places(programs.values())
-        if not files:
-            errors[""] = [f"{self.folder}: there is no rule file here; the first is default.yaml"]
-        self.programs, self._errors = programs, errors
-
-    def _read_file(self, name, path, programs, errors, starting):
-        before = programs[name].hash if name in programs else None
-        began = time.time()
-        try:
-            program = load(path)
-        except Exception as error:
-            # A mistake of ours in reading one file must not keep the others from being read.
-            fault = [f"{path}:1: the file cannot be used: {type(error).__name__}"]
-            errors[path] = error.errors if isinstance(error, RuleFileError) else fault
-            self._lists[path] = set(getattr(error, "lists", ()))
-            if before is None and (text := self._fallback(clean(name))):
-                with suppress(RuleFileError):  # a list that it names is gone
-                    programs[name] = compile_text(name, path, text, examples=False)
-        else:
-            self._lists[path] = program.lists
-            halves = [list_path for list_path in program.lists if not self._is_still(list_path, began)]
-            if halves and not starting:
-                return  # it is read again when they are still
-            programs[name] = program
-            if before not in (None, program.hash):
-                log.info("%s is used in its new form, %s", path, program.hash[:12])
-            _tell(program, self._before)
-
-    def _is_still(self, path, began):
-        """Tell whether a list that was read since `began` may be whole; note one that is named for the first time."""
-        stamp = _stamp(path)
-        if path not in self._stamps and _age(path, stamp, began) >= self.LISTS_STILL:
-            self._stamps[path] = stamp
-        return stamp == self._stamps.get(path)
-
-    def _before(self, program):
-        """Return name and text of what a program was, under its own name or, if its file was renamed, under another."""
-        alike = [earlier for earlier in self.programs.values() if earlier.hash == program.hash]
-        earlier = self.programs.get(program.name) or next(iter(alike), None)
-        return (earlier.name, earlier.text) if earlier else (None, None)
-
-    def tell_what_began_anew(self, last_rules):
-        """Say in the log what begins anew since the last lead, whose rules `last_rules(program)` gives."""
-        for program in self.programs.values():
-            _tell(program, last_rules)
-
-
-def _tell(program, before):
-    for line in begun_anew(program, *before(program)):
-        log.warning("%s", line)
-
-
-def _share_places(programs):
-    """Remember a place of all programs (`across: all`) for as long as any of them asks for it."""
-    kept = {}
-    for program in programs:
-        for place, span in program.kept.items():
-            kept[place] = longer(kept.get(place, span), span)
-    for program in programs:
-        program.kept.update({place: kept[place] for place in program.kept})
-
-
-def _stamp(path):
-    """Return what tells whether a file has changed; None if there is none."""
-    with suppress(OSError):
-        stat = os.stat(path)
-        return stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-
-def _age(path, stamp, now=None):
-    """Return for how many seconds at least a file has been as it is or, without a stamp, has been gone.
-
-    That is told by the file's ctime, which nobody can set, unlike the time of writing that `cp -p`, rsync and
-    archives bring along; and of a file that is gone, by the folder that it was in. Below 0 nothing is told.
-    """
-    stamps = (stamp, *map(_stamp, Path(path).parents))
-    changed_at = next((stamp[0] for stamp in stamps if stamp), math.inf)
-    return (now or time.time()) - changed_at / 1e9

@@ -8,8 +8,8 @@ the rule is passed. What must be checked when the file is loaded is complained o
 from datetime import timedelta
 from itertools import islice, product
 
-from judge.judgement import Claim, Reason, longer
 from judge.values import folded, folded_before
+from judge.verdict import Claim, Reason, longer
 
 
 def _reject_if(spec, compiler):

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from judge.judgement import Claims, judge
+from judge.judgement import judge
+from judge.verdict import Claims
 from web.request import read as read_lead
 
 

@@ -17,9 +17,9 @@ from lxml import etree
 from ulid import ULID
 
 import models
-from judge.compiler import judge_example
-from judge.judgement import NOTE_LENGTH, VALID_NOTE
+from judge.examples import judge_example
 from judge.schema import ExampleSpec
+from judge.verdict import NOTE_LENGTH, VALID_NOTE
 from partners.samples import field_examples, made_leads
 from web import payload
 from web.answer import Answer, render, render_strictly

@@ -3,7 +3,7 @@
 import secrets
 import uuid
 
-from judge.compiler import texts_of
+from judge.examples import texts_of
 from judge.judgement import judge
 from judge.values import Refused, canonical
 

@@ -5,7 +5,7 @@ What stands between backticks is code. No label and no note of a rule file is in
 
 from dataclasses import dataclass
 
-from judge.judgement import VALID_NOTE
+from judge.verdict import VALID_NOTE
 
 # What partners can do about each status.
 STATUSES = {

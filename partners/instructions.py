@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 from ulid import ULID
 
-from judge.compiler import judge_after, moment_of, open_moment
-from judge.judgement import RETRY_MISMATCH, TEST_LIMIT, Reason
+from judge.examples import judge_after, moment_of, open_moment
 from judge.rules import RULES, reasons
 from judge.schema import ExampleSpec
 from judge.types import LIMITS
+from judge.verdict import RETRY_MISMATCH, TEST_LIMIT, Reason
 from partners import words
 from partners.guidance import Guidance, guidance
 from partners.phrases import Said, condition

@@ -7,7 +7,7 @@ answers are as exact as the contract.
 import json
 import re
 
-from judge.judgement import NOTE_LENGTH, VALID_NOTE
+from judge.verdict import NOTE_LENGTH, VALID_NOTE
 from partners.guidance import STATUSES
 from partners.markdown import md, md_code
 from partners.snippets import FORMATS

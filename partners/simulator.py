@@ -13,9 +13,10 @@ from urllib.parse import urlencode, urlsplit
 
 import xmltodict
 
-from judge.compiler import judge_example, judge_in_turn, texts_of
-from judge.judgement import TEST_LIMIT, content
+from judge.examples import judge_example, judge_in_turn, texts_of
+from judge.judgement import content
 from judge.values import canonical
+from judge.verdict import TEST_LIMIT
 from partners.contract import Unreadable, made_example, read_by_parser, read_by_regex
 from partners.freshen import alike, freshened
 from web import payload

@@ -20,7 +20,7 @@ import database
 import models
 from app import create_app
 from database import connection
-from judge import compiler
+from judge import rulebook
 from web.settings import Settings, User
 
 # `--hypothesis-profile=long` is for a night, or for `make fuzz`.
@@ -236,7 +236,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(compiler, "time", clock)
+    monkeypatch.setattr(rulebook, "time", clock)
     return clock
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from conftest import Partner, serving
 
-from judge.compiler import MAX_STEPS, RULES, compile_program, load
+from judge.compiler import compile_program, load
 from judge.conditions import LONGEST, MOST_PARTS
+from judge.examples import MAX_STEPS
 from judge.functions import FUNCTIONS
 from judge.rulefile import MAX_PARTS
+from judge.rules import RULES
 from judge.schema import FieldSpec, RuleFile, RuleSpec
 from judge.types import TYPES
 from models import LOGIN_WINDOW

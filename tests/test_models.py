@@ -13,7 +13,8 @@ import database
 import models
 from database import connection
 from judge.compiler import compile_program
-from judge.judgement import Claim, Reason, Verdict, judge
+from judge.judgement import judge
+from judge.verdict import Claim, Reason, Verdict
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DUPLICATE = Reason("duplicate", "Already submitted")

@@ -14,7 +14,7 @@ from test_gunicorn import ROOT, Service, at_once
 import database
 import models
 from commands import transfer
-from judge.judgement import Claim, Reason, Verdict
+from judge.verdict import Claim, Reason, Verdict
 
 README = (ROOT / "README.md").read_text()
 

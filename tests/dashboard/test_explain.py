@@ -6,7 +6,8 @@ import pytest
 
 from dashboard.explain import reason, steps
 from judge.compiler import compile_text
-from judge.judgement import Claims, judge
+from judge.judgement import judge
+from judge.verdict import Claims
 
 RULES = """
 test_flag: test

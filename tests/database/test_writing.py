@@ -18,7 +18,7 @@ import database
 import models
 from app import create_app
 from database import connection
-from judge.judgement import Claim, Reason, Verdict
+from judge.verdict import Claim, Reason, Verdict
 from web.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,8 @@ from test_dashboard import OPERATORS, Operator
 
 import models
 from judge.changes import begun_anew
-from judge.compiler import RuleBook, compile_text
+from judge.compiler import compile_text
+from judge.rulebook import RuleBook
 
 FILE = """\
 fields:

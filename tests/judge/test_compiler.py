@@ -14,9 +14,10 @@ import jsonschema
 import pytest
 import yaml
 
-from judge import compiler, rulefile
-from judge.compiler import RuleBook, compile_program, load
+from judge import examples, rulebook, rulefile
+from judge.compiler import compile_program, load
 from judge.judgement import judge
+from judge.rulebook import RuleBook
 from judge.rulefile import RuleFileError
 from judge.schema import json_schema
 
@@ -229,7 +230,7 @@ def many(text, count, head=HEAD):
 )  # fmt: skip
 def test_a_file_that_would_take_long_is_refused_where_it_is_too_long(text, sentence, monkeypatch):
     monkeypatch.setattr(rulefile, "MAX_PARTS", rulefile.MAX_PARTS // 10)  # so that the test is quick too
-    monkeypatch.setattr(compiler, "MAX_STEPS", compiler.MAX_STEPS // 10)
+    monkeypatch.setattr(examples, "MAX_STEPS", examples.MAX_STEPS // 10)
     assert sentence in errors(text)[-1]
 
 
@@ -368,8 +369,8 @@ def test_a_new_file_is_a_new_program(save):
 
 
 def test_a_mistake_of_ours_in_one_file_does_not_keep_others_from_being_read(book, save, monkeypatch):
-    load_file = compiler.load
-    monkeypatch.setattr(compiler, "load", lambda path: load_file(path) if "solar" in path else 1 / 0)
+    load_file = rulebook.load
+    monkeypatch.setattr(rulebook, "load", lambda path: load_file(path) if "solar" in path else 1 / 0)
     (book.folder / "loans.yaml").write_text("fields: {a: {}}")
     assert save("title: two\nfields: {a: {}}") == {"solar": "two"}
     assert book.errors == [f"{book.folder}/loans.yaml:1: the file cannot be used: ZeroDivisionError"]
@@ -435,7 +436,7 @@ class Arrivals:
 
 
 def test_of_two_first_leads_at_once_neither_is_judged_by_the_old_rules(book, save, later, clock, monkeypatch):
-    load_file, arrivals = compiler.load, Arrivals(clock)
+    load_file, arrivals = rulebook.load, Arrivals(clock)
 
     def judge_one():
         book.refresh()
@@ -449,14 +450,14 @@ def test_of_two_first_leads_at_once_neither_is_judged_by_the_old_rules(book, sav
             arrivals.second.wait()
             return load_file(path)
 
-        monkeypatch.setattr(compiler, "time", arrivals)
-        monkeypatch.setattr(compiler, "load", load_slowly)
+        monkeypatch.setattr(rulebook, "time", arrivals)
+        monkeypatch.setattr(rulebook, "load", load_slowly)
         assert save("title: two\nfields: {a: {}}", after=20) == {"solar": "two"}
         assert [other.result() for other in others] == ["two"]
 
 
 def test_while_leads_come_they_do_not_wait_for_a_long_list_that_is_read(book, save, later, monkeypatch):
-    load_file, found = compiler.load, []
+    load_file, found = rulebook.load, []
     with ThreadPoolExecutor(1) as threads:
 
         def load_slowly(path):
@@ -464,7 +465,7 @@ def test_while_leads_come_they_do_not_wait_for_a_long_list_that_is_read(book, sa
             found.append(book.programs["solar"].spec.title)
             return load_file(path)
 
-        monkeypatch.setattr(compiler, "load", load_slowly)
+        monkeypatch.setattr(rulebook, "load", load_slowly)
         save("title: two\nfields: {a: {}}", after=0.3)
         assert later(0.3) == {"solar": "two"}
     assert found == ["one"]

@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from judge.compiler import compile_program
-from judge.judgement import LONGEST_VALUE, judge
+from judge.judgement import judge
 from judge.types import TYPES
+from judge.values import LONGEST_VALUE
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.compiler import compile_program
-from judge.judgement import NOTE_LENGTH, content, judge
+from judge.judgement import content, judge
+from judge.verdict import NOTE_LENGTH
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 

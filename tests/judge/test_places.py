@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import database
 import models
-from judge.compiler import RuleBook
-from judge.judgement import Claim, Claims, Reason, Verdict, judge
+from judge.judgement import judge
+from judge.rulebook import RuleBook
+from judge.verdict import Claim, Claims, Reason, Verdict
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FIELDS = """

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from judge.compiler import compile_program
-from judge.judgement import Claims, judge
+from judge.judgement import judge
+from judge.verdict import Claims
 from web.request import judge_body
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday

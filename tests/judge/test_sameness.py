@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.compiler import compile_program
-from judge.judgement import Claims, judge
+from judge.judgement import judge
 from judge.values import Text, folded
+from judge.verdict import Claims
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

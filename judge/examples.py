@@ -1,0 +1,93 @@
+"""Leads that a rule file gives as examples: judged one after the other, as the store would."""
+
+from collections import deque
+from datetime import timedelta
+from functools import lru_cache
+
+from judge.conditions import nearest
+from judge.judgement import judge
+from judge.verdict import TEST_LIMIT, Claims
+
+
+def judge_example(program, example, now):
+    """Return the verdict on an example of a rule file, given after the leads that were posted before it."""
+    at = moment_of(example, program.spec, now.astimezone(program.spec.timezone))
+    return judge_after(program, example.after, example.lead, at)
+
+
+def judge_after(program, before, lead, now):
+    """Return the verdict on a lead that is posted after others."""
+    return deque(judge_in_turn(program, [*before, lead], now), maxlen=1).pop()
+
+
+def judge_in_turn(program, leads, now):
+    """Yield the verdicts on leads, as rule files write them, that are posted one after the other."""
+    claims = Claims()
+    for lead in leads:
+        verdict = judge(program, texts_of(lead), now)
+        claims.settle(verdict)
+        yield verdict
+
+
+def texts_of(lead):
+    """Return a lead of a rule file as `payload.decode` returns one: each field with all its values."""
+    return {name: [value] if isinstance(value, str) else value for name, value in lead.items()}
+
+
+MAX_STEPS = 500_000  # leads of examples times the parts of the file; a step costs 1 µs at most
+
+
+def run_examples(compiler):
+    known, leads = _reason_codes(compiler.program), 0
+    for index, example in enumerate(compiler.program.spec.examples):
+        leads += 1 + len(example.after)
+        if leads > (most := MAX_STEPS // compiler.source.size):
+            why = f"to try so many takes long: in a file of this length keep {most} leads, those under after: included"
+            compiler.at(("examples", index), "examples: ").complain("name", why)
+            return
+        verdict = judge_example(compiler.program, example, compiler.now)
+        there = compiler.at(("examples", index), f'example "{example.name}": ')
+        codes = sorted(verdict.codes)
+        expected = [] if example.expect == "valid" else sorted(example.expect)
+        for code in set(expected) - known:
+            there.complain("expect", f'there is no reason "{code}"{nearest(code, known)}')
+        if codes != expected and known >= set(expected):
+            there.complain("expect", f"expected {_outcome(expected)}, but the rules say {_outcome(codes)}")
+        if example.sale_amount is not None and verdict.sale_amount != example.sale_amount:
+            worth = "none" if verdict.sale_amount is None else verdict.sale_amount
+            there.complain("sale_amount", f"expected the amount {example.sale_amount}, but the rules say {worth}")
+        if example.note is not None and verdict.note != " ".join(example.note.split()):
+            there.complain("note", f'expected the note "{example.note}", but the rules say "{verdict.note}"')
+
+
+def moment_of(example, spec, now):
+    """Return when the lead of an example is posted."""
+    at = example.at or open_moment(spec, now)
+    return at if at.tzinfo else at.replace(tzinfo=spec.timezone)
+
+
+def open_moment(spec, now):
+    """Return the first moment from now at which leads are taken: an example without a time is of no hour.
+
+    Otherwise a file that is right on Monday would be wrong when the service starts on a Sunday.
+    """
+    return _opening(tuple(tuple(rule.open) for rule in spec.rules if rule.open and rule.mode == "enforce"), now)
+
+
+@lru_cache(maxsize=8)
+def _opening(opening, now):
+    for quarter in range(7 * 24 * 4):
+        moment = now + timedelta(minutes=15 * quarter)
+        if all(any(hours.hold(moment) for hours in times) for times in opening):
+            return moment
+    return now
+
+
+def _reason_codes(program):
+    fields = {f"{name}.{code}" for name, rule in program.fields.items() for code in rule.sentences}
+    tests = {TEST_LIMIT.code} if program.spec.test_flag else set()
+    return fields | {rule.id for rule in program.rules} | tests
+
+
+def _outcome(codes):
+    return ", ".join(codes) or "valid"
