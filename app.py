@@ -25,9 +25,10 @@ import database
 import models
 from dashboard import leads, overview, programs
 from database import SchemaError, StoreError
+from database.secret import hold_secret
 from judge.judgement import content, judge, unreadable
 from judge.rulebook import RuleBook
-from leads import backtests, daily, retention
+from leads import backtests, daily, retention, search
 from partners.pages import documents
 from web import logs, payload, proxies
 from web.answer import HEADERS, MIMETYPES, Answer, render
@@ -372,10 +373,11 @@ def create_app(settings=None):
     app.jinja_env.undefined = StrictUndefined
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected
-    book = RuleBook(settings.rules, models.last_rule_text)
+    book = RuleBook(settings.rules, search.last_rule_text)
     for chore in (daily.roll_up, retention.purge_some):
         database.add_chore(partial(_do_chore, chore, book))
-    database.add_chore(backtests.clear_old)
+    for chore in (retention.clear_expired, backtests.clear_old):
+        database.add_chore(chore)
     app.extensions["datapost"] = Service(
         settings,
         book,
@@ -430,10 +432,10 @@ def _check_start(app):
         raise click.ClickException("\n".join(["the rules are broken:", *book.errors]))
     if command == "run":
         try:
-            models.prepare()
+            database.prepare(hold_secret)
         except SchemaError as error:
             raise click.ClickException(str(error)) from None
-        book.tell_what_began_anew(models.last_rules)
+        book.tell_what_began_anew(search.last_rules)
     serving = command in ("", "run")
     for error in book.errors if serving else []:
         log.error("%s", error)

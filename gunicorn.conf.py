@@ -10,7 +10,9 @@ from gunicorn import glogging
 import database
 import models
 from database import SchemaError
+from database.secret import hold_secret
 from judge.rulebook import RuleBook
+from leads import search
 from web import logs
 from web.settings import Settings, SettingsError
 from web.worker import Worker
@@ -77,8 +79,8 @@ def on_starting(_server):
             problems.append("PORT is not a number from 1 to 65535")
         if not problems:
             models.connect(settings.database_url, settings.secret)
-            models.prepare()
-            book.tell_what_began_anew(models.last_rules)
+            database.prepare(hold_secret)
+            book.tell_what_began_anew(search.last_rules)
             database.disconnect()
     except (SettingsError, SchemaError) as error:
         problems = [str(error)]

@@ -49,7 +49,7 @@ def filters(command):
 def read_filter(tests, texts):
     if name := texts.get("program"):
         with reading():
-            known = models.leads(clean(name)).exists()  # the rule file may be gone
+            known = search.stored(clean(name)).exists()  # the rule file may be gone
         if not known:
             find_program(name)
     try:
@@ -172,7 +172,7 @@ def judged_again(lead, rule_set):
 
 def find(lead_id):
     with reading():
-        lead = models.find(models.Lead, lead_id.strip().upper())
+        lead = search.find(models.Lead, lead_id.strip().upper())
     if lead is None:
         raise click.ClickException("there is no lead with this id")
     return lead

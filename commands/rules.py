@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-import models
 from commands.leads import read_filter
 from commands.shared import as_json, find_program, reading, service
 from judge.changes import begun_anew
@@ -51,7 +50,7 @@ def _check(path):
         program = load(path)
     except RuleFileError as error:
         return {"file": str(path), "ok": False, "errors": error.errors, "warnings": [], "summary": ""}
-    spec, warnings = program.spec, [*program.warnings, *begun_anew(program, *models.last_rules(program))]
+    spec, warnings = program.spec, [*program.warnings, *begun_anew(program, *search.last_rules(program))]
     counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
     summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
     if spec.test_flag:

@@ -183,7 +183,7 @@ def reveal_lead(lead_id):
 
 def _find(lead_id):
     with database.read():
-        lead = models.find(models.Lead, lead_id.upper())
+        lead = search.find(models.Lead, lead_id.upper())
     if lead is None or not pages.may_see(lead.program):
         raise NotFound
     return lead

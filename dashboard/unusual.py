@@ -7,11 +7,12 @@ from decimal import Decimal
 
 from ulid import ULID
 
+from database.secret import keyed_hash
 from judge.rules import quota_key
 from judge.values import Refused, folded
 from leads.daily import OTHERS, count_leads, first_day, id_at, midnight, money, rows_of, today
 from leads.figures import collect
-from models import Lead, Total, first_id, keyed_hash
+from models import Lead, Total, first_id
 
 
 @dataclass

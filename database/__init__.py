@@ -1,22 +1,15 @@
 """The engines, connections, the writers and the migrations. Knows no other room."""
 
-from database.connection import (
+from database.connection import engine, exists, lock, migrate, now, read, scrub
+from database.engines import MigrationError, SchemaError, StoreError, Unsure, db
+from database.writing import (
     ANSWER_WAIT,
-    MigrationError,
-    SchemaError,
-    StoreError,
-    Unsure,
     add_chore,
+    backlog,
     connect,
-    db,
     disconnect,
-    exists,
-    migrate,
-    now,
-    pending,
+    do_chores,
     prepare,
-    read,
-    scrub,
     set_deadline,
     transact,
 )
@@ -28,13 +21,16 @@ __all__ = [
     "StoreError",
     "Unsure",
     "add_chore",
+    "backlog",
     "connect",
     "db",
     "disconnect",
+    "do_chores",
+    "engine",
     "exists",
+    "lock",
     "migrate",
     "now",
-    "pending",
     "prepare",
     "read",
     "scrub",

@@ -66,7 +66,7 @@ class SqliteFile:
         self._opening = threading.Lock()
 
     @contextmanager
-    def lock(self):
+    def file_lock(self):
         """Wait until none of our processes and threads writes."""
         with open(self._lock, "ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -81,7 +81,7 @@ class SqliteFile:
                 if self._keeper is None:
                     self._open()
         elif not self._is_well():
-            with self.lock():
+            with self.file_lock():
                 self.look()
 
     def _open(self):
@@ -89,7 +89,7 @@ class SqliteFile:
             raise FileProblem(REPLACED if self._where() else GONE)
         try:
             self._drop_bytes()
-            with self.lock():
+            with self.file_lock():
                 name, numbers = self._name(), self._numbers()
             found = Path(self._lock).read_text(errors="replace")
         except OSError as error:
@@ -110,7 +110,7 @@ class SqliteFile:
         self._place, self._known = self._where(), _names(numbers or ()) or {self._name()}
         self._keeper = keeper
         if numbers == ():
-            with self.lock():
+            with self.file_lock():
                 self.renew()  # so that the next one need not check all of it again
 
     def _check_all(self, problem):

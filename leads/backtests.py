@@ -11,46 +11,24 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from peewee import CharField, TextField
 from ulid import ULID
 
 import database
-import models
-from database import StoreError, db
+from database import StoreError
+from leads import search
 from leads.backtest import backtest, memory_of
-from models import JSONField, Lead, Table, Time
+from models import BACKTEST_GONE_AFTER, Backtest, Lead
 from web import logs
 
 AT_ONCE = 2  # in all processes: each takes a core for as long as it runs
 LONGEST = 120  # seconds
 MOST_LEADS = 200_000  # what a backtest remembers of each for the duplicates takes some hundred bytes
 RENEWED_EVERY = 1  # seconds
-GONE_AFTER = timedelta(seconds=20)
 KEPT = timedelta(days=1)
 PAGE = 500
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 log = logging.getLogger("datapost")
-
-
-class Backtest(Table):
-    """A backtest: its `state` is running, done or failed, `report` what it has found."""
-
-    moves = False  # they are kept for a day
-
-    id = CharField(26, primary_key=True)
-    program = TextField()
-    operator = TextField()
-    text = TextField()
-    started_at = Time()
-    renewed_at = Time()
-    state = TextField()
-    report = JSONField()
-
-    @property
-    def gone(self):
-        """Whether the process that ran it has ended without a word."""
-        return self.state == "running" and self.renewed_at < datetime.now(UTC) - GONE_AFTER
 
 
 def start(program, days, operator, anew=()):
@@ -72,9 +50,8 @@ def start(program, days, operator, anew=()):
     )
 
     def claim():
-        if db.for_update:  # PostgreSQL, where two may count at once: SQLite has one writer
-            db.execute_sql("LOCK TABLE backtest IN SHARE ROW EXCLUSIVE MODE")
-        running = Backtest.select().where(Backtest.state == "running", Backtest.renewed_at > now - GONE_AFTER)
+        database.lock("backtest")  # two must not count at once
+        running = Backtest.select().where(Backtest.state == "running", Backtest.renewed_at > now - BACKTEST_GONE_AFTER)
         return running.count() < AT_ONCE and row.save(force_insert=True)
 
     if not database.transact(claim):
@@ -92,7 +69,7 @@ def clear_old():
 def find(backtest_id):
     """Return the Backtest with this id, or None. Raises StoreError."""
     with database.read():
-        return models.find(Backtest, backtest_id)
+        return search.find(Backtest, backtest_id)
 
 
 def _run(row_id, program, since, report):
@@ -128,7 +105,7 @@ class Source:
         memory = memory_of(self.program)
         start = None if memory is None or memory > self.since - EPOCH else self.since - memory
         with database.read():
-            self.report["total"] = models.leads(self.program.name, start).count()
+            self.report["total"] = search.stored(self.program.name, start).count()
             after = self._shortened()
         renewed = time.monotonic()
         while leads := self._page(start, after):
@@ -149,11 +126,11 @@ class Source:
         """Return after which lead to start, so that there are not too many."""
         if self.report["total"] <= MOST_LEADS:
             return ""
-        newest = models.leads(self.program.name).order_by(Lead.id.desc())
+        newest = search.stored(self.program.name).order_by(Lead.id.desc())
         (first,) = newest.offset(MOST_LEADS).limit(1)
         self.report |= {"total": MOST_LEADS, "begun_at": f"{first.received_at:%Y-%m-%d %H:%M} UTC"}
         return first.id
 
     def _page(self, start, after):
         with database.read():
-            return list(models.leads(self.program.name, start).where(Lead.id > after).limit(PAGE))
+            return list(search.stored(self.program.name, start).where(Lead.id > after).limit(PAGE))

@@ -15,39 +15,17 @@ from functools import partial
 from itertools import groupby
 
 import peewee
-from peewee import BigIntegerField, BooleanField, CharField, CompositeKey, TextField, fn
+from peewee import fn
 from ulid import ULID
 
 import database
 from database import db
-from models import OBSERVED, JSONField, Late, Lead, Table, first_id
+from models import OBSERVED, Day, Late, Lead, first_id
 
 SETTLED_AFTER = timedelta(minutes=5)  # by then, what was received is committed
 COUNTED_AT_ONCE = 300  # leads: some 10 ms of the one writer
 MOST_PARTNERS = 200  # of a day: who has a larger share of its leads is counted by name
 OTHERS = "…"  # the rest, together
-
-
-class Day(Table):
-    """What came of the leads of one day of a program; those after `counted_to` are still to be added.
-
-    `counts` is `{partner: {kind: …}}` as Counts has it, and `fields` `{partner: {field: leads}}`.
-    `starts` and `ends` are milliseconds since 1970.
-    """
-
-    program = TextField()
-    day = CharField(10)
-    starts = BigIntegerField()
-    ends = BigIntegerField()
-    counted_to = CharField(26)
-    closed = BooleanField()
-    counts = JSONField()
-    fields = JSONField()
-
-    is_new = False
-
-    class Meta:
-        primary_key = CompositeKey("program", "day")
 
 
 # --- Counting ---
@@ -246,8 +224,7 @@ def _add(program, row, leads):
 
 def _be_alone(program):
     """Let nobody else count this program until the transaction ends."""
-    if db.for_update:  # PostgreSQL: SQLite has one writer at a time anyway
-        db.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, program])
+    database.lock(program)
 
 
 def _settled(now):
@@ -281,9 +258,6 @@ def forget_partner(program, partner):
             Counts(row.counts).fold(partner)
             row.fields.pop(partner, None)
             row.save()
-
-
-LOCK = 0x64617973  # any number that is always the same
 
 
 def _next_day(program, settled):

@@ -14,9 +14,11 @@ from unicodedata import category, east_asian_width
 
 import click
 
-import models
 from leads import masks
 from web.logs import printable
+
+KEYS = ("id", "program", "received_at", "user", "partner", "valid", "test", "reasons", "note")
+KEYS += ("sale_amount", "customerid", "fields", "rules", "trace")
 
 
 def jsonl_lines(shown):
@@ -30,7 +32,7 @@ def csv_lines(shown, columns):
 
     So whoever makes up names of fields adds no columns.
     """
-    keys = [key for key in models.LEAD_KEYS if key not in ("fields", "trace")]
+    keys = [key for key in KEYS if key not in ("fields", "trace")]
     yield _csv_line([*keys, *(f"fields.{name}" for name in columns), "other_fields"])
     for lead in shown:
         others = {name: value for name, value in lead["fields"].items() if name not in columns}
@@ -134,9 +136,17 @@ def _room(text):
 
 
 def presenter(programs, sensitive=False):
-    """Return the function from a lead to what is shown of it: sensitive values are masked unless asked for."""
+    """Return the function from a lead to a dict of KEYS: sensitive values are masked unless asked for."""
     hidden = masks.hidden_fields(programs)
-    return lambda lead: lead.as_dict(() if sensitive else hidden(lead))
+    return lambda lead: _shown(lead, () if sensitive else hidden(lead))
+
+
+def _shown(lead, hidden):
+    shown = {key: getattr(lead, key) for key in KEYS}
+    shown["fields"] = {name: "***" if name in hidden else value for name, value in lead.fields.items()}
+    shown["received_at"] = lead.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    shown["sale_amount"] = lead.amount or None
+    return shown
 
 
 WRITERS = {"jsonl": _write_jsonl, "json": _write_json, "csv": _write_csv, "table": _write_table}

@@ -9,42 +9,26 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from peewee import CharField, IntegerField, TextField
 from ulid import ULID
 
 import database
 import models
 from database import StoreError, db
+from database.secret import hold_secret, keyed_hash
 from judge.rules import former_places, place_of, unique_keys
 from judge.values import folded, folded_before
 from leads import daily
-from leads.backtests import Backtest
 from leads.search import EPOCH
-from models import Claim, Lead, Refusal, Table, Time, first_id
+from models import Backtest, Claim, Erasure, FailedLogin, Lead, Refusal, Retention, Total, first_id
+from web.login import LOGIN_WINDOW
 
+CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
 AT_ONCE = 20  # leads: some 10 ms of the one writer
 DAILY = timedelta(days=1)
 SCRUB_AGAIN = timedelta(minutes=5)
 MASK = "***"
 
 log = logging.getLogger("datapost")
-
-
-class Retention(Table):
-    """How far the leads of a program are masked, and when it was last looked after."""
-
-    program = TextField(primary_key=True)
-    masked_to = CharField(26)
-    done_at = Time()
-
-
-class Erasure(Table):
-    """That leads of a person were erased: when, by which kind of key, how many; not who it was."""
-
-    id = CharField(26, primary_key=True)
-    at = Time()
-    kind = CharField(10)
-    leads = IntegerField()
 
 
 # --- By age ---
@@ -136,9 +120,7 @@ def _retention(program, condition, wait=False):
     if Retention.get_or_none(program=program.name) is None:
         Retention.insert(program=program.name, masked_to="", done_at=EPOCH).on_conflict_ignore().execute()
     query = Retention.select().where(Retention.program == program.name, condition)
-    if db.for_update:  # PostgreSQL
-        query = query.for_update("FOR UPDATE" if wait else "FOR UPDATE SKIP LOCKED")
-    return query.first()
+    return database.engine().to_write(query, wait).first()
 
 
 def _before(now, span):
@@ -261,7 +243,7 @@ def forget_places(found, person, programs):
     There is no index for the first: who reads all places must not write meanwhile. With another secret than the
     places were made with, none would be found.
     """
-    database.transact(models.hold_secret)
+    database.transact(hold_secret)
     ids = [lead.id for lead in found]
     for start in range(0, len(ids), CHUNK):
         with database.read():
@@ -279,7 +261,7 @@ def _places(person, programs):
                     place = place_of(program.name, rule, names)
                     for value in person.values:
                         for key in unique_keys(place, former_places(place, program.fields), [value]):
-                            yield from (models.keyed_hash(*key), models.keyed_hash("test", *key))
+                            yield from (keyed_hash(*key), keyed_hash("test", *key))
 
 
 def _erase(ids, person, now):
@@ -292,3 +274,22 @@ def _erase(ids, person, now):
             daily.forget_partner(lead.program, lead.partner)
             Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
         _empty(lead, "erased", now, fields={}, customerid="", **others)
+
+
+# --- What has run out ---
+
+
+def clear_expired(now=None):
+    """Clear away some places, totals and failed logins that have run out; tell whether there may be more.
+
+    They have by the clock of the database: one machine's own may be ahead of those that need them still.
+    """
+    now = now or database.now()
+    cleared = 0
+    run_out = (Claim.expires_at <= now, Total.expires_at <= now, FailedLogin.at <= now - LOGIN_WINDOW)
+    for table, has_run_out in zip((Claim, Total, FailedLogin), run_out, strict=True):
+        key = table._meta.primary_key
+        expired = table.select(key).where(has_run_out).limit(CLEARED_AT_ONCE)
+        expired = database.engine().to_write(expired)  # pass over what a lead is about to take
+        cleared += table.delete().where(key.in_(expired)).execute()
+    return cleared >= CLEARED_AT_ONCE

@@ -4,16 +4,19 @@ Leads are told apart, sorted and paged by their ids, which begin with their time
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import peewee
 
+import database
 import models
+from database import StoreError
 from judge.schema import FieldSpec
 from judge.types import TYPES
 from judge.values import Refused, clean
-from models import Lead, Refusal, first_id
+from models import Lead, Refusal, RuleText, first_id
 
 PAGE = 50
 CHUNK = 200  # leads that are read at once: psycopg holds all that a query finds
@@ -262,3 +265,41 @@ def repeats_of(lead, size=PAGE):
             query = query.order_by(Lead.id.desc()).limit(size)
             found |= {other.id: other for other in query}
     return [found[key] for key in sorted(found, reverse=True)[:size]]
+
+
+# --- One row ---
+
+
+def find(table, text):
+    """Return the row of a table that has this id, or None: for a text that no database takes too, as one with a NUL."""
+    return table.get_or_none(id=text) if re.fullmatch("[0-9A-Z]{1,26}", text) else None
+
+
+def last_rule_text(program):
+    """Return the text of the rules that judged the program's last lead, or None."""
+    if not database.exists():
+        return None
+    with suppress(StoreError), database.read():
+        query = RuleText.select(RuleText.text).join(Lead, on=(Lead.rules == RuleText.hash))
+        return query.where(Lead.program == program).order_by(Lead.id.desc()).limit(1).scalar()
+
+
+def last_rules(program):
+    """Return the program's name and the text that judged its last lead; else the name that this text had, or Nones."""
+    if text := last_rule_text(program.name):
+        return program.name, text
+    if database.exists():
+        with suppress(StoreError), database.read():
+            if row := RuleText.get_or_none(hash=program.hash):
+                return row.program, row.text
+    return None, None
+
+
+def stored(program=None, since=None):
+    """Return a query of the stored leads, oldest first."""
+    query = Lead.select().order_by(Lead.id)
+    if program:
+        query = query.where(Lead.program == program)
+    if since:
+        query = query.where(Lead.id >= first_id(since))
+    return query

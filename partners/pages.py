@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from flask import Response, abort, current_app, render_template, request, url_for
 from werkzeug.exceptions import BadRequest, NotFound
 
-import models
+from database import secret
 from partners import markdown, openapi
 from partners.contract import contract
 from partners.instructions import instructions
@@ -91,7 +91,7 @@ def _has_key(name):
 
 
 def _key(name):
-    return models.keyed_hash("docs", name)[:KEY_LENGTH]
+    return secret.keyed_hash("docs", name)[:KEY_LENGTH]
 
 
 def _operator(service):

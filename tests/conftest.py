@@ -19,8 +19,8 @@ from werkzeug.serving import make_server
 import database
 import models
 from app import create_app
-from database import connection
 from judge import rulebook
+from leads import search
 from web.settings import Settings, User
 
 # `--hypothesis-profile=long` is for a night, or for `make fuzz`.
@@ -83,14 +83,13 @@ class Partner:
     def stored(self):
         """Return the stored leads, oldest first."""
         with database.read():
-            return list(models.leads())
+            return list(search.stored())
 
 
 def do_chores():
     """Do what the service does by itself each minute, and wait until it is done."""
-    for chore in connection._current.writers.chores:
-        while database.transact(chore):
-            pass
+    while database.do_chores():
+        pass
     wait_for("scrub")
 
 

@@ -17,8 +17,7 @@ from judge.rulefile import MAX_PARTS
 from judge.rules import RULES
 from judge.schema import FieldSpec, RuleFile, RuleSpec
 from judge.types import TYPES
-from models import LOGIN_WINDOW
-from web.login import FAILURES_AT_A_NAME, FAILURES_OF_AN_ADDRESS
+from web.login import FAILURES_AT_A_NAME, FAILURES_OF_AN_ADDRESS, LOGIN_WINDOW
 from web.settings import SETTINGS, version
 from web.worker import ARRIVAL, LONGEST_HEAD, MAX_CHUNKS
 

@@ -11,10 +11,13 @@ import pytest
 
 import database
 import models
-from database import connection
+from database import engines
+from database.secret import hold_secret
 from judge.compiler import compile_program
 from judge.judgement import judge
 from judge.verdict import Claim, Reason, Verdict
+from leads import retention
+from web import login
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DUPLICATE = Reason("duplicate", "Already submitted")
@@ -188,7 +191,7 @@ OTHER_SECRET = "DATAPOST_SECRET is not the one that the hashes in this database 
 
 def connect(url, secret):
     models.connect(url, secret)
-    models.prepare()
+    database.prepare(hold_secret)
 
 
 def test_a_database_is_refused_with_another_secret_and_with_none(ledger):
@@ -220,7 +223,7 @@ def test_with_another_secret_no_server_stores_a_lead_or_says_that_it_could(ledge
 def test_of_two_that_note_their_secrets_at_once_one_wins(postgresql_ledger):
     with psycopg.connect(postgresql_ledger) as other, ThreadPoolExecutor(1) as threads:
         other.execute("INSERT INTO fact (name, value) VALUES ('secret', 'of the other')")
-        ours = threads.submit(models.prepare)
+        ours = threads.submit(database.prepare, hold_secret)
         with psycopg.connect(postgresql_ledger, autocommit=True) as watcher:
             while not watcher.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
                 assert not ours.done()
@@ -255,7 +258,7 @@ def test_a_full_disk_stores_nothing_and_is_over_when_there_is_room(sqlite_file):
 
 
 def test_a_locked_database_stores_nothing_and_is_over_when_the_lock_is(sqlite_file, monkeypatch):
-    monkeypatch.setattr(connection, "LOCK_WAIT", 0.05)
+    monkeypatch.setattr(engines, "LOCK_WAIT", 0.05)
     models.connect(f"sqlite:///{sqlite_file.parent}/./leads.db", "a key for tests")
     submit("bob")
     with closing(sqlite3.connect(sqlite_file, isolation_level=None)) as locker:
@@ -310,9 +313,9 @@ def test_places_and_keys_that_have_run_out_are_cleared_and_no_others(ledger):
     submit("bob", within=None)
     assert kept() == (3, 0)
     for after, left in [(timedelta(hours=24), 2), (timedelta(days=90), 1), (timedelta(days=9000), 1)]:
-        assert not database.transact(lambda: models.clear_expired(NOW + after - timedelta(milliseconds=1)))  # noqa: B023
+        assert not database.transact(lambda: retention.clear_expired(NOW + after - timedelta(milliseconds=1)))  # noqa: B023
         assert kept()[0] > left or after.days == 9000
-        database.transact(lambda: models.clear_expired(NOW + after))  # noqa: B023
+        database.transact(lambda: retention.clear_expired(NOW + after))  # noqa: B023
         assert kept() == (left, 0)
     assert not submit("bob", within=None, at=NOW + timedelta(days=9001)).valid
 
@@ -322,15 +325,15 @@ def test_a_place_that_two_rules_take_is_kept_for_the_longer_one(ledger):
     verdict.claims = [Claim(f"for-{n}", ("ann",), DUPLICATE, *[timedelta(days=n)] * 2) for n in (7, 90)]
     given = {"program": "default", "user": "", "body": b"", "content_type": "", "query": b""}
     assert models.record(models.Submission(received_at=NOW, **given), verdict).valid
-    database.transact(lambda: models.clear_expired(NOW + timedelta(days=89)))
+    database.transact(lambda: retention.clear_expired(NOW + timedelta(days=89)))
     assert not submit("ann", at=NOW + timedelta(days=89)).valid
 
 
 def test_totals_of_a_period_that_is_over_are_cleared(ledger):
     submit_under_limit(until=NOW + timedelta(days=1))
-    database.transact(lambda: models.clear_expired(NOW))
+    database.transact(lambda: retention.clear_expired(NOW))
     assert kept() == (0, 1)
-    database.transact(lambda: models.clear_expired(NOW + timedelta(days=1)))
+    database.transact(lambda: retention.clear_expired(NOW + timedelta(days=1)))
     assert kept() == (0, 0)
 
 
@@ -345,13 +348,13 @@ class Ahead(datetime):
 def test_what_has_run_out_by_the_clock_of_one_machine_alone_is_kept(ledger, monkeypatch):
     submit_under_limit(until=datetime.now(UTC) + timedelta(hours=1))
     monkeypatch.setattr(models, "datetime", Ahead)
-    database.transact(models.clear_expired)
+    database.transact(retention.clear_expired)
     assert kept() == (0, 1)
 
 
 def test_what_has_run_out_by_the_clock_of_the_database_is_cleared(ledger):
     submit_under_limit(until=datetime.now(UTC) - timedelta(milliseconds=1))
-    database.transact(models.clear_expired)
+    database.transact(retention.clear_expired)
     assert kept() == (0, 0)
 
 
@@ -364,22 +367,22 @@ def test_a_machine_whose_clock_is_behind_finds_an_hour_full_that_is_over(ledger)
 
     hour = NOW.replace(minute=0, second=0, microsecond=0)
     assert post(hour) == []
-    database.transact(lambda: models.clear_expired(hour + timedelta(hours=1, seconds=5)))
+    database.transact(lambda: retention.clear_expired(hour + timedelta(hours=1, seconds=5)))
     assert post(hour + timedelta(minutes=59, seconds=59)) == ["cap"]
 
 
 def test_failed_logins_are_cleared_after_five_minutes(ledger):
-    models.record_failed_login("address", "name", NOW)
+    login.record_failed_login("address", "name", NOW)
     for after, left in [(timedelta(minutes=5, milliseconds=-1), 1), (timedelta(minutes=5), 0)]:
-        database.transact(lambda: models.clear_expired(NOW + after))  # noqa: B023
+        database.transact(lambda: retention.clear_expired(NOW + after))  # noqa: B023
         with database.read():
             assert models.FailedLogin.select().count() == left
 
 
 def test_little_is_cleared_at_once_and_the_rest_later(ledger, monkeypatch):
-    monkeypatch.setattr(models, "CLEARED_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "CLEARED_AT_ONCE", 2)
     for number in range(5):
         submit(number)
     late = NOW + timedelta(days=90)
-    assert [database.transact(lambda: models.clear_expired(late)) for _ in range(3)] == [True, True, False]
+    assert [database.transact(lambda: retention.clear_expired(late)) for _ in range(3)] == [True, True, False]
     assert kept() == (0, 0)

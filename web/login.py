@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections import Counter
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
 from unicodedata import normalize
@@ -14,16 +14,20 @@ from unicodedata import normalize
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 from werkzeug.security import check_password_hash
 
-import models
+import database
 from database import StoreError
+from database.secret import keyed_hash
+from models import FailedLogin, KnownLogin
 from web.proxies import origin
 from web.settings import CONTROL_CHARACTERS, User
 
-# Failed logins within five minutes (models.LOGIN_WINDOW). After 100 at one name, from whatever addresses, each
+LOGIN_WINDOW = timedelta(minutes=5)
+
+# Failed logins within that time. After 100 at one name, from whatever addresses, each
 # address has one guess at it instead of 20. It keeps the one because nobody may be locked out by
 # others who guess: the right password passes from every address that has sent no wrong one.
 FAILURES_OF_AN_ADDRESS = 20
-FAILURES_AT_A_NAME = models.FAILURES_COUNTED
+FAILURES_AT_A_NAME = 100
 
 # Of a process: one hash is made, and one is waited for. Two at once would take 32 MB more, and be no quicker on the
 # core that a process has; without one who waits, a guess would find the way free more often than the right password.
@@ -65,12 +69,12 @@ class Login:
         name, password = normalized(name), normalized(password)
         digests = {}
         for user in self._entries(name, password):
-            digests[user] = models.keyed_hash("login", user.name, user.password, password)
+            digests[user] = keyed_hash("login", user.name, user.password, password)
             if self._is_remembered(user, digests[user]):
                 return user
         now = datetime.now(UTC)
         guess = self._keyed("address", origin(address)), self._keyed("name", name), now
-        known, *failures = models.look_up_login(list(digests.values()) if self._persistent else [], *guess)
+        known, *failures = look_up_login(list(digests.values()) if self._persistent else [], *guess)
         for user, digest in digests.items():
             if digest in known:
                 self._remembered[user] = digest
@@ -82,7 +86,7 @@ class Login:
             self._remember(user, digests[user])
             return user
         # Guesses that are checked at the same time do not know of each other before this.
-        if failures := _ignore_store_errors(models.record_failed_login, *guess):
+        if failures := _ignore_store_errors(record_failed_login, *guess):
             _refuse_too_many(*failures, now, guesses=0)
         return None
 
@@ -144,10 +148,10 @@ class Login:
     def _remember(self, user, digest):
         self._remembered[user] = digest
         if self._persistent:
-            _ignore_store_errors(models.remember_login, digest)
+            _ignore_store_errors(remember_login, digest)
 
     def _keyed(self, *parts):
-        return models.keyed_hash("failed login", self._key, *parts)
+        return keyed_hash("failed login", self._key, *parts)
 
 
 def _refuse_too_many(of_address, at_name, now, guesses):
@@ -157,7 +161,7 @@ def _refuse_too_many(of_address, at_name, now, guesses):
     """
     allowed = guesses if len(at_name) >= FAILURES_AT_A_NAME else FAILURES_OF_AN_ADDRESS
     if len(of_address) >= allowed:
-        free_again = (of_address[:allowed] or [now])[-1] + models.LOGIN_WINDOW
+        free_again = (of_address[:allowed] or [now])[-1] + LOGIN_WINDOW
         raise TooManyRequests(retry_after=max(1, math.ceil((free_again - now).total_seconds())))
 
 
@@ -207,3 +211,41 @@ def _ignore_store_errors(action, *arguments):
         return action(*arguments)
     except StoreError:
         return None
+
+
+# --- In the store ---
+
+
+def look_up_login(digests, address, name, now):
+    """Return which of the digests were right before, and the failed logins from `address` and at `name`.
+
+    Of those, the times of the last hundred within five minutes are returned, the last one first.
+    """
+
+    def look_up():
+        known = KnownLogin.select().where(KnownLogin.digest.in_(digests))
+        return {row.digest for row in known}, *_failed_logins(address, name, now)
+
+    return database.transact(look_up)
+
+
+def remember_login(digest):
+    database.transact(KnownLogin.insert(digest=digest).on_conflict_ignore().execute)
+
+
+def record_failed_login(address, name, now):
+    """Record it, and return the failed logins before it, as `look_up_login` does."""
+
+    def write():
+        before = _failed_logins(address, name, now)
+        FailedLogin.create(address=address, name=name, at=now)
+        return before
+
+    return database.transact(write)
+
+
+def _failed_logins(address, name, now):
+    recent = FailedLogin.select(FailedLogin.at).where(FailedLogin.at > now - LOGIN_WINDOW)
+    recent = recent.order_by(FailedLogin.at.desc()).limit(FAILURES_AT_A_NAME)
+    same = FailedLogin.address == address, FailedLogin.name == name
+    return [[row.at for row in recent.where(which)] for which in same]

@@ -14,6 +14,7 @@ from test_gunicorn import ROOT, Service, at_once
 import database
 import models
 from commands import transfer
+from database.secret import hold_secret
 from judge.verdict import Claim, Reason, Verdict
 
 README = (ROOT / "README.md").read_text()
@@ -138,13 +139,13 @@ def test_the_copy_knows_the_secret_of_the_file(file, postgresql_url):
     transfer.copy(file, postgresql_url, progress)
     models.connect(postgresql_url, "another")
     with pytest.raises(database.SchemaError, match="DATAPOST_SECRET is not the one"):
-        models.prepare()
+        database.prepare(hold_secret)
 
 
 def test_a_database_on_which_a_service_was_started_with_another_secret_is_refused(file, postgresql_url):
     models.connect(postgresql_url, "another")
     database.migrate()
-    models.prepare()
+    database.prepare(hold_secret)
     with pytest.raises(transfer.TransferError, match="started on the database with another DATAPOST_SECRET"):
         transfer.copy(file, postgresql_url, progress)
 

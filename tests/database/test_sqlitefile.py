@@ -20,7 +20,7 @@ from test_writing import SAMPLES
 
 import database
 import models
-from database import connection
+from database import engines
 from database.sqlitefile import FileProblem
 from models import Lead
 
@@ -349,7 +349,7 @@ def test_after_damage_was_found_nobody_is_answered_until_the_file_is_sound_again
 def test_damage_that_one_process_finds_is_known_to_all(sqlite_file):
     lead("ann")
     database.scrub()
-    other = connection.Sqlite(f"sqlite:///{sqlite_file}")
+    other = engines.Sqlite(f"sqlite:///{sqlite_file}")
     other.check()
     damage(sqlite_file)
     with pytest.raises(database.SchemaError, match="malformed"), database.read():

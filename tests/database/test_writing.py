@@ -17,8 +17,10 @@ from conftest import statements
 import database
 import models
 from app import create_app
-from database import connection
+from database import claims, connection, writing
 from judge.verdict import Claim, Reason, Verdict
+from leads import retention, search
+from web import login
 from web.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +99,7 @@ def test_of_work_that_waited_together_only_what_fails_is_not_written(sqlite_file
 
 
 def wait_for_jobs(count):
-    while connection._current.writers._jobs.qsize() < count:
+    while database.backlog() < count:
         pass
 
 
@@ -117,7 +119,7 @@ def test_work_that_waited_together_is_committed_together(sqlite_file, monkeypatc
 
 def test_work_that_was_given_up_is_never_written(sqlite_file, monkeypatch):
     database.transact(remember("first"))
-    monkeypatch.setattr(connection, "WRITE_WAIT", 0.01)
+    monkeypatch.setattr(writing, "WRITE_WAIT", 0.01)
     with busy_writer(), pytest.raises(database.StoreError, match="too much to do"):
         database.transact(remember("late"))
     monkeypatch.undo()
@@ -133,13 +135,14 @@ def test_work_is_not_committed_once_its_sender_gave_up(sqlite_file):
         slow.set()
         go_on.wait()
 
-    job = connection._current.writers.submit(work)
+    writers = writing.Writers(database.engine(), [])
+    job = writers.submit(work)
     slow.wait()
-    assert job.give_up()
+    assert job.cancel()
     go_on.set()
+    writers.stop()
     database.transact(remember("next"))
     assert remembered() == ["next"]
-    assert isinstance(job.error, connection.GivenUp)
 
 
 def test_a_commit_that_takes_too_long_is_said_to_be_unsure(sqlite_file, monkeypatch):
@@ -151,16 +154,17 @@ def test_a_commit_that_takes_too_long_is_said_to_be_unsure(sqlite_file, monkeypa
         go_on.wait()
         commit()
 
+    def wait_too_shortly(_job, _seconds):
+        committing.wait()
+        raise TimeoutError
+
     monkeypatch.setattr(database.db.obj, "commit", commit_slowly)
-    job = connection._current.writers.submit(remember("slow"))
-    committing.wait()
-    assert not job.give_up()
-    monkeypatch.setattr(connection._current.writers, "submit", lambda _work: job)
-    monkeypatch.setattr(connection, "WRITE_WAIT", 0)
-    monkeypatch.setattr(connection, "ANSWER_WAIT", 0)
-    with pytest.raises(database.Unsure):
-        database.transact(remember("slow"))
-    go_on.set()
+    monkeypatch.setattr(writing.Job, "exception", wait_too_shortly)
+    try:
+        with pytest.raises(database.Unsure):
+            database.transact(remember("slow"))
+    finally:
+        go_on.set()
 
 
 def test_threads_that_get_no_connection_leave_the_work_to_those_that_have_one(postgresql_ledger, monkeypatch):
@@ -186,7 +190,7 @@ def test_in_postgresql_work_is_written_side_by_side(postgresql_ledger):
 
 
 def test_the_chore_is_done_in_quiet_moments_and_again_while_there_is_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(connection, "CHORE_PAUSE", 0)
+    monkeypatch.setattr(writing, "CHORE_PAUSE", 0)
     done, turns = Event(), iter([True, True, False])
 
     def chore():
@@ -202,7 +206,7 @@ def test_the_chore_is_done_in_quiet_moments_and_again_while_there_is_more(tmp_pa
 
 
 def test_a_chore_that_fails_is_logged_and_the_others_are_done(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(connection, "CHORE_PAUSE", 0)
+    monkeypatch.setattr(writing, "CHORE_PAUSE", 0)
     done = Event()
 
     def fail():
@@ -271,11 +275,11 @@ def test_every_query_on_the_way_of_a_lead_uses_an_index(ledger):
         submit(2, **RETRIES)
         submit(2, **RETRIES)
         submit(3, idempotency_key="key", content="other")
-        models.look_up_login(["digest"], "address", "name", NOW)
-        models.remember_login("digest")
-        models.record_failed_login("address", "name", NOW)
-        models.last_rule_text("default")
-        database.transact(models.clear_expired)
+        login.look_up_login(["digest"], "address", "name", NOW)
+        login.remember_login("digest")
+        login.record_failed_login("address", "name", NOW)
+        search.last_rule_text("default")
+        database.transact(retention.clear_expired)
     queries = {sql: params for sql, params in seen if re.match("SELECT.*FROM|INSERT|UPDATE|DELETE", sql.strip(), re.S)}
     assert len(queries) >= 12
     with database.read():
@@ -285,7 +289,7 @@ def test_every_query_on_the_way_of_a_lead_uses_an_index(ledger):
 
 def scans(sql, params):
     """Return the lines of the query's plan that read a whole table."""
-    if isinstance(connection._current.engine, connection.Sqlite):
+    if not database.engine().side_by_side:
         plan = database.db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", params)
         return [row[3] for row in plan if row[3].startswith("SCAN") and "CONSTANT" not in row[3]]
     database.db.execute_sql("SET enable_seqscan = off")  # which tiny tables would have else
@@ -299,7 +303,7 @@ def test_a_ledger_of_version_0_1_0_is_brought_up_to_date_when_it_is_opened(sqlit
     with closing(sqlite3.connect(sqlite_file)) as old:
         old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
     with database.read():
-        leads = list(models.leads())
+        leads = list(search.stored())
     assert [(lead.valid, lead.reasons, lead.amount) for lead in leads] == [
         (True, [], "10.00"),
         (False, ["duplicate"], ""),
@@ -307,7 +311,8 @@ def test_a_ledger_of_version_0_1_0_is_brought_up_to_date_when_it_is_opened(sqlit
         (True, [], "10.00"),
     ]
     assert submit(1).valid
-    assert database.pending() == []
+    with database.read():
+        assert connection.pending() == []
 
 
 def test_leads_of_version_0_1_0_are_found_by_their_reasons_and_phones(sqlite_file):
@@ -342,8 +347,8 @@ def test_a_postgresql_database_with_leads_is_brought_up_to_date(postgresql_url, 
         cursor = old.execute("SELECT * FROM lead")
         rows, names = cursor.fetchall(), [column[0] for column in cursor.description]
     models.connect(postgresql_url, "a key for tests")
-    with connection._connection():
-        connection._runner().up("0003_failed_logins_have_a_name")
+    with connection.hold():
+        connection.runner().up("0003_failed_logins_have_a_name")
         for row in rows:
             lead = dict(zip(names, row, strict=True))
             lead |= {"valid": bool(lead["valid"]), "test": bool(lead["test"])}
@@ -365,11 +370,11 @@ def test_a_migration_that_fails_says_which_were_applied_and_which_was_not(sqlite
         with closing(sqlite3.connect(path)) as old:
             old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
     app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/twin.db", rules=str(ROOT / "rules")))
-    with connection._connection():
-        connection._runner().up("0003_failed_logins_have_a_name")
+    with connection.hold():
+        connection.runner().up("0003_failed_logins_have_a_name")
         pages = database.db.pragma("page_count")
     app = create_app(Settings(database_url=f"sqlite:///{sqlite_file}", rules=str(ROOT / "rules")))
-    with connection._connection():
+    with connection.hold():
         database.db.execute_sql(f"pragma max_page_count = {pages}")
     result = app.test_cli_runner().invoke(args=["migrate"])
     assert result.exit_code == 1
@@ -380,7 +385,7 @@ def test_a_migration_that_fails_says_which_were_applied_and_which_was_not(sqlite
         "Error: 0004_leads_are_found_counted_and_forgotten was not applied, nor what comes after it: "
         "OperationalError: database or disk is full",
     ]
-    with connection._connection():
+    with connection.hold():
         database.db.execute_sql("pragma max_page_count = 1000000")
     assert "applied 0004_leads" in app.test_cli_runner().invoke(args=["migrate"]).output
 
@@ -392,7 +397,7 @@ def test_in_postgresql_a_migration_that_fails_takes_all_of_them_back(postgresql_
     result = app.test_cli_runner().invoke(args=["migrate"])
     assert result.exit_code == 1
     assert result.output.startswith("Error: the tables were not changed: ")
-    with connection._connection():
+    with connection.hold():
         assert database.db.get_tables() == ["others"]
 
 
@@ -401,7 +406,7 @@ def test_claims_and_keys_of_version_0_1_0_still_hold(sqlite_file):
         old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
         (key,) = old.execute("select key from claim where fingerprint = '' limit 1").fetchone()
     with database.read():
-        assert not models._take_place(key, "x" * 26, NOW, timedelta(days=90), None)
+        assert not claims.take_place(key, "x" * 26, claims.milliseconds(NOW), 90 * 86_400_000, None)
 
 
 def test_tables_are_made_as_the_models_have_them(ledger):
@@ -424,7 +429,7 @@ def test_postgresql_refuses_to_serve_tables_of_an_earlier_version(postgresql_led
 def test_tables_of_a_newer_version_are_refused(ledger):
     with database.read():
         database.db.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_x', '2026-01-01')")
-    connection._current.engine.prepared = False
+    database.engine().prepared = False
     with pytest.raises(database.SchemaError, match="of a newer version \\(9999_x\\): update Datapost"):
         database.prepare()
 

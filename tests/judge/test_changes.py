@@ -4,10 +4,10 @@ import pytest
 from conftest import RULES, Partner
 from test_dashboard import OPERATORS, Operator
 
-import models
 from judge.changes import begun_anew
 from judge.compiler import compile_text
 from judge.rulebook import RuleBook
+from leads import search
 
 FILE = """\
 fields:
@@ -148,5 +148,5 @@ def test_the_log_tells_what_a_file_begins_anew_when_it_is_read(brand, clock, cap
 
 def test_the_log_tells_what_a_file_begins_anew_when_the_service_starts(brand, caplog):
     (brand.rules / "default.yaml").write_text(CHANGED)
-    RuleBook(brand.rules).tell_what_began_anew(models.last_rules)
+    RuleBook(brand.rules).tell_what_began_anew(search.last_rules)
     assert ANEW_HERE in caplog.text

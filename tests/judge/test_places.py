@@ -15,6 +15,7 @@ import models
 from judge.judgement import judge
 from judge.rulebook import RuleBook
 from judge.verdict import Claim, Claims, Reason, Verdict
+from leads import retention
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FIELDS = """
@@ -49,7 +50,7 @@ class Brand:
     def post(self, program="p", day=0, **lead):
         """Return the reason codes of a lead that comes so many days after the start."""
         now = START + timedelta(days=day)
-        database.transact(lambda: models.clear_expired(now))
+        database.transact(lambda: retention.clear_expired(now))
         verdict = judge(self.programs[program], {name: [text] for name, text in lead.items()}, now)
         in_memory = verdict.copy()
         stored = models.record(models.Submission(program, "", b"", "", b"", now), verdict)

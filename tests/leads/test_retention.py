@@ -14,7 +14,7 @@ from test_payload import multipart
 
 import database
 import models
-from database import connection
+from database import engines
 from judge.judgement import judge, unreadable
 from leads import daily, people, retention
 from leads.backtests import Backtest
@@ -486,7 +486,7 @@ def test_what_the_service_masks_and_deletes_is_not_in_the_files_of_sqlite_any_mo
 @pytest.fixture
 def impatient(monkeypatch):
     """SQLite waits for nobody who reads."""
-    monkeypatch.setattr(connection, "LOCK_WAIT", 0)
+    monkeypatch.setattr(engines, "LOCK_WAIT", 0)
 
 
 @contextmanager

@@ -26,6 +26,8 @@ from werkzeug.security import generate_password_hash
 
 import database
 import models
+from database.secret import hold_secret
+from leads import search
 from web.answer import HEADERS
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +85,7 @@ class Service:
         models.connect(self.environ["DATABASE_URL"], "a key for tests")
         try:
             with database.read():
-                return [(lead.id, lead.email) for lead in models.leads().where(models.Lead.valid)]
+                return [(lead.id, lead.email) for lead in search.stored().where(models.Lead.valid)]
         finally:
             database.disconnect()
 
@@ -427,7 +429,7 @@ def start(url, secret):
     """Start as gunicorn's master and `flask run` do."""
     models.connect(url, secret)
     try:
-        models.prepare()
+        database.prepare(hold_secret)
     finally:
         database.disconnect()
 

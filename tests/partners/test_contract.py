@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 
 import models
 from app import NOTES
-from database import StoreError
+from database import StoreError, secret
 from judge.compiler import load
 from judge.schema import FieldSpec
 from judge.types import TYPES
@@ -204,7 +204,7 @@ def test_notes_of_rules_and_addresses_of_leads_are_read_as_they_are_and_replays_
         for _ in "first", "replayed":
             lead = partner.post(body, path=f"/leads?format={form}")
             values = {"success": "true", "uniqueid": lead.headers["Datapost-Lead"], "sale_amount": "10.00"}
-            values |= {"customerid": models.keyed_hash("customer", [email]), "email": email}
+            values |= {"customerid": secret.keyed_hash("customer", [email]), "email": email}
             assert misread(*answered(lead)[::-1], values | {"note": "Lead submitted successfully"}) == []
         assert lead.headers["Idempotent-Replayed"] == "true"
 

@@ -21,6 +21,7 @@ import database
 import models
 from app import create_app
 from judge.compiler import load
+from leads import search
 from partners import snippets
 from partners.instructions import instructions
 from partners.pages import link
@@ -379,6 +380,6 @@ def names(service):
     models.connect(service.environ["DATABASE_URL"], "a key for tests")
     try:
         with database.read():
-            return {lead.fields.get("name") for lead in models.leads()}
+            return {lead.fields.get("name") for lead in search.stored()}
     finally:
         database.disconnect()

@@ -169,8 +169,8 @@ def test_an_unknown_name_and_a_wrong_password_are_answered_the_same(make_app):
 def test_many_who_come_at_once_with_the_same_credentials_pay_for_one_hash(make_app, monkeypatch):
     calls = count_hashes(monkeypatch)
     app = make_app(users=(User("impact", SCRYPT),))
-    look_up, all_are_there = models.look_up_login, Barrier(8)
-    monkeypatch.setattr(models, "look_up_login", lambda *given: (look_up(*given), all_are_there.wait())[0])
+    look_up, all_are_there = login.look_up_login, Barrier(8)
+    monkeypatch.setattr(login, "look_up_login", lambda *given: (look_up(*given), all_are_there.wait())[0])
     with ThreadPoolExecutor(8) as threads:
         answers = [threads.submit(status, app, auth=("impact", "secret")) for _ in range(8)]
     assert [answer.result() for answer in answers] == [200] * 8

@@ -1,0 +1,109 @@
+"""What only the database can decide: who gets a place, and whether a cap has room. Times are milliseconds since 1970.
+
+Each place is taken or not in one statement, so that of two leads at once never both get it.
+"""
+
+from datetime import UTC, datetime, timedelta
+from math import inf
+
+from database.engines import db
+from database.secret import keyed_hash
+from database.statements import execute
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+# A place stays known until the last of those who asked for it needs it no more; without an end, for ever.
+TAKE_PLACE = """
+    INSERT INTO claim (key, lead, claimed_at, expires_at, fingerprint) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET
+        lead = excluded.lead, claimed_at = excluded.claimed_at, fingerprint = excluded.fingerprint,
+        expires_at = CASE
+            WHEN claim.expires_at < excluded.expires_at OR excluded.expires_at IS NULL THEN excluded.expires_at
+            ELSE claim.expires_at END
+    WHERE claim.claimed_at <= ? OR claim.lead = excluded.lead
+"""
+USE_UP = """
+    INSERT INTO total (key, used, expires_at) VALUES (?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET used = total.used + excluded.used
+    WHERE total.used + excluded.used <= ?
+"""
+
+
+def take_place(key, lead, now, within, kept, fingerprint=""):
+    """Tell whether the lead got the place: nobody took it for the time `within` (None: ever) before `now`."""
+    run_out = -1 if within is None else now - within
+    expires_at = None if kept is None else now + kept
+    return execute(TAKE_PLACE, [key, lead, now, expires_at, fingerprint, run_out]) == 1
+
+
+def use_up(key, units, until, limit):
+    """Tell whether so many units more are within the limit of the total."""
+    return units <= limit and execute(USE_UP, [key, units, until, limit]) == 1
+
+
+def taken_at(keys):
+    """Return `{key: when}` of the places that are taken."""
+    return _found("SELECT key, claimed_at FROM claim WHERE key IN ({})", keys)
+
+
+def used_up(keys):
+    """Return `{key: units}` of the totals that have begun."""
+    return _found("SELECT key, used FROM total WHERE key IN ({})", keys)
+
+
+def _found(sql, keys):
+    return dict(db.execute_sql(sql.format(", ".join([db.param] * len(keys))), keys).fetchall())
+
+
+def refused(claims, lead_id, now):
+    """Take the places that a valid lead needs, all of them or none; return the positions of those it does not get."""
+    lost, now = _lost_by_looking(claims, now), milliseconds(now)
+    wanted = _in_order(claims, lost)
+    several = len(wanted) > 1 or bool(lost)
+    if several:
+        db.execute_sql("SAVEPOINT places")
+    lost |= {n for key, n in wanted if not _take(key, claims[n], lead_id, now)}
+    if several:
+        if not all(claims[n].observed for n in lost):
+            db.execute_sql("ROLLBACK TO SAVEPOINT places")
+        db.execute_sql("RELEASE SAVEPOINT places")
+    return lost
+
+
+def _lost_by_looking(claims, now):
+    """Return the positions of the claims that are refused by what they only look at."""
+    looked_at = [(n, key) for n, claim in enumerate(claims) for key in claim.before + (claim.key,) * claim.asked]
+    if not looked_at:
+        return set()
+    keys = {key: keyed_hash(*key) for _, key in looked_at}
+    hashes = list(keys.values())
+    found = {key: EPOCH + timedelta(milliseconds=at) for key, at in taken_at(hashes).items()}
+    if any(claims[n].limit is not None for n, _ in looked_at):
+        found |= used_up(hashes)
+    return {n for n, key in looked_at if not claims[n].allows(found.get(keys[key]), now)}
+
+
+def _in_order(claims, lost):
+    """Return the keys and positions of the claims that take something, in the order in which they are asked.
+
+    By their keys, so that two leads that need the same places never wait for each other. Of two rules
+    about one place, the longer one goes first: it must not see what the other took.
+    """
+    spans = [-claim.within.total_seconds() if claim.within else -inf for claim in claims]
+    wanted = [n for n, claim in enumerate(claims) if not claim.asked and n not in lost]
+    return [(key, n) for key, _, n in sorted((keyed_hash(*claims[n].key), spans[n], n) for n in wanted)]
+
+
+def _take(key, claim, lead_id, now):
+    if claim.limit is not None:
+        return use_up(key, claim.units, milliseconds(claim.until), claim.limit)
+    return take_place(key, lead_id, now, *map(_span, (claim.within, claim.kept)))
+
+
+def _span(time):
+    """Return a timedelta in milliseconds, or None for ever."""
+    return time and time // timedelta(milliseconds=1)
+
+
+def milliseconds(moment):
+    return moment and (moment - EPOCH) // timedelta(milliseconds=1)
