@@ -256,7 +256,7 @@ def test_a_copy_stops_when_a_service_begins_to_store_leads_over_there(service, p
 
     def begin(*arguments):
         write_chunk(*arguments)
-        verdict = Verdict("default", "h" * 64)
+        verdict = Verdict("default", "of a service over there")
         models.record(models.Submission("default", "", b"", "", b"", datetime.now(UTC)), verdict)
 
     monkeypatch.setattr(transfer, "_write_chunk", begin)
