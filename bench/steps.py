@@ -21,8 +21,7 @@ import load
 import app
 import database
 import models
-from judge import judgement
-from web import login
+from web import login, request
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,7 +32,7 @@ FUNCTIONS = 20
 # Each step is a function that the way of a lead calls once, named by where it is looked up.
 STEPS = {
     "log in": (login.Login, "check"),
-    "decode": (judgement.Program, "read"),
+    "decode": (request, "read"),
     "judge": (app, "judge"),
     "record": (models, "record"),
     "log": (app.log, "info"),
@@ -91,9 +90,9 @@ def measure_steps(environs):
     for name, (owner, function) in STEPS.items():
         saved[name] = getattr(owner, function)
         setattr(owner, function, clocked(saved[name], *clocks[name]))
-    request = clocked(answer, *clocks["request"])
+    whole = clocked(answer, *clocks["request"])
     for each in environs:
-        request(each)
+        whole(each)
     for name, (owner, function) in STEPS.items():
         setattr(owner, function, saved[name])
         if len(clocks[name][0]) != len(environs):

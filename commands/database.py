@@ -8,9 +8,10 @@ from flask.cli import with_appcontext
 from psycopg.conninfo import conninfo_to_dict
 
 import database
-from commands.shared import progress, service
+from commands.shared import progress
 from commands.transfer import TransferError, copy
 from database import MigrationError, StoreError
+from web.service import service
 from web.settings import Settings, SettingsError
 
 

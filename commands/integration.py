@@ -8,17 +8,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
 from commands.shared import as_json, find_program
 from leads.export import to_json
 from partners.contract import address, prove
 from partners.pages import contract_of, contract_text, is_local, link
-from partners.simulator import TYPES, Case, Endpoint, NoAnswer, cases_of, simulate
+from partners.simulator import POSTED, Case, Endpoint, NoAnswer, cases_of, simulate
 from web import payload
 from web.logs import printable
 from web.request import read as read_lead
+from web.service import service
 
 
 def service_url(_context, _option, text):
@@ -93,7 +93,7 @@ def _warn(text):
 @with_appcontext
 def show_docs(program, url, output):
     """Print the addresses of the posting instructions, of all programs or of PROGRAM, and who sees them."""
-    book = current_app.extensions["datapost"].rulebook
+    book = service().rulebook
     programs = [find_program(program)] if program else [book.programs[name] for name in sorted(book.programs)]
     rows = [{"program": p.name, "docs": p.spec.docs, "url": link(p.name, url)} for p in programs]
     if output == "json":
@@ -120,7 +120,7 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     rule_set = find_program(program)
     cases = [_case_of(file, rule_set)] if file else cases_of(rule_set)
     target = address(url, rule_set)
-    count = repeat * len(TYPES) * sum(len(case.leads) for case in cases)
+    count = repeat * len(POSTED) * sum(len(case.leads) for case in cases)
     if not file and not rule_set.spec.examples:
         _warn(f"{rule_set.path} has no examples: the lead is made of values that its fields take")
     if not is_local(url) and url.startswith("http:"):
@@ -170,7 +170,7 @@ def _case_of(file, rule_set):
 
 def _credentials(rule_set, url, name):
     """Return name and password: those of the settings for this machine, else those that are given."""
-    settings = current_app.extensions["datapost"].settings
+    settings = service().settings
     users = [user for user in settings.users if user.programs is None or rule_set.name in user.programs]
     known = [user for user in users if name in (None, user.name)]
     plain = [user for user in known if user.password and not user.hashed]

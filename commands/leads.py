@@ -8,7 +8,7 @@ import click
 from flask.cli import AppGroup
 
 import models
-from commands.shared import as_json, find_program, progress, reading, service
+from commands.shared import as_json, find_program, progress, reading
 from judge.compiler import compile_text
 from judge.judgement import judge, unreadable
 from judge.rulefile import RuleFileError
@@ -18,6 +18,7 @@ from leads.export import WRITERS, columns, presenter, show
 from web import payload
 from web.logs import printable
 from web.request import read as read_lead
+from web.service import service
 
 leads = AppGroup("leads", help="Look at the stored leads, and remove what is personal.")
 

@@ -9,9 +9,10 @@ from flask.cli import with_appcontext
 
 import database
 import models
-from commands.shared import find_program, progress, reading, service
+from commands.shared import find_program, progress, reading
 from database import StoreError
 from leads import people, retention, search
+from web.service import service
 
 READ = "Somebody reads the database, so its -wal file may hold {} for a while: run this again"
 

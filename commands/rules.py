@@ -10,7 +10,7 @@ import click
 from flask.cli import AppGroup
 
 from commands.leads import read_filter
-from commands.shared import as_json, find_program, reading, service
+from commands.shared import as_json, find_program, reading
 from judge.changes import begun_anew
 from judge.compiler import load
 from judge.rulebook import rule_files
@@ -21,6 +21,7 @@ from leads.backtest import backtest, memory_of
 from leads.export import show, to_json
 from leads.search import EPOCH, Filter
 from web.request import judge_body
+from web.service import service
 
 rules = AppGroup("rules", help="Check the rule files, and try leads on them.")
 

@@ -4,11 +4,11 @@ import sys
 from contextlib import contextmanager
 
 import click
-from flask import current_app
 
 import database
 from database import StoreError
 from judge.rulefile import RuleFileError
+from web.service import service
 
 as_json = click.option(
     "--format", "output", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs"
@@ -20,10 +20,6 @@ def find_program(name):
         return service().rulebook.find(name)
     except RuleFileError as error:
         raise click.ClickException(str(error)) from None
-
-
-def service():
-    return current_app.extensions["datapost"]
 
 
 def progress(length, label, hidden=False):

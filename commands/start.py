@@ -15,10 +15,10 @@ from werkzeug.security import generate_password_hash
 import database
 import models
 from commands.integration import where
-from commands.shared import service
 from partners.freshen import freshened
 from partners.pages import link
 from web.login import normalized
+from web.service import service
 from web.settings import CONTROL_CHARACTERS
 
 

@@ -20,9 +20,10 @@ from judge.rulefile import RuleFileError
 from leads import masks, search
 from leads.export import columns, csv_lines, jsonl_lines, presenter
 from leads.search import FilterError
-from web import logs, pages, payload
-from web.answer import Answer, render
+from web import logs, pages
+from web.answer import of_lead, render
 from web.pages import page
+from web.request import answer_format
 
 EXPORT_PAGE = 500
 EXPORTS_AT_ONCE = 2  # of a process: each holds one of its 16 threads until it is read to the end
@@ -255,12 +256,8 @@ def _text_of(lead):
 
 def _answer(lead, program, masked):
     """Return the answer that the lead was given, in the format of those that ask for none."""
-    email = "***" if any(lead.fields.get(name) == lead.email for name in lead.fields if name in masked) else lead.email
-    values = Answer(False, note=lead.note)
-    if lead.valid:
-        values = Answer(True, lead.id, lead.amount, lead.customerid, email, lead.note)
-    try:
-        is_json = payload.kind(lead.content_type, bytes(lead.body)) == "json"
-    except payload.PayloadError:
-        is_json = False
-    return render(values, "json" if is_json else program.spec.respond if program else "xml", lead.program)
+    values = of_lead(lead)
+    if lead.valid and any(value == lead.email for name, value in lead.fields.items() if name in masked):
+        values = values._replace(email="***")
+    made = answer_format(lead.content_type, bytes(lead.body), program.spec.respond if program else "xml")
+    return render(values, made, lead.program)

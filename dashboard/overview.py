@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from flask import current_app, request, url_for
+from flask import request, url_for
 from werkzeug.exceptions import NotFound
 
 import database
@@ -12,6 +12,7 @@ from dashboard.programs import instructions_of
 from leads import figures, search
 from web import pages
 from web.pages import page
+from web.service import rulebook, service
 
 PERIODS = (1, 7, 30, 90)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -63,10 +64,10 @@ def _view():
 
 @site.get("/dashboard", strict_slashes=False)
 def start():
-    view, now, book, service = _view(), datetime.now(UTC), pages.rulebook(), current_app.extensions["datapost"]
+    view, now = _view(), datetime.now(UTC)
     with database.read():
         found = figures.collect(view.chosen, view.days, now)
-        told = warnings.standing(book, service.settings, view.programs, now)
+        told = warnings.standing(rulebook(), service().settings, view.programs, now)
     drawn, top = chart.bars(found.by_day)
     return page(
         "dashboard/start.html",

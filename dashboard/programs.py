@@ -18,19 +18,16 @@ from judge.rulefile import RuleFileError
 from leads import backtests
 from partners.pages import contract_text, link
 from web import logs, pages, payload
-from web.answer import Answer, render
+from web.answer import of_verdict, render
+from web.formats import FORMATS
 from web.pages import page
-from web.request import judge_body
+from web.request import answer_format, judge_body
 
 site = pages.blueprint("programs")
 pages.for_operators(site)
 
-TYPES = {
-    "": "by its first character",
-    "application/x-www-form-urlencoded": "form",
-    "application/xml": "XML",
-    "application/json": "JSON",
-}
+FORMATS_SHOWN = {"": "by its first character"}
+FORMATS_SHOWN |= {FORMATS[kind].mimetype: FORMATS[kind].name for kind in ("form", "xml", "json")}
 PERIODS = (7, 30, 90)
 
 
@@ -104,9 +101,8 @@ def try_lead(name):
         raise NotFound
     lead, content_type = request.form.get("lead", ""), request.form.get("type", "")
     outcome = _judge(program, lead, content_type) if request.method == "POST" else None
-    return page(
-        "dashboard/try.html", name=name, program=program, lead=lead, type=content_type, types=TYPES, outcome=outcome
-    )
+    values = {"name": name, "program": program, "lead": lead, "type": content_type, "types": FORMATS_SHOWN}
+    return page("dashboard/try.html", **values, outcome=outcome)
 
 
 _checking = threading.Lock()  # one check at a time in a process: a long file takes a second of its core
@@ -262,19 +258,12 @@ def _run_examples(program):
 def _judge(program, lead, content_type):
     """Judge a lead that was pasted: nothing of it is stored or logged."""
     body = lead.encode()
-    try:
-        kind = payload.kind(content_type, body)
-    except payload.PayloadError:
-        kind = ""
-    if kind == "form":  # one field a line is easier to write; within a value, a line break is %0A
+    if payload.kind(content_type, body) == "form":
+        # One field a line is easier to write; within a value, a line break is %0A.
         body = b"&".join(line.strip() for line in body.splitlines())
     verdict = judge_body(program, body, content_type, datetime.now(UTC))
-    amount = "" if verdict.sale_amount is None else f"{verdict.sale_amount:.2f}"
-    values = Answer(False, note=verdict.note)
-    if verdict.valid:
-        # What only a stored lead has is told, not made up.
-        values = Answer(
-            True, "(made when it is stored)", amount, "(made when it is stored)", verdict.email, verdict.note
-        )
-    answer = render(values, "json" if kind == "json" else program.spec.respond, program.name)
-    return {"verdict": verdict, "steps": explain.steps(verdict.trace, program), "amount": amount, "answer": answer}
+    # What only a stored lead has is told, not made up.
+    values = of_verdict(verdict, "(made when it is stored)", "(made when it is stored)")
+    answer = render(values, answer_format(content_type, body, program.spec.respond), program.name)
+    steps = explain.steps(verdict.trace, program)
+    return {"verdict": verdict, "steps": steps, "amount": values.sale_amount, "answer": answer}

@@ -21,11 +21,10 @@ from judge.examples import judge_example
 from judge.schema import ExampleSpec
 from judge.verdict import NOTE_LENGTH, VALID_NOTE
 from partners.samples import field_examples, made_leads
-from web import payload
-from web.answer import Answer, render, render_strictly
+from web.answer import Answer, of_verdict, render, render_strictly
+from web.formats import ANSWERED, KINDS
 
 REALM = "Datapost"  # as a 401 names it
-FORMATS = ("xml", "json")
 VALUES = ("uniqueid", "sale_amount", "customerid", "email", "note")
 
 # --- The expressions ---
@@ -142,7 +141,7 @@ def samples(program):
     """Return a valid and an invalid answer of this program in both formats, or None where it has no lead for one."""
     answers = {"valid": _answer(program, True), "invalid": _answer(program, False)}
     return {
-        name: {made: answer and render(answer, made, program.name) for made in FORMATS}
+        name: {made: answer and render(answer, made, program.name) for made in ANSWERED}
         for name, answer in answers.items()
     }
 
@@ -153,10 +152,7 @@ def _answer(program, valid):
     verdict = judge_example(program, next(iter(examples), None) or made_example(program, valid), datetime.now(UTC))
     if verdict.valid != valid:
         return None
-    if not valid:
-        return Answer(False, note=verdict.note)
-    customer = models.customer_of(verdict.customer)
-    return Answer(True, str(ULID()), str(verdict.sale_amount), customer, verdict.email, verdict.note)
+    return of_verdict(verdict, str(ULID()), models.customer_of(verdict.customer))
 
 
 def made_example(program, valid=True):
@@ -183,7 +179,7 @@ def contract(program, url, settings):
         "url": address(url, program),
         "method": "POST",
         "authentication": {"scheme": "none"} if settings.open else {"scheme": "basic", "realm": REALM, "users": users},
-        "content_types": [name for name, kind in payload.KINDS.items() if kind],
+        "content_types": list(KINDS),
         "samples": samples(program),
         "success": EXPRESSIONS["success"],
         "values": {
@@ -234,7 +230,7 @@ def hostile_answers(program):
 def prove(program):
     """Read all hostile answers by every expression; return how many there were, and a line for each mistake."""
     count, mistakes = 0, []
-    for answer, answer_format in product(hostile_answers(program), FORMATS):
+    for answer, answer_format in product(hostile_answers(program), ANSWERED):
         count += 1
         try:
             document = render_strictly(answer, answer_format, program.name)

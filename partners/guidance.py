@@ -6,21 +6,9 @@ What stands between backticks is code. No label and no note of a rule file is in
 from dataclasses import dataclass
 
 from judge.verdict import VALID_NOTE
+from web.statuses import STATUSES
 
-# What partners can do about each status.
-STATUSES = {
-    200: "The lead was judged: read `valid` in the answer.",
-    400: "The body cannot be read: it is not well-formed, or not one lead. The note says why.",
-    401: "The user name or the password is missing or wrong.",
-    403: "The login may not post to this program, or your address may not post here.",
-    404: "There is no such program. Check the address.",
-    405: "Leads are sent by `POST`, and by nothing else.",
-    413: "The body is too large.",
-    415: "A file, a compressed body, or a `Content-Type` that is none of XML, JSON and form.",
-    429: "Too many failed logins. Wait as many seconds as `Retry-After` says, then use the right password.",
-    500: "A fault of ours. Nothing was stored: send the lead again after the seconds of `Retry-After`.",
-    503: "The lead could not be stored now. Nothing was: send it again after the seconds of `Retry-After`.",
-}
+_STATUSES = {status: row.partner for status, row in STATUSES.items()}
 
 KEYS = {
     "valid": '`true` if the lead is accepted. In JSON it is `true` without quotes, and `"false"` with them.',
@@ -106,8 +94,8 @@ def _tests(spec):
 
 def _statuses(spec):
     if spec.invalid_status == 200:
-        return STATUSES
-    other = STATUSES.get(spec.invalid_status)
+        return _STATUSES
+    other = _STATUSES.get(spec.invalid_status)
     rejected = "The lead was judged and rejected: the note says why." + (f" Or: {other}" if other else "")
     changed = {200: "The lead was judged and accepted.", spec.invalid_status: rejected}
-    return dict(sorted((STATUSES | changed).items()))
+    return dict(sorted((_STATUSES | changed).items()))

@@ -21,8 +21,9 @@ from partners import words
 from partners.guidance import Guidance, guidance
 from partners.phrases import Said, condition
 from partners.samples import declared, field_examples, first_that_passes, listed_fields, made_leads
-from partners.snippets import FORMATS, LANGUAGES
-from web.answer import Answer, render
+from partners.snippets import ENCODE, LANGUAGES
+from web.answer import of_verdict, render
+from web.formats import FORMATS
 from web.request import read as read_lead
 
 
@@ -52,7 +53,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request in one of FORMATS, as programs that send it, and its answer. `moment`: when it is judged."""
+    """A request in one of ENCODE, as programs that send it, and its answer. `moment`: when it is judged."""
 
     kind: str
     lead: dict
@@ -222,12 +223,12 @@ def _judged(program, lead, example, fields=None):
 def _exchanges(program, found, url, login):
     if not found:
         return []
-    return [_exchange(program, kind, *found, url, login) for kind in FORMATS]
+    return [_exchange(program, kind, *found, url, login) for kind in ENCODE]
 
 
 def _exchange(program, kind, lead, example, url, login):
-    body = FORMATS[kind].encode(lead)
-    fields = read_lead(program, body.encode(), FORMATS[kind].content_type)
+    body = ENCODE[kind](lead)
+    fields = read_lead(program, body.encode(), FORMATS[kind].mimetype)
     verdict, answer_format = _judged(program, lead, example, fields), "json" if kind == "json" else program.spec.respond
     return Exchange(
         kind=kind,
@@ -243,11 +244,8 @@ def _exchange(program, kind, lead, example, url, login):
 
 def _answer(program, verdict):
     """Return the answer, with an id and a customer of the right form."""
-    if not verdict.valid:
-        return Answer(False, note=verdict.note)
     customer = hmac.digest(program.hash.encode(), json.dumps(verdict.customer).encode(), "sha256").hex()
-    amount = f"{verdict.sale_amount:.2f}"
-    return Answer(True, str(ULID()), amount, customer if verdict.customer else "", verdict.email, verdict.note)
+    return of_verdict(verdict, str(ULID()), customer if verdict.customer else "")
 
 
 def _moment(program, example):

@@ -8,11 +8,12 @@ import json
 import re
 
 from judge.verdict import NOTE_LENGTH, VALID_NOTE
-from partners.guidance import STATUSES
 from partners.markdown import md, md_code
-from partners.snippets import FORMATS
-from web.answer import MIMETYPES, is_ours
+from partners.snippets import ENCODE
+from web.answer import is_ours
+from web.formats import ANSWERED, FORMATS, KINDS
 from web.settings import version
+from web.statuses import STATUSES
 
 _TEXT = {"type": "string"}
 _ULID = {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$"}
@@ -56,13 +57,11 @@ def _operation(program, doc, path):
         "parameters": _PARAMETERS,
         "requestBody": {
             "required": False,
-            "content": dict.fromkeys(_TYPES, content),
+            "content": dict.fromkeys([*(FORMATS[kind].mimetype for kind in ENCODE), *KINDS], content),
         },
         "responses": {str(status): _response(program, doc, status, text) for status, text in _statuses(doc)},
     }
 
-
-_TYPES = [*(form.content_type for form in FORMATS.values()), "text/xml", "multipart/form-data"]
 
 _PARAMETERS = [
     {
@@ -76,7 +75,7 @@ _PARAMETERS = [
         "name": "format",
         "in": "query",
         "description": "The format of the answer.",
-        "schema": {"type": "string", "enum": list(MIMETYPES)},
+        "schema": {"type": "string", "enum": list(ANSWERED)},
     },
 ]
 
@@ -99,7 +98,7 @@ def _response(program, doc, status, text):
         "description": text,
         "headers": {name: _header(name, status, invalid) for name in _headers(status, invalid)},
         "content": {
-            mimetype: {
+            FORMATS[answer_format].mimetype: {
                 "schema": _document(program, answer_format, schemas),
                 "examples": {
                     name: {"value": json.loads(exchange.answer) if answer_format == "json" else exchange.answer}
@@ -107,7 +106,7 @@ def _response(program, doc, status, text):
                     if exchange.answer_format == answer_format
                 },
             }
-            for answer_format, mimetype in MIMETYPES.items()
+            for answer_format in ANSWERED
         },
     }
 

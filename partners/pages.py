@@ -10,7 +10,7 @@ import json
 import re
 from urllib.parse import quote, urlsplit
 
-from flask import Response, abort, current_app, render_template, request, url_for
+from flask import Response, abort, render_template, request, url_for
 from werkzeug.exceptions import BadRequest, NotFound
 
 from database import secret
@@ -18,7 +18,8 @@ from partners import markdown, openapi
 from partners.contract import contract
 from partners.instructions import instructions
 from web.logs import printable
-from web.pages import blueprint, log, operators, page, refuse_operator, verify_operator
+from web.pages import blueprint, operators, page, refuse_operator, verify_operator
+from web.service import rulebook, service, warn_once
 
 KEY_LENGTH = 32  # hexadecimal digits: 128 bits
 KEYLESS = "DATAPOST_SECRET is not set, so no link to posting instructions works: anybody could work out its key"
@@ -61,7 +62,7 @@ def _instructions(program):
     if not request.host:  # as Werkzeug has it of a Host header that names no host
         raise BadRequest
     path = "/leads" if program.name == "default" else f"/leads/{quote(program.name)}"
-    return instructions(program, request.host_url.rstrip("/") + path, login=not _service().settings.open)
+    return instructions(program, request.host_url.rstrip("/") + path, login=not service().settings.open)
 
 
 # --- Who may see them ---
@@ -69,45 +70,33 @@ def _instructions(program):
 
 def find_program(name):
     """Return the program whose documents this request may see; to others, it is as if there were none."""
-    service = _service()
-    service.rulebook.refresh()
-    program = service.rulebook.programs.get(name)
+    program, settings = rulebook().programs.get(name), service().settings
     who = program.spec.docs if program else None
-    if who == "link" and not service.settings.secret:
-        _warn_once(service, KEYLESS)
+    if who == "link" and not settings.secret:
+        warn_once(KEYLESS)
     if who == "public" or (_has_key(name) and who == "link"):
         return program
-    operator = _operator(service)
+    operator = _operator(settings)
     if program and operator and (operator.programs is None or name in operator.programs):
         return program
-    if who == "operators" and service.settings.operators and not operator:
+    if who == "operators" and settings.operators and not operator:
         abort(refuse_operator(401))
     raise NotFound
 
 
 def _has_key(name):
     given = request.args.get("key", "").encode(errors="replace")
-    return bool(_service().settings.secret) and hmac.compare_digest(given, _key(name).encode())
+    return bool(service().settings.secret) and hmac.compare_digest(given, _key(name).encode())
 
 
 def _key(name):
     return secret.keyed_hash("docs", name)[:KEY_LENGTH]
 
 
-def _operator(service):
+def _operator(settings):
     """Return the operator who is logged in with this request, or None."""
     given = operators.get_auth()
-    return verify_operator(given.username, given.password) if given and service.settings.operators else None
-
-
-def _warn_once(service, sentence):
-    if sentence not in service.warnings:
-        service.warnings.add(sentence)
-        log.warning("%s", sentence)
-
-
-def _service():
-    return current_app.extensions["datapost"]
+    return verify_operator(given.username, given.password) if given and settings.operators else None
 
 
 # --- The addresses to give away ---
@@ -115,11 +104,10 @@ def _service():
 
 def link(program_name, base_url):
     """Return the address of a program's posting instructions, or None if no link can work."""
-    service = _service()
     address = f"{base_url.rstrip('/')}/docs/{quote(program_name)}"
-    if service.rulebook.programs[program_name].spec.docs != "link":
+    if service().rulebook.programs[program_name].spec.docs != "link":
         return address
-    return f"{address}?key={_key(program_name)}" if service.settings.secret else None
+    return f"{address}?key={_key(program_name)}" if service().settings.secret else None
 
 
 # --- For impact.com ---
@@ -135,7 +123,7 @@ MEANINGS = {
 
 def contract_of(program, url):
     """Return what impact.com's integrations engineer needs to know of a program at `url`, as one dict."""
-    return contract(program, url, _service().settings) | {"posting_instructions": link(program.name, url)}
+    return contract(program, url, service().settings) | {"posting_instructions": link(program.name, url)}
 
 
 def contract_text(program, url):
@@ -145,7 +133,7 @@ def contract_text(program, url):
         "program": program,
         "title": program.spec.title or program.name,
         "meanings": MEANINGS,
-        "max_body": _service().settings.max_body,
+        "max_body": service().settings.max_body,
         "local": is_local(url),
         "unique": any(rule.unique and rule.mode == "enforce" for rule in program.spec.rules),
     }

@@ -20,9 +20,9 @@ from judge.verdict import TEST_LIMIT
 from partners.contract import Unreadable, made_example, read_by_parser, read_by_regex
 from partners.freshen import alike, freshened
 from web import payload
-from web.answer import MIMETYPES
+from web.formats import ANSWERED, FORMATS
 
-TYPES = {"xml": "application/xml", "json": "application/json", "form": "application/x-www-form-urlencoded"}
+POSTED = ("xml", "json", "form")
 SLOW = 2.0  # seconds; impact.com's own limit is not known, other lead systems give up after two
 SILENCE = 60  # seconds
 LARGEST_ANSWER = 1_000_000  # bytes
@@ -79,7 +79,7 @@ def simulate(program, cases, post, repeat=1):
     order_ids = set()
     for _ in range(repeat):
         for case in cases:
-            for body_format in TYPES:
+            for body_format in POSTED:
                 now = datetime.now(UTC)
                 given = [marked(program, lead) for lead in case.leads]
                 leads = freshened(program, given, now)
@@ -117,10 +117,10 @@ def body_of(lead, body_format):
             body = xmltodict.unparse({"lead": elements}).encode()
         else:
             body = form if body_format == "form" else json.dumps(lead, ensure_ascii=False).encode()
-        said = payload.decode(body, TYPES[body_format])
+        said = payload.decode(body, FORMATS[body_format].mimetype)
     except (ValueError, TypeError):  # a name that is none in XML, or what XML cannot hold
         return None
-    return body if content(said) == content(payload.decode(form, TYPES["form"])) else None
+    return body if content(said) == content(payload.decode(form, FORMATS["form"].mimetype)) else None
 
 
 # --- The posts ---
@@ -171,7 +171,7 @@ def _post(program, post, name, body_format, lead):
     body = body_of(lead, body_format)
     if body is None:
         return Outcome(name, body_format, 0, 0, remarks=[f"not posted: {body_format} cannot hold this lead"])
-    status, mimetype, text, seconds = post(TYPES[body_format], body)
+    status, mimetype, text, seconds = post(FORMATS[body_format].mimetype, body)
     outcome = Outcome(name, body_format, status, round(seconds * 1000))
     if seconds > SLOW:
         outcome.warnings.append(f"the answer took {seconds:.1f} s; impact.com may not wait so long")
@@ -190,7 +190,7 @@ def _post(program, post, name, body_format, lead):
 
 def _read(outcome, mimetype, text):
     """Read the answer in both ways, and say where they disagree or where impact.com could not use it."""
-    formats = [name for name, known in MIMETYPES.items() if known == mimetype]
+    formats = [name for name in ANSWERED if FORMATS[name].mimetype == mimetype]
     if not formats:
         outcome.problems.append(f"the answer cannot be read: it is {mimetype}, neither XML nor JSON")
         return

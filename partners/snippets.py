@@ -5,21 +5,12 @@ Every value is quoted as its language wants it. Passwords are never among them.
 
 import json
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
+from web.formats import FORMATS
+
 LOGIN = "your-user-name:your-password"
-
-
-@dataclass(frozen=True)
-class Format:
-    """A format of leads: `encode` makes the body of a request from a dict of texts."""
-
-    name: str
-    content_type: str
-    encode: Callable
 
 
 def _xml(lead):
@@ -31,14 +22,11 @@ def _json(lead):
     return json.dumps(lead, ensure_ascii=False, indent=2)
 
 
-FORMATS = {
-    "xml": Format("XML", "application/xml", _xml),
-    "json": Format("JSON", "application/json", _json),
-    "form": Format("Form", "application/x-www-form-urlencoded", urlencode),
-}
+# What makes the body of a request from a dict of texts, in each format that is shown.
+ENCODE = {"xml": _xml, "json": _json, "form": urlencode}
 
 
-# --- Languages: (address, key of FORMATS, lead, whether to log in) -> a program ---
+# --- Languages: (address, key of ENCODE, lead, whether to log in) -> a program ---
 
 
 def _curl(url, kind, lead, login):
@@ -49,8 +37,8 @@ def _curl(url, kind, lead, login):
         parts = [f"--data-urlencode {shlex.quote(f'{name}={text}')}" for name, text in lead.items()]
         parts = parts or ["-d ''"]
     else:
-        parts = [f"-H 'Content-Type: {FORMATS[kind].content_type}'"]
-        parts.append(f"--data-raw {shlex.quote(FORMATS[kind].encode(lead))}")
+        parts = [f"-H 'Content-Type: {FORMATS[kind].mimetype}'"]
+        parts.append(f"--data-raw {shlex.quote(ENCODE[kind](lead))}")
     return " \\\n  ".join([" ".join(first), *parts, shlex.quote(url)])
 
 
@@ -58,11 +46,11 @@ def _php(url, kind, lead, login):
     pairs = "".join(f"    {_php_text(name)} => {_php_text(text)},\n" for name, text in lead.items())
     body = {"form": "http_build_query($lead)", "json": "json_encode($lead)"}.get(kind)
     lines = ["<?php"]
-    lines.append(f"$lead = [\n{pairs}];" if body else f"$lead = {_php_text(FORMATS[kind].encode(lead))};")
+    lines.append(f"$lead = [\n{pairs}];" if body else f"$lead = {_php_text(ENCODE[kind](lead))};")
     lines += [f"$request = curl_init({_php_text(url)});", "curl_setopt_array($request, ["]
     lines += [f"    CURLOPT_USERPWD => {_php_text(LOGIN)},"] if login else []
     lines += [
-        f"    CURLOPT_HTTPHEADER => [{_php_text(f'Content-Type: {FORMATS[kind].content_type}')}],",
+        f"    CURLOPT_HTTPHEADER => [{_php_text(f'Content-Type: {FORMATS[kind].mimetype}')}],",
         f"    CURLOPT_POSTFIELDS => {body or '$lead'},",
         "    CURLOPT_RETURNTRANSFER => true,",
         "]);",
@@ -80,8 +68,8 @@ def _python(url, kind, lead, login):
     body = {"form": "urllib.parse.urlencode(lead)", "json": "json.dumps(lead)"}.get(kind)
     modules = ["base64"] * login + ["json"] * (kind == "json") + ["urllib.parse"] * (kind == "form")
     lines = [f"import {module}" for module in [*modules, "urllib.error", "urllib.request"]]
-    lines += ["", f"lead = {{\n{pairs}}}" if body else f"lead = {_python_lines(FORMATS[kind].encode(lead))}"]
-    lines += [f"headers = {{'Content-Type': '{FORMATS[kind].content_type}'}}"]
+    lines += ["", f"lead = {{\n{pairs}}}" if body else f"lead = {_python_lines(ENCODE[kind](lead))}"]
+    lines += [f"headers = {{'Content-Type': '{FORMATS[kind].mimetype}'}}"]
     if login:
         lines += [
             f"login = base64.b64encode({LOGIN!r}.encode()).decode()",
@@ -108,9 +96,9 @@ def _javascript(url, kind, lead, login):
     pairs = "".join(f"  {_js_text(name)}: {_js_text(text)},\n" for name, text in lead.items())
     body = {"form": "new URLSearchParams(lead)", "json": "JSON.stringify(lead)"}.get(kind)
     lines = ["// For a server, such as Node.js 18: in a web page, everybody could read the password."] * login
-    lines += [f"const lead = {{\n{pairs}}};" if body else f"const lead = {_js_lines(FORMATS[kind].encode(lead))};"]
+    lines += [f"const lead = {{\n{pairs}}};" if body else f"const lead = {_js_lines(ENCODE[kind](lead))};"]
     lines += [f"fetch({_js_text(url)}, {{", '  method: "POST",', "  headers: {"]
-    lines += [f'    "Content-Type": "{FORMATS[kind].content_type}",']
+    lines += [f'    "Content-Type": "{FORMATS[kind].mimetype}",']
     lines += [f'    "Authorization": "Basic " + btoa({_js_text(LOGIN)}),'] if login else []
     lines += ["  },", f"  body: {body or 'lead'},", "}).then(response => response.text()).then(console.log);"]
     return "\n".join(lines)

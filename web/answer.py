@@ -10,7 +10,6 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
-MIMETYPES = {"xml": "application/xml", "json": "application/json"}
 
 # Every answer has these, unless it sets its own: a page widens its Content-Security-Policy to its own
 # styles and images ('self') where it is rendered.
@@ -34,6 +33,23 @@ class Answer(NamedTuple):
     customerid: str = ""
     email: str = ""
     note: str = ""
+
+
+def of_lead(lead):
+    """Return the Answer that a stored lead was given."""
+    return _answer(lead, lead.id, lead.amount, lead.customerid)
+
+
+def of_verdict(verdict, uniqueid, customerid):
+    """Return the Answer that a verdict means, with what only a stored lead has from elsewhere."""
+    amount = "" if verdict.sale_amount is None else f"{verdict.sale_amount:.2f}"
+    return _answer(verdict, uniqueid, amount, customerid)
+
+
+def _answer(decided, uniqueid, amount, customerid):
+    if not decided.valid:
+        return Answer(False, note=decided.note)
+    return Answer(True, uniqueid, amount, customerid, decided.email, decided.note)
 
 
 def _tojson(value):

@@ -5,13 +5,17 @@ from datetime import UTC
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, current_app, g, make_response, render_template, request
+from flask import Blueprint, abort, g, make_response, render_template, request
 from flask_httpauth import HTTPBasicAuth
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from database import StoreError
-from web import logs, proxies
+from web import logs
+from web.logs import log
+from web.proxies import client_address
+from web.service import rulebook, service
+from web.statuses import meaning
 
 # Pages load our stylesheet and our pictures, and run no script: in an answer from this service
 # nothing that a partner wrote can do anything.
@@ -20,21 +24,9 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 
-SENTENCES = {
-    401: "Log in with a name and password of DATAPOST_OPERATORS.",
-    403: "This login may not see this page.",
-    404: "There is no such page. Was the whole link copied?",
-    405: "This page cannot be used in this way. Go back and try again.",
-    413: "That is more than this page takes.",
-    429: "Too many failed logins: wait five minutes, then use the right password.",
-    500: "The page could not be made for a fault of ours. The log says more.",
-    503: "The leads cannot be read now. Try again in a moment.",
-}
-
 BUSY = "Other passwords are being checked now. Try again in a moment."  # only a login is answered so
 OTHER_SITE = "Another site's page asked for this in your name. Open the dashboard, and ask for it there."
 
-log = logging.getLogger("datapost")
 operators = HTTPBasicAuth(realm="Datapost operators")
 
 
@@ -50,10 +42,14 @@ def blueprint(name):
     made = Blueprint(name, name)
     made.record_once(_set_up)
     made.register_error_handler(HTTPException, lambda error: refuse(error.code or 500, headers=_kept(error)))
-    made.register_error_handler(ServiceUnavailable, lambda error: refuse(503, _kept(error), BUSY, address=_address()))
+    made.register_error_handler(ServiceUnavailable, _refuse_busy)
     made.register_error_handler(StoreError, lambda error: refuse(503, error=str(error)))
     made.register_error_handler(Exception, lambda error: refuse(500, error=logs.where(error)))
     return made
+
+
+def _refuse_busy(error):
+    return refuse(503, _kept(error), BUSY, address=client_address(request))
 
 
 def _set_up(state):
@@ -98,9 +94,9 @@ def _kept(error):
 
 def refuse(status, headers=(), sentence=None, **cause):
     """Answer with a page that says what is wrong; `cause` is for the log."""
-    sentence = sentence or SENTENCES.get(status, "This request cannot be understood.")
+    sentence = sentence or meaning(status).operator
     if status in (401, 429):
-        cause |= {"address": _address()}
+        cause |= {"address": client_address(request)}
     level = logging.ERROR if status >= 500 else logging.WARNING
     log.log(level, "refused", {"page": request.endpoint, "status": status, "why": sentence} | cause)
     response = page("error.html", status, sentence=sentence, request_id=g.request_id)
@@ -113,16 +109,11 @@ def refuse(status, headers=(), sentence=None, **cause):
 
 @operators.verify_password
 def verify_operator(name, password):
-    service = current_app.extensions["datapost"]
-    if not service.settings.operators:
+    if not service().settings.operators:
         raise NotFound  # without operators there is no dashboard
     if not name or not request.authorization or request.authorization.type != "basic":
         return None
-    return service.operators.check(name, password, _address())
-
-
-def _address():
-    return proxies.read_address(request.remote_addr or "")
+    return service().operators.check(name, password, client_address(request))
 
 
 @operators.error_handler
@@ -130,7 +121,7 @@ def refuse_operator(_status):
     if "Authorization" in request.headers:
         response = refuse(401)
     else:  # every browser asks once, to be told that it needs a login: that is no news
-        response = page("error.html", 401, sentence=SENTENCES[401], request_id=g.request_id)
+        response = page("error.html", 401, sentence=meaning(401).operator, request_id=g.request_id)
     response.headers["WWW-Authenticate"] = 'Basic realm="Datapost operators", charset="UTF-8"'
     return response
 
@@ -156,13 +147,6 @@ def may_see(program):
 def programs():
     """Return the programs that the operator who is logged in may see, by name."""
     return {name: program for name, program in sorted(rulebook().programs.items()) if may_see(name)}
-
-
-def rulebook():
-    """Return the RuleBook as the files are now."""
-    book = current_app.extensions["datapost"].rulebook
-    book.refresh()
-    return book
 
 
 def _guard_forms():

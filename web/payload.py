@@ -19,6 +19,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from judge.values import FORBIDDEN, canonical, clean
+from web.formats import ANSWERED, KINDS, SILENT
 
 MAX_LEVELS = 32
 MAX_FIELDS = 1000
@@ -29,18 +30,6 @@ MAX_NUMBER = 1000  # characters of a number in JSON
 # White space as str.strip() sees it, less the control characters that XML forbids:
 # trimming must not hide a character that makes its field invalid.
 _BLANK = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not FORBIDDEN.match(c))
-
-KINDS = {
-    "application/x-www-form-urlencoded": "form",
-    "multipart/form-data": "multipart",
-    "application/json": "json",
-    "application/xml": "xml",
-    "text/xml": "xml",
-    # Types that say nothing: the first character decides.
-    "": "",
-    "text/plain": "",
-    "application/octet-stream": "",
-}
 
 # Encodings as the WHATWG lists them for the web, in Python's spelling. Python's own list is
 # longer and holds codecs that are no character sets (zip, idna, unicode_escape) and UTF-7.
@@ -83,7 +72,12 @@ def decode(body, content_type="", query=b"", names=None, query_wins=()):
     def meant(name):
         return (names or {}).get(canonical(name), canonical(name))
 
-    reader = _READERS[kind(content_type, body)]
+    reader = _READERS.get(kind(content_type, body))
+    if not reader:
+        raise UnsupportedPayload(
+            "The Content-Type is not supported: send application/xml, application/json, "
+            "application/x-www-form-urlencoded or multipart/form-data"
+        )
     options = _parsed(content_type)[1]
     pairs = list(reader(body, options)) if body.strip(codecs.BOM_UTF8 + b" \t\r\n") else []
     asked = _read_form(query, {}, "The query string of the address") if query else []
@@ -108,16 +102,11 @@ def encode(fields):
 
 
 def kind(content_type, body=b""):
-    """Return `xml`, `json`, `form` or `multipart`: what the type says, or the first character."""
+    """Return `xml`, `json`, `form` or `multipart`: what the type says, or the first character. None: none of them."""
     mimetype = _parsed(content_type)[0].strip().lower()
     suffix = mimetype.rpartition("+")[2] if "+" in mimetype else ""
-    declared = KINDS.get(mimetype, suffix if suffix in ("xml", "json") else None)
-    if declared is None:
-        raise UnsupportedPayload(
-            "The Content-Type is not supported: send application/xml, application/json, "
-            "application/x-www-form-urlencoded or multipart/form-data"
-        )
-    if declared == "multipart":
+    declared = KINDS.get(mimetype) or (suffix if suffix in ANSWERED else None)
+    if declared == "multipart" or (declared is None and mimetype not in SILENT):
         return declared
     # A byte order mark and the NULs of UTF-16 may stand before and within the first character.
     first = body.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")[:1]

@@ -40,6 +40,11 @@ def read_address(text):
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def client_address(request):
+    """Return the address that a request came from, behind the proxies that are trusted, or None."""
+    return read_address(request.remote_addr or "")
+
+
 def origin(address):
     """Return the text that is the same for all addresses of one client, who has a whole IPv6 /64."""
     if address is None:
@@ -57,7 +62,7 @@ def exposure(request, trusted_proxies):
         )
     # A proxy that does not say how it was spoken to may have been spoken to by https.
     told = not trusted_proxies or "X-Forwarded-Proto" in request.headers
-    address = read_address(request.remote_addr or "")
+    address = client_address(request)
     if told and request.scheme != "https" and address and address.is_global:
         return (
             "a password and a lead came by plain http from outside, where others can read them: put a proxy that "

@@ -18,7 +18,6 @@ from lxml import html
 from markdown_it import MarkdownIt
 
 import models
-from app import NOTES
 from database import StoreError, secret
 from judge.compiler import load
 from judge.schema import FieldSpec
@@ -27,7 +26,6 @@ from judge.values import clean
 from partners.contract import (
     EMAILS,
     EXPRESSIONS,
-    FORMATS,
     HOSTILE,
     MAX_LENGTH,
     VALUES,
@@ -41,13 +39,15 @@ from partners.contract import (
 )
 from web import answer as rendering
 from web import payload
-from web.answer import MIMETYPES, Answer, render
+from web.answer import Answer, render
+from web.formats import ANSWERED, FORMATS
 from web.login import FAILURES_OF_AN_ADDRESS
 from web.settings import Settings, User
+from web.statuses import STATUSES
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = Path(__file__).parents[1] / "samples"
-REGEXES = [(name, form, row["regex"][form]) for name, row in EXPRESSIONS.items() for form in FORMATS]
+REGEXES = [(name, form, row["regex"][form]) for name, row in EXPRESSIONS.items() for form in ANSWERED]
 ALL = "email: {type: email, required: true}"
 
 
@@ -68,7 +68,7 @@ def brand(tmp_path, monkeypatch):
 
 def answered(response):
     """Return the format and the text of an answer."""
-    return "json" if response.mimetype == MIMETYPES["json"] else "xml", response.get_data(as_text=True)
+    return "json" if response.mimetype == FORMATS["json"].mimetype else "xml", response.get_data(as_text=True)
 
 
 # --- The expressions ---
@@ -82,7 +82,7 @@ def test_an_expression_has_one_group_and_only_words_that_java_python_and_re2_und
     assert not re.search(r"\\[^trn{]|\(\?[^:]|\$|\^(?![<\"])|\.", inner)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", ANSWERED)
 def test_they_read_the_documents_that_impact_com_publishes(form):
     for name, values in {
         "valid": ["true", "98", "10.00", "177", "name@email.com", "Lead submitted successfully"],
@@ -110,13 +110,13 @@ PIECES = st.lists(st.sampled_from([*HOSTILE, '"', "\\", "<", "&", "'", "]]>", "<
 NOTE = PIECES.map(lambda pieces: " ".join(clean("".join(pieces)).split())[:500]).filter(bool)
 
 
-@given(NOTE, st.sampled_from(["", *EMAILS]), st.booleans(), st.sampled_from(FORMATS))
+@given(NOTE, st.sampled_from(["", *EMAILS]), st.booleans(), st.sampled_from(ANSWERED))
 def test_whatever_a_note_says_it_is_read_as_the_note(note, email, valid, form):
     answer = Answer(True, "7Z" * 13, "1.00", "0f" * 32, email, note) if valid else Answer(False, note=note)
     assert misread(render(answer, form), form, expected(answer)) == []
 
 
-@given(NOTE, st.sampled_from(FORMATS), st.integers(0), st.sampled_from(list(EXPRESSIONS)))
+@given(NOTE, st.sampled_from(ANSWERED), st.integers(0), st.sampled_from(list(EXPRESSIONS)))
 def test_of_an_answer_that_is_cut_off_nothing_false_is_taken(note, form, end, name):
     document = render(Answer(False, note=note), form)
     regex = EXPRESSIONS[name]["regex"][form]
@@ -130,7 +130,7 @@ def test_in_java_they_take_the_same_by_find_and_by_matches_and_so_do_the_xpaths(
         pytest.skip("the Java of this machine runs no source files")
     cases = []
     for answer in hostile_answers(program):
-        for form in FORMATS:
+        for form in ANSWERED:
             document = render(answer, form)
             for name, value in expected(answer).items():
                 cases.append(("regex", form, EXPRESSIONS[name]["regex"][form], document, value))
@@ -180,7 +180,7 @@ def test_error_answers_of_every_kind_are_read_as_rejections(make_app, monkeypatc
             partner.post(path=f"/leads{query}", auth=("impact", str(n))) for n in range(FAILURES_OF_AN_ADDRESS + 1)
         ][-1],
     }
-    assert posts.keys() >= NOTES.keys()
+    assert posts.keys() >= STATUSES.keys() - {200}
     for status, post in posts.items():
         for query in ("?format=xml", "?format=json"):
             response = post(query)
@@ -196,7 +196,7 @@ def test_notes_of_rules_and_addresses_of_leads_are_read_as_they_are_and_replays_
     quoted = json.dumps(note, ensure_ascii=False)
     rules = RULES.replace("note: Applicants must be 18 or older", f"note: {quoted}")
     partner = Partner(make_app(rules.replace("customer: [email]", "customer: [email]\nretry_key: [first_name]")))
-    for number, form in enumerate(FORMATS):
+    for number, form in enumerate(ANSWERED):
         refused = partner.post("years=17&email=a@example.com", path=f"/leads?format={form}")
         assert misread(*answered(refused)[::-1], dict.fromkeys(EXPRESSIONS, "") | {"note": note}) == []
         email = f"o'brien&co{number}@example.com"
@@ -218,7 +218,7 @@ def test_a_note_is_one_line_so_that_every_way_of_reading_takes_the_same(make_app
 
 
 def test_a_brand_may_indent_its_answers(program, brand):
-    for form in FORMATS:
+    for form in ANSWERED:
         text = (rendering.TEMPLATES / f"response.{form}").read_text()
         (brand / f"response.{form}").write_text(text.replace("\n<", "\n\t  <").replace(": {{", " :\n {{"))
     assert prove(program)[1] == []
@@ -235,7 +235,7 @@ def test_a_brand_may_put_the_note_behind_valid(program, brand):
 
 
 def test_of_a_rejection_that_carries_values_no_regular_expression_takes_them(program, brand):
-    for form in FORMATS:
+    for form in ANSWERED:
         text = (rendering.TEMPLATES / f"response.{form}").read_text()
         (brand / f"response.{form}").write_text("{% set uniqueid, email = 'X' * 26, 'a@b.com' %}" + text)
     lines = [line for line in prove(program)[1] if "a rejection" in line]
@@ -306,7 +306,7 @@ def test_the_samples_are_what_the_service_answers_to_the_examples(make_app, tmp_
         "examples: [{name: bad, lead: {email: x}, expect: [email.invalid]}, "
         '{name: good, lead: {email: "o\'brien@example.com"}, expect: valid}]'
     )
-    for form in FORMATS:
+    for form in ANSWERED:
         partner = Partner(make_app(rules, database_url=f"sqlite:///{tmp_path}/{form}.db"))
         made = contract_of(partner)["samples"]
         for name, email in (("valid", "o'brien@example.com"), ("invalid", "x")):

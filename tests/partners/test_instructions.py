@@ -10,7 +10,7 @@ from test_compiler import RULES_FOLDER
 from judge.compiler import compile_text, load
 from partners import phrases
 from partners.instructions import instructions
-from partners.snippets import FORMATS
+from web.formats import FORMATS
 from web.payload import decode
 
 URL = "https://leads.example.com/leads/solar"
@@ -222,7 +222,7 @@ def test_the_request_is_the_first_valid_example_and_the_answer_is_valid(name):
     first = next(example.lead for example in program.spec.examples if example.expect == "valid")
     for exchange in doc.accepted:
         assert exchange.lead.keys() == first.keys()
-        assert decode(exchange.body.encode(), FORMATS[exchange.kind].content_type) == {
+        assert decode(exchange.body.encode(), FORMATS[exchange.kind].mimetype) == {
             name: [text] for name, text in exchange.lead.items()
         }
         assert '"valid": true' in exchange.answer or "<valid>true</valid>" in exchange.answer

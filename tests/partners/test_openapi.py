@@ -17,6 +17,7 @@ from judge.compiler import compile_text, load
 from partners import openapi
 from partners.instructions import instructions
 from web import answer
+from web.formats import FORMATS
 
 TESTS = Path(__file__).parents[1]
 EXAMPLES = [RULES_FOLDER / "default.yaml", *sorted((RULES_FOLDER / "examples").glob("*.yaml"))]
@@ -41,7 +42,7 @@ def post(document, path="/leads/solar"):
 
 def answers(document, status, answer_format):
     """Return the validator of the answers of a status."""
-    content = post(document)["responses"][str(status)]["content"][answer.MIMETYPES[answer_format]]
+    content = post(document)["responses"][str(status)]["content"][FORMATS[answer_format].mimetype]
     return Draft202012Validator(content["schema"] | {"components": document["components"]})
 
 

@@ -13,8 +13,9 @@ from werkzeug.security import generate_password_hash
 from judge.compiler import load
 from judge.judgement import content
 from partners.freshen import freshened
-from partners.simulator import TYPES, Case, Endpoint, NoAnswer, body_of, cases_of, marked, simulate
-from web.answer import MIMETYPES, Answer, render
+from partners.simulator import POSTED, Case, Endpoint, NoAnswer, body_of, cases_of, marked, simulate
+from web.answer import Answer, render
+from web.formats import FORMATS
 from web.payload import decode
 from web.settings import User
 
@@ -50,7 +51,7 @@ def outcomes(program, *answers, cases=None, repeat=1):
 
 
 def reply(answer, status=200, form="xml", seconds=0.01):
-    return status, MIMETYPES[form], render(answer, form), seconds
+    return status, FORMATS[form].mimetype, render(answer, form), seconds
 
 
 DAY = Case("good", [{"day": "2001-02-03"}], [])  # no other day can be made
@@ -97,7 +98,7 @@ def test_the_table_shows_conversions_and_rejections(make_app):
     assert rows[1].split() == ["good", "xml", "conversion", lead.id, "10.00", lead.customerid]
     assert rows[4].split(maxsplit=4) == ["no", "address", "xml", "rejected", "No email address was submitted"]
     assert rows[-1] == "12 posts: 6 conversions, 6 without one; all as the rules say"
-    assert [lead.content_type for lead in Partner(app).stored()[:3]] == list(TYPES.values())
+    assert [lead.content_type for lead in Partner(app).stored()[:3]] == [FORMATS[name].mimetype for name in POSTED]
 
 
 def test_leads_are_marked_as_tests_where_the_program_can_tell_and_then_it_asks_nothing(make_app):
@@ -247,13 +248,13 @@ def test_a_redirect_is_not_followed():
 WRONG = {
     "a rejection carries an Order ID": (
         200,
-        MIMETYPES["xml"],
+        FORMATS["xml"].mimetype,
         render(valid("1"), "xml").replace("<valid>true", "<valid>false"),
         0.01,
     ),
     "XPath and regular expression take different texts: success, uniqueid": (
         200,
-        MIMETYPES["xml"],
+        FORMATS["xml"].mimetype,
         render(valid("1"), "xml").replace("<dataPostResponse>", "<dataPostResponse><!-- hello -->"),
         0.01,
     ),
@@ -267,8 +268,8 @@ WRONG = {
     "status 503: it is not known whether": reply(Answer(False, note="Later"), 503),
     "status 404: no more is posted": reply(Answer(False, note="There is no such address"), 404),
     "the answer cannot be read: it is text/html": (200, "text/html", "<h1>Hello</h1>", 0.01),
-    "the answer cannot be read: it is not well-formed XML": (200, MIMETYPES["xml"], "<dataPostResponse>", 0.01),
-    "the answer cannot be read: it is no JSON": (200, MIMETYPES["json"], '{"valid": true}', 0.01),
+    "the answer cannot be read: it is not well-formed XML": (200, FORMATS["xml"].mimetype, "<dataPostResponse>", 0.01),
+    "the answer cannot be read: it is no JSON": (200, FORMATS["json"].mimetype, '{"valid": true}', 0.01),
     "expected valid, but the lead is not valid": reply(Answer(False, note="No")),
 }
 
@@ -317,7 +318,7 @@ def test_after_a_refused_login_nothing_more_is_posted(program_of):
 
 def test_every_format_says_the_same_of_a_lead(program_of):
     lead = {"email": "o'brien&co@example.com", "E-Mail Address": "<é>", "contact.phone": ["1", "2"], "empty": ""}
-    bodies = [decode(body_of(lead, form), TYPES[form]) for form in TYPES]
+    bodies = [decode(body_of(lead, form), FORMATS[form].mimetype) for form in POSTED]
     assert content(bodies[0]) == content(bodies[1]) == content(bodies[2])
     assert body_of({"a<b": "1"}, "xml") is None and body_of({"a<b": "1"}, "form") is not None
 

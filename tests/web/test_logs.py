@@ -12,6 +12,7 @@ from test_documents import README, blocks
 import app as application
 from web import logs
 from web.settings import User
+from web.statuses import STATUSES
 
 HEX = "[0-9a-f]{32}"
 
@@ -86,11 +87,11 @@ NOBODY, WRONG, RIGHT = ("canary", "secret"), ("impact", "canary"), ("impact", "s
         ("POST /leads", {"auth": None}, ("default", None, 401, "no credentials")),
         ("POST /leads", {"auth": NOBODY}, ("default", None, 401, "unknown user")),
         ("POST /leads", {"auth": WRONG}, ("default", "impact", 401, "wrong password")),
-        ("POST /leads/solar", {}, ("solar", "impact", 403, application.NOTES[403])),
-        ("POST /leads/canary", {"auth": ("all", "x")}, (None, "all", 404, application.NOTES[404])),
-        ("POST /canary", {}, (None, None, 404, application.NOTES[404])),
-        ("GET /leads?canary", {}, (None, None, 405, application.NOTES[405])),
-        ("POST /leads", {"data": b"canary" * 99}, ("default", "impact", 413, application.NOTES[413])),
+        ("POST /leads/solar", {}, ("solar", "impact", 403, STATUSES[403].note)),
+        ("POST /leads/canary", {"auth": ("all", "x")}, (None, "all", 404, STATUSES[404].note)),
+        ("POST /canary", {}, (None, None, 404, STATUSES[404].note)),
+        ("GET /leads?canary", {}, (None, None, 405, STATUSES[405].note)),
+        ("POST /leads", {"data": b"canary" * 99}, ("default", "impact", 413, STATUSES[413].note)),
         ("POST /leads", {"content_type": "canary/x"}, ("default", "impact", 415, "The Content-Type is not supported")),
     ],
 )
