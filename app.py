@@ -76,7 +76,7 @@ def health():
         "version": version(),
         "store": "reachable" if reachable else "unreachable",
         "rules": {p.name: {"file": p.path, "hash": p.hash} for p in book.programs.values()},
-        "broken_rules": sorted({error.partition(":")[0] for error in book.errors}),
+        "broken_rules": sorted({error.path for error in book.errors}),
     }
     return jsonify(report), 200 if reachable else 503
 
@@ -280,7 +280,7 @@ def _check_start(made):
     context = click.get_current_context(silent=True)
     command = context.info_name if context else ""
     if command == "run" and book.errors:
-        raise click.ClickException("\n".join(["the rules are broken:", *book.errors]))
+        raise click.ClickException("\n".join(["the rules are broken:", *map(str, book.errors)]))
     if command == "run":
         try:
             database.prepare(hold_secret)

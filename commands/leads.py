@@ -144,7 +144,7 @@ def explain_lead(lead_id, sensitive, output):
         then = compile_text(lead.program, path, rule_text.text if rule_text else "", examples=False)
         shown["rules_of_that_day"] = judged_again(lead, then)
     except RuleFileError as error:  # a list that it names is gone
-        shown["rules_of_that_day"] = {"rules": lead.rules, "error": "; ".join(error.errors)}
+        shown["rules_of_that_day"] = {"rules": lead.rules, "error": "; ".join(map(str, error.errors))}
     if today := service().rulebook.programs.get(lead.program):
         shown["rules_of_today"] = judged_again(lead, today)
     show(shown, output)

@@ -50,14 +50,14 @@ def _check(path):
     try:
         program = load(path)
     except RuleFileError as error:
-        return {"file": str(path), "ok": False, "errors": error.errors, "warnings": [], "summary": ""}
+        return {"file": str(path), "ok": False, "errors": [*map(str, error.errors)], "warnings": [], "summary": ""}
     spec, warnings = program.spec, [*program.warnings, *begun_anew(program, *search.last_rules(program))]
     counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
     summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
     if spec.test_flag:
         summary += f"; leads with {spec.test_flag} are tests, at most {spec.test_limit} a day are answered valid, "
         summary += "and impact.com pays for those"
-    return {"file": str(path), "ok": True, "errors": [], "warnings": warnings, "summary": summary}
+    return {"file": str(path), "ok": True, "errors": [], "warnings": [*map(str, warnings)], "summary": summary}
 
 
 @rules.command("try")

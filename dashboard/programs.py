@@ -13,7 +13,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 from dashboard import explain
 from judge.changes import begun_anew
 from judge.compiler import compile_text, load
-from judge.examples import judge_example
+from judge.examples import differences, expected_codes, judge_example
 from judge.rulefile import RuleFileError
 from leads import backtests
 from partners.pages import contract_text, link
@@ -61,11 +61,10 @@ class Sheet:
         lines = self.text.splitlines()
         return [(number, "".join(lines[number - 1 : number]), self.notes[number]) for number in sorted(self.notes)]
 
-    def note(self, path, complaints):
-        for complaint in complaints:
-            place = re.match(rf"{re.escape(path)}:(\d+): (warning: )?(.*)", complaint, re.DOTALL)
-            line, is_warning, sentence = place.groups() if place else (1, None, complaint)
-            self.notes.setdefault(int(line), []).append(("warning" if is_warning else "error", sentence))
+    def note(self, findings):
+        for found in findings:
+            kind = "warning" if found.is_warning else "error"
+            self.notes.setdefault(found.line or 1, []).append((kind, found.message))
 
 
 # --- Routes ---
@@ -126,7 +125,7 @@ def rehearse(name):
             _checking.release()
         if sheet.program and not sheet.errors and "start" in request.form:
             operator = pages.operators.current_user().name
-            anew = [line.partition("warning: ")[2] for line in _begun_anew(name, sheet.program)]
+            anew = [finding.message for finding in _begun_anew(name, sheet.program)]
             if row := backtests.start(sheet.program, days if days in PERIODS else 30, operator, anew):
                 logs.log.info("backtest", {"operator": operator, "program": name, "backtest": row.id, "days": days})
                 return redirect(url_for(".show_backtest", backtest_id=row.id), 303)
@@ -176,7 +175,7 @@ def _stem(path):
 
 def _broken(book):
     """Return the paths of the rule files that are broken now."""
-    paths = {error.partition(":")[0] for error in book.errors}
+    paths = {error.path for error in book.errors}
     return sorted(path for path in paths if Path(path).suffix in (".yaml", ".yml"))
 
 
@@ -203,10 +202,10 @@ def read_sheet(name, path):
         except OSError:  # the complaint says so
             text = ""
         sheet = Sheet(text, _without_examples(name, path, text))
-        sheet.note(path, error.errors)
+        sheet.note(error.errors)
     else:
         sheet = Sheet(program.text, program)
-        sheet.note(path, program.warnings)
+        sheet.note(program.warnings)
     sheet.examples = _run_examples(sheet.program)
     return sheet
 
@@ -219,11 +218,11 @@ def check_text(name, path, text):
         program = compile_text(name, path, text, lists=used.lists if used else set())
     except RuleFileError as error:
         sheet = Sheet(text)
-        sheet.note(path, error.errors)
+        sheet.note(error.errors)
     else:
         sheet = Sheet(text, program)
-        sheet.note(path, program.warnings)
-        sheet.note(path, _begun_anew(name, program))
+        sheet.note(program.warnings)
+        sheet.note(_begun_anew(name, program))
     return sheet
 
 
@@ -245,13 +244,7 @@ def _run_examples(program):
     rows, now = [], datetime.now(UTC)
     for example in program.spec.examples if program else []:
         verdict = judge_example(program, example, now)
-        expected = [] if example.expect == "valid" else sorted(example.expect)
-        fits = (
-            sorted(verdict.codes) == expected
-            and example.sale_amount in (None, verdict.sale_amount)
-            and example.note in (None, verdict.note)
-        )
-        rows.append((example.name, expected, verdict, fits))
+        rows.append((example.name, expected_codes(example), verdict, not list(differences(example, verdict))))
     return rows
 
 

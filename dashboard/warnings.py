@@ -70,7 +70,7 @@ def file_system(path, mounts=None):
 
 
 def _broken_files(book, programs):
-    broken = Counter(error.partition(":")[0] for error in book.errors)
+    broken = Counter(error.path for error in book.errors)
     for path, mistakes in broken.items():
         name = Path(path).stem
         used = name in programs

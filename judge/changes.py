@@ -6,7 +6,7 @@ changes one of them is told, since the same leads are paid once more.
 
 from itertools import islice, product
 
-from judge.rulefile import RuleFileError, read
+from judge.rulefile import Finding, RuleFileError, read
 from judge.rules import MOST_FORMER, former_places, place_of
 from judge.verdict import longer
 
@@ -15,7 +15,7 @@ WRITTEN_BY = ("type", "country", "formats", "standard")
 
 
 def begun_anew(program, name_before, text_before):
-    """Return what begins anew since the rules of `program` had this name and text: warnings, each with its line.
+    """Return what begins anew since the rules of `program` had this name and text, as Findings.
 
     Without a text there was nothing before.
     """
@@ -23,7 +23,7 @@ def begun_anew(program, name_before, text_before):
         anew = (
             f"until now these rules judged leads as the program {name_before}: under another name no duplicate is known"
         )
-        return [f"{program.path}:1: warning: {anew}, and what is used up begins at 0"]
+        return [Finding(program.path, 1, f"{anew}, and what is used up begins at 0", is_warning=True)]
     if text_before in (None, program.text):
         return []
     try:
@@ -31,7 +31,7 @@ def begun_anew(program, name_before, text_before):
     except RuleFileError:  # of an earlier version
         return []
     found = [line for look in (_places, _quotas, _types, _clocks, _repeats) for line in look(program, before)]
-    return [f"{program.path}:{program.source.line(place)}: warning: {message}" for place, message in found]
+    return [program.source.finding(place, message, is_warning=True) for place, message in found]
 
 
 def _places(program, before):

@@ -15,7 +15,7 @@ from judge.conditions import ConditionError, all_of, any_of, compile_condition, 
 from judge.examples import run_examples
 from judge.lists import ListError, read_list
 from judge.program import FieldRule, Program, Rule
-from judge.rulefile import RuleFileError, read
+from judge.rulefile import Finding, RuleFileError, read
 from judge.rules import BELONGS, RULES
 from judge.types import LIMITS, TYPES, Refused, Unusable
 from judge.values import FORBIDDEN, canonical, clean
@@ -25,17 +25,17 @@ def load(path, now=None):
     """Read and compile the rule file at `path`. Raises RuleFileError with all its errors."""
     path = Path(path)
     if FORBIDDEN.search(path.stem):  # no address can name such a program, and the database cannot hold it
-        raise RuleFileError([f"{clean(str(path))}:1: rename the file: its name is no text in UTF-8"])
+        raise RuleFileError([Finding(clean(str(path)), 1, "rename the file: its name is no text in UTF-8")])
     if path.suffix == ".yml":
-        raise RuleFileError([f"{path}:1: rename the file to {path.stem}.yaml, so that it is read"])
+        raise RuleFileError([Finding(str(path), 1, f"rename the file to {path.stem}.yaml, so that it is read")])
     try:
         raw = path.read_bytes()
         text = raw.decode("utf-8-sig")
     except OSError as error:
-        raise RuleFileError([f"{path}:1: the file cannot be read: {error.strerror}"]) from None
+        raise RuleFileError([Finding(str(path), 1, f"the file cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise RuleFileError([f"{path}:{line}: this is not UTF-8 text: save the file as UTF-8"]) from None
+        raise RuleFileError([Finding(str(path), line, "this is not UTF-8 text: save the file as UTF-8")]) from None
     return compile_program(path.stem, str(path), text, hashlib.sha256(raw).hexdigest(), now or datetime.now(UTC))
 
 

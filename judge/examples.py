@@ -47,17 +47,29 @@ def run_examples(compiler):
             return
         verdict = judge_example(compiler.program, example, compiler.now)
         there = compiler.at(("examples", index), f'example "{example.name}": ')
-        codes = sorted(verdict.codes)
-        expected = [] if example.expect == "valid" else sorted(example.expect)
-        for code in set(expected) - known:
+        unknown = set(expected_codes(example)) - known
+        for code in unknown:
             there.complain("expect", f'there is no reason "{code}"{nearest(code, known)}')
-        if codes != expected and known >= set(expected):
-            there.complain("expect", f"expected {_outcome(expected)}, but the rules say {_outcome(codes)}")
-        if example.sale_amount is not None and verdict.sale_amount != example.sale_amount:
-            worth = "none" if verdict.sale_amount is None else verdict.sale_amount
-            there.complain("sale_amount", f"expected the amount {example.sale_amount}, but the rules say {worth}")
-        if example.note is not None and verdict.note != " ".join(example.note.split()):
-            there.complain("note", f'expected the note "{example.note}", but the rules say "{verdict.note}"')
+        for key, difference in differences(example, verdict):
+            if key != "expect" or not unknown:
+                there.complain(key, difference)
+
+
+def expected_codes(example):
+    """Return the reason codes that an example expects, sorted: none of a valid one."""
+    return [] if example.expect == "valid" else sorted(example.expect)
+
+
+def differences(example, verdict):
+    """Yield in what the verdict is not what the example expects: the key of the example, and a sentence."""
+    codes, expected = sorted(verdict.codes), expected_codes(example)
+    if codes != expected:
+        yield "expect", f"expected {_outcome(expected)}, but the rules say {_outcome(codes)}"
+    if example.sale_amount not in (None, verdict.sale_amount):
+        worth = "none" if verdict.sale_amount is None else verdict.sale_amount
+        yield "sale_amount", f"expected the amount {example.sale_amount}, but the rules say {worth}"
+    if example.note is not None and verdict.note != " ".join(example.note.split()):
+        yield "note", f'expected the note "{example.note}", but the rules say "{verdict.note}"'
 
 
 def moment_of(example, spec, now):

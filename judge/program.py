@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from judge.rulefile import Source
+from judge.rulefile import Finding, Source
 from judge.schema import FIELD_NAME, FieldSpec, RuleFile
 from judge.values import FORBIDDEN, LONGEST_VALUE, Names, Refused
 from judge.verdict import Reason
@@ -73,7 +73,7 @@ class Program:
     lists: set[str]
     kept: dict[tuple, timedelta | None]
     source: Source
-    warnings: list[str]
+    warnings: list[Finding]
 
     def labels(self, names):
         """Return the labels of these fields, as reasons name them."""

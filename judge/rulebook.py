@@ -11,7 +11,7 @@ from threading import Lock
 from judge.changes import begun_anew
 from judge.compiler import compile_text, load
 from judge.conditions import nearest
-from judge.rulefile import RuleFileError
+from judge.rulefile import Finding, RuleFileError
 from judge.values import clean
 from judge.verdict import longer
 
@@ -26,7 +26,7 @@ def rule_files(folder):
 class RuleBook:
     """The programs of a rules folder, read again when their files change.
 
-    `programs` holds the last good state of each, by name; `errors` one line for each mistake in
+    `programs` holds the last good state of each, by name; `errors` the Findings in
     the files as they are now. `fallback(name)` may give the rule text that judged a program's
     last lead, for a process that starts while the file is broken.
 
@@ -56,7 +56,7 @@ class RuleBook:
     def find(self, name):
         """Return the program of this name. Raises RuleFileError that says why there is none."""
         if name not in self.programs:
-            broken = [error for error in self.errors if Path(error.partition(":")[0]).stem == name]
+            broken = [error for error in self.errors if Path(error.path).stem == name]
             raise RuleFileError(broken or [f"there is no program {name}{nearest(name, self.programs)}"])
         return self.programs[name]
 
@@ -119,7 +119,7 @@ class RuleBook:
             log.warning("%s is gone: its program takes no more leads", programs.pop(name).path)
         _share_places(programs.values())
         if not files:
-            errors[""] = [f"{self.folder}: there is no rule file here; the first is default.yaml"]
+            errors[""] = [Finding(str(self.folder), None, "there is no rule file here; the first is default.yaml")]
         self.programs, self._errors = programs, errors
 
     def _read_file(self, name, path, programs, errors, starting):
@@ -129,7 +129,7 @@ class RuleBook:
             program = load(path)
         except Exception as error:
             # A mistake of ours in reading one file must not keep the others from being read.
-            fault = [f"{path}:1: the file cannot be used: {type(error).__name__}"]
+            fault = [Finding(path, 1, f"the file cannot be used: {type(error).__name__}")]
             errors[path] = error.errors if isinstance(error, RuleFileError) else fault
             self._lists[path] = set(getattr(error, "lists", ()))
             if before is None and (text := self._fallback(clean(name))):
@@ -165,8 +165,8 @@ class RuleBook:
 
 
 def _tell(program, before):
-    for line in begun_anew(program, *before(program)):
-        log.warning("%s", line)
+    for finding in begun_anew(program, *before(program)):
+        log.warning("%s", finding)
 
 
 def _share_places(programs):

@@ -1,11 +1,11 @@
 """Rule files as they are written: YAML with its lines, held against the schema, in plain errors.
 
-`read(text, path)` gives a RuleFile and its Source, and raises RuleFileError with the mistakes, each
-as `rules/solar.yaml:6: …`.
+`read(text, path)` gives a RuleFile and its Source, and raises RuleFileError with the mistakes.
 """
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 
 import yaml
 from pydantic import ValidationError
@@ -22,14 +22,28 @@ MAX_MISTAKES = 100  # that are told at once, and so many warnings
 TOO_LONG = "this is nested too deeply or too long for a rule file: move values to lists beside it, or make two files"
 
 
+@dataclass(frozen=True, order=True)
+class Finding:
+    """What is wrong with a rule file, or legal and probably not meant; as text, `rules/solar.yaml:6: …`."""
+
+    path: str
+    line: int | None
+    message: str
+    is_warning: bool = False
+
+    def __str__(self):
+        line = "" if self.line is None else f"{self.line}:"
+        return f"{self.path}:{line} {'warning: ' if self.is_warning else ''}{self.message}"
+
+
 class RuleFileError(ValueError):
-    """A rule file is wrong. `errors` holds one line for each mistake: file, line, what to do.
+    """A rule file is wrong. `errors` are Findings, each with what to do.
 
     `lists` are the paths of the lists that it names: one of them may be what it waits for.
     """
 
     def __init__(self, errors, lists=()):
-        super().__init__("\n".join(errors))
+        super().__init__("\n".join(map(str, errors)))
         self.errors, self.lists = errors, lists
 
 
@@ -57,30 +71,29 @@ class Source:
 
     def complain(self, place, message):
         """Note a mistake. Raises RuleFileError where there are so many that nobody would read on."""
-        self._errors.add((self.line(place), message))
+        self._errors.add(self.finding(place, message))
         if len(self._errors) >= MAX_MISTAKES:
-            self._errors.add((self.line(place), "there may be more mistakes: mend these first"))
+            self._errors.add(self.finding(place, "there may be more mistakes: mend these first"))
             self.check()
 
     def warn(self, place, message):
         """Note something legal that is probably not meant."""
         if len(self._warnings) < MAX_MISTAKES:
-            self._warnings.add((self.line(place), message))
+            self._warnings.add(self.finding(place, message, is_warning=True))
 
     @property
     def warnings(self):
-        return [f"{self.path}:{line}: warning: {message}" for line, message in sorted(self._warnings)]
+        return sorted(self._warnings)
 
-    def line(self, place):
+    def finding(self, place, message, is_warning=False):
         while place not in self.lines:
             place = place[:-1]
-        return self.lines[place]
+        return Finding(self.path, self.lines[place], message, is_warning)
 
     def check(self):
         """Raise RuleFileError if anything is wrong."""
         if self._errors:
-            errors = [f"{self.path}:{line}: {message}" for line, message in sorted(self._errors)]
-            raise RuleFileError(errors, self.lists)
+            raise RuleFileError(sorted(self._errors), self.lists)
 
 
 def read(text, path):
@@ -130,7 +143,10 @@ def _leave_out(document, place, broken):
 
 
 class _TooLongError(Exception):
-    """A file is too long or too deep, from the line that it is raised with."""
+    """A file is too long or too deep, from this line."""
+
+    def __init__(self, line):
+        self.line = line
 
 
 class _Loader(yaml.BaseLoader):
@@ -152,9 +168,9 @@ def _document(text, source):
         node = yaml.compose(text, _Loader)
         return _plain(node, (), source) if node else None
     except _TooLongError as error:
-        raise RuleFileError([f"{source.path}:{error}: {TOO_LONG}"]) from None
+        raise RuleFileError([Finding(source.path, error.line, TOO_LONG)]) from None
     except yaml.YAMLError as error:
-        raise RuleFileError([_yaml_sentence(error, text, source.path)]) from None
+        raise RuleFileError([Finding(source.path, *_of_yaml(error, text))]) from None
 
 
 def _plain(node, place, source):
@@ -189,16 +205,16 @@ def _plain(node, place, source):
     return members
 
 
-def _yaml_sentence(error, text, path):
+def _of_yaml(error, text):
+    """Return the line of a mistake, and what it is."""
     if isinstance(error, yaml.reader.ReaderError):
-        line = text.count("\n", 0, error.position) + 1
-        return f"{path}:{line}: this line holds a control character: delete it"
+        return text.count("\n", 0, error.position) + 1, "this line holds a control character: delete it"
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 1
     source = (text.splitlines() or [""])[min(line, len(text.splitlines()) or 1) - 1]
     problem = getattr(error, "problem", "") or "it cannot be read"
     hint = next((advice for pattern, advice in _YAML_HINTS if re.search(pattern, source[:500])), "")
-    return f"{path}:{line}: this is not YAML: {problem}{hint}"
+    return line, f"this is not YAML: {problem}{hint}"
 
 
 _YAML_HINTS = [

@@ -87,7 +87,7 @@ def test_a_rule_file_whose_name_is_no_text_is_an_error_and_breaks_no_page(make_a
     (tmp_path / "rules" / os.fsdecode(b"\xff.yaml")).write_text(RULES)
     app = make_app(RULES, operators=OPERATORS)
     (error,) = app.extensions["datapost"].rulebook.errors
-    assert error.endswith("\ufffd.yaml:1: rename the file: its name is no text in UTF-8")
+    assert str(error).endswith("\ufffd.yaml:1: rename the file: its name is no text in UTF-8")
     for path in ["/dashboard", "/dashboard/programs", "/dashboard/programs/%EF%BF%BD", "/dashboard/leads"]:
         assert app.test_client().get(path, auth=OWNER).status_code == 200
 

@@ -62,7 +62,7 @@ ANEW = {
 
 
 def told(text, before=FILE, name_before="p"):
-    return begun_anew(compile_text("p", "rules/p.yaml", text), name_before, before)
+    return [*map(str, begun_anew(compile_text("p", "rules/p.yaml", text), name_before, before))]
 
 
 @pytest.mark.parametrize("change", HARMLESS)
