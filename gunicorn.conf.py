@@ -14,13 +14,12 @@ from database.secret import hold_secret
 from judge.rulebook import RuleBook
 from leads import search
 from web import logs
-from web.settings import Settings, SettingsError
+from web.settings import Settings, SettingsError, port
 from web.worker import Worker
 
 wsgi_app = "app:app"
-port = os.environ.get("PORT") or "8000"
-port_is_sound = port.isdecimal() and 0 < int(port) < 65536
-bind = f"0.0.0.0:{port if port_is_sound else 8000}"
+port_is_sound = port().isdecimal() and 0 < int(port()) < 65536
+bind = f"0.0.0.0:{port() if port_is_sound else 0}"  # a wrong one is refused below
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 threads = 16
 limit_request_line = 8190  # the longest there is: leads may come in the query string

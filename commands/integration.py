@@ -19,6 +19,7 @@ from web import payload
 from web.logs import printable
 from web.request import read as read_lead
 from web.service import service
+from web.settings import port
 
 
 def service_url(_context, _option, text):
@@ -35,7 +36,7 @@ def service_url(_context, _option, text):
 
 where = click.option(
     "--url",
-    default=lambda: f"http://127.0.0.1:{os.environ.get('PORT') or 8000}",
+    default=lambda: f"http://127.0.0.1:{port()}",
     show_default="this machine, port 8000 or PORT",
     callback=service_url,
     help="where the service is",

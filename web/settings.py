@@ -1,10 +1,12 @@
-"""The environment, read once: every setting is a row of SETTINGS, and README shows the same rows."""
+"""The environment, read once: every setting is a row of Settings, and README shows the same rows."""
 
 import ipaddress
 import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -12,6 +14,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 class SettingsError(ValueError):
     """A setting cannot be used. The text names it and says what to write."""
+
+
+def port(environ=os.environ):
+    """Return the text of PORT, which platforms set: where gunicorn listens, and commands look for the service."""
+    return environ.get("PORT") or "8000"
 
 
 def version():
@@ -113,97 +120,81 @@ def _database(name, text):
     return text
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One environment variable: `attribute` of Settings, read by `read(name, text)`."""
+class Setting(NamedTuple):
+    """One environment variable: `read(name, text)` makes the value, of its default too."""
 
     name: str
-    attribute: str
     default: str
-    shown_default: str
-    read: callable
+    read: Callable
     help: str
+    empty: str = "none"  # what it means that there is no default
+
+    @property
+    def shown_default(self):
+        """The default as README shows it."""
+        plain = self.read in (_switch, _whole_number)
+        return (self.default if plain else f"`{self.default}`") if self.default else self.empty
 
 
-SETTINGS = (
-    Setting(
-        "DATABASE_URL",
-        "database_url",
-        "sqlite:///datapost.db",
-        "`sqlite:///datapost.db`",
-        _database,
-        "where the leads are stored: a SQLite file, relative to the folder or with four slashes absolute; "
-        "or PostgreSQL, as `postgresql://user:password@host:5432/name` (`postgres://` too), with its TLS parameters",
-    ),
-    Setting(
-        "DATAPOST_USERS",
-        "users",
-        "",
-        "none",
-        _users,
-        "who may post: `name:password`, space separated; the password plain or a hash made by "
-        "`flask hash-password`; `name/program,program:password` limits a user to programs; one name twice, "
-        "with two passwords, allows rotation",
-    ),
-    Setting(
-        "DATAPOST_OPERATORS",
-        "operators",
-        "",
-        "none",
-        _users,
-        "who may see the dashboard, written like `DATAPOST_USERS`; without any there is no dashboard",
-    ),
-    Setting("DATAPOST_OPEN", "open", "", "off", _switch, "`on`: post without authentication"),
-    Setting(
-        "DATAPOST_SECRET",
-        "secret",
-        "",
-        "none",
-        _text,
-        "key of the hashes (`customerid`, duplicates); required under gunicorn; keep it: "
-        "with another one than the database knows the service does not start, since every customer and every address "
-        "would be new",
-    ),
-    Setting("DATAPOST_RULES", "rules", "rules", "`rules`", _text, "folder of the rule files"),
-    Setting("DATAPOST_MAX_BODY", "max_body", "262144", "262144", _whole_number, "largest body, in bytes"),
-    Setting(
-        "DATAPOST_TRUSTED_PROXIES",
-        "trusted_proxies",
-        "0",
-        "0",
-        _whole_number,
-        "how many proxies set `X-Forwarded-For` (Heroku: 1)",
-    ),
-    Setting(
-        "DATAPOST_ALLOWED_IPS",
-        "allowed_ips",
-        "",
-        "all",
-        _networks,
-        "networks that may post, such as `192.0.2.0/24 2001:db8::/32`; others are answered 403",
-    ),
-)
+def _row(*values, shown=True):
+    setting = Setting(*values)
+    default = setting.read(setting.name, setting.default)
+    return field(default=default, repr=shown, metadata={"setting": setting})
 
 
 @dataclass(frozen=True)
 class Settings:
     """All settings, as values. Make one by hand in tests; `Settings.load()` reads the environment."""
 
-    database_url: str = field(default="sqlite:///datapost.db", repr=False)
-    users: tuple[User, ...] = ()
-    operators: tuple[User, ...] = ()
-    open: bool = False
-    secret: str = field(default="", repr=False)
-    rules: str = "rules"
-    max_body: int = 262144
-    trusted_proxies: int = 0
-    allowed_ips: tuple = ()
+    database_url: str = _row(
+        "DATABASE_URL",
+        "sqlite:///datapost.db",
+        _database,
+        "where the leads are stored: a SQLite file, relative to the folder or with four slashes absolute; "
+        "or PostgreSQL, as `postgresql://user:password@host:5432/name` (`postgres://` too), with its TLS parameters",
+        shown=False,
+    )
+    users: tuple[User, ...] = _row(
+        "DATAPOST_USERS",
+        "",
+        _users,
+        "who may post: `name:password`, space separated; the password plain or a hash made by "
+        "`flask hash-password`; `name/program,program:password` limits a user to programs; one name twice, "
+        "with two passwords, allows rotation",
+    )
+    operators: tuple[User, ...] = _row(
+        "DATAPOST_OPERATORS",
+        "",
+        _users,
+        "who may see the dashboard, written like `DATAPOST_USERS`; without any there is no dashboard",
+    )
+    open: bool = _row("DATAPOST_OPEN", "off", _switch, "`on`: post without authentication")
+    secret: str = _row(
+        "DATAPOST_SECRET",
+        "",
+        _text,
+        "key of the hashes (`customerid`, duplicates); required under gunicorn; keep it: "
+        "with another one than the database knows the service does not start, since every customer and every address "
+        "would be new",
+        shown=False,
+    )
+    rules: str = _row("DATAPOST_RULES", "rules", _text, "folder of the rule files")
+    max_body: int = _row("DATAPOST_MAX_BODY", "262144", _whole_number, "largest body, in bytes")
+    trusted_proxies: int = _row(
+        "DATAPOST_TRUSTED_PROXIES", "0", _whole_number, "how many proxies set `X-Forwarded-For` (Heroku: 1)"
+    )
+    allowed_ips: tuple = _row(
+        "DATAPOST_ALLOWED_IPS",
+        "",
+        _networks,
+        "networks that may post, such as `192.0.2.0/24 2001:db8::/32`; others are answered 403",
+        "all",
+    )
 
     @classmethod
     def load(cls, environ=os.environ):
         """Read the environment. Raises SettingsError."""
-        values = {row.attribute: row.read(row.name, environ.get(row.name, row.default)) for row in SETTINGS}
-        return cls(**values)
+        return cls(*(row.read(row.name, environ.get(row.name, row.default)) for row in SETTINGS))
 
     def refusals(self, environ=os.environ):
         """Return why this must not serve real traffic: a sentence for each setting to mend."""
@@ -228,3 +219,6 @@ class Settings:
                 "every lead would be lost at the next restart. Add a PostgreSQL database, which sets DATABASE_URL."
             )
         return found
+
+
+SETTINGS = [row.metadata["setting"] for row in fields(Settings)]
