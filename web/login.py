@@ -4,11 +4,8 @@ import hmac
 import math
 import secrets
 import threading
-from collections import Counter
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from functools import reduce
-from operator import or_
 from unicodedata import normalize
 
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
@@ -35,7 +32,9 @@ CHECKED_AT_ONCE = 2
 TRY_AGAIN = 1  # seconds
 WRONG_KEPT = 1000
 
-DEFAULT_METHOD = "scrypt:32768:8:1"  # of `flask hash-password`
+# What is checked for a name that has no hash, or does not exist, as `flask hash-password` makes them: it fits nothing.
+NOBODY = User("", secrets.token_hex(32))
+NOBODYS_HASH = f"scrypt:32768:8:1$nobody${secrets.token_hex(64)}"
 
 
 def normalized(text):
@@ -52,7 +51,10 @@ class Login:
     """
 
     def __init__(self, users, secret):
-        self._users, self._strangers = _alike(_merged(users))
+        self._users = {}
+        for user in _merged(users):
+            if user.password:
+                self._users.setdefault(user.name, []).append(user)
         self._remembered = {}
         self._persistent = bool(secret)
         # Without a secret, as in development, what was typed as a name is hashed by a key that is lost.
@@ -91,10 +93,8 @@ class Login:
         return None
 
     def _entries(self, name, password):
-        """Return the entries to check, which cost the same whether there is such a name or not."""
-        if CONTROL_CHARACTERS.search(name + password):
-            return self._strangers
-        return self._users.get(name, self._strangers)
+        readable = not CONTROL_CHARACTERS.search(name + password)
+        return self._users.get(name, [NOBODY]) if readable else [NOBODY]
 
     def _is_remembered(self, user, digest):
         return hmac.compare_digest(self._remembered.get(user, ""), digest)
@@ -139,10 +139,13 @@ class Login:
                 del self._wrong[next(iter(self._wrong))]
 
     def _hashed(self, digests, password):
-        for user, digest in digests.items():
-            if user.hashed and check_password_hash(user.password, password):
-                self._remembered[user] = digest
+        hashed = [user for user in digests if user.hashed]
+        for user in hashed:
+            if check_password_hash(user.password, password):
+                self._remembered[user] = digests[user]
                 return user
+        if not hashed:
+            check_password_hash(NOBODYS_HASH, password)  # or the time would tell that the name has none
         return None
 
     def _remember(self, user, digest):
@@ -174,35 +177,6 @@ def _merged(users):
         everywhere = None in (user.programs, same.programs)
         merged[key] = User(*key, None if everywhere else user.programs | same.programs)
     return merged.values()
-
-
-def _alike(users):
-    """Return the entries of each name, and those of a name that does not exist.
-
-    All are filled up with entries that match nothing, so that a failed login costs the same number
-    of hashes of each method, and tells nothing about the name.
-    """
-    named = {}
-    for user in users:
-        if user.password:
-            named.setdefault(user.name, []).append(user)
-    needed = reduce(or_, (Counter(map(_method, entries)) for entries in named.values()), Counter())
-    if not any(needed):
-        needed[DEFAULT_METHOD] = 1
-
-    def fill(entries):
-        return entries + [_stranger(method) for method in (needed - Counter(map(_method, entries))).elements()]
-
-    return {name: fill(entries) for name, entries in named.items()}, fill([])
-
-
-def _method(user):
-    return user.password.partition("$")[0] if user.hashed else ""
-
-
-def _stranger(method):
-    password = secrets.token_hex(32)
-    return User("", f"{method}$nobody${password}" if method else password)
 
 
 def _ignore_store_errors(action, *arguments):
