@@ -30,6 +30,23 @@ LONGEST_HEAD = 32 * 1024
 MAX_CHUNKS = 10_000
 ROOM = 128 * 1024 * 1024  # bytes of all requests that are on their way to one process
 
+# What is used here and in gunicorn.conf.py of gunicorn though its documentation does not promise it. A test
+# tells which of them a newer gunicorn lacks.
+PRIVATE = """
+gunicorn.workers.gthread: _DEFER
+gunicorn.workers.gthread.TConn: sock client parser init
+gunicorn.workers.gthread.ThreadWorker: init_process init_signals handle handle_request handle_error handle_exit
+gunicorn.workers.gthread.ThreadWorker: cfg nr_conns worker_connections
+gunicorn.workers.gthread.ThreadWorker: murder_pending pending_conns on_pending_socket_readable
+gunicorn.http.parser.Parser: unreader
+gunicorn.http.unreader.IterUnreader: take_buffered unread
+gunicorn.http.message.Request: force_close _expected_100_continue
+gunicorn.http.errors: LimitRequestHeaders
+gunicorn.util: write_nonblock
+gunicorn.arbiter.Arbiter: SIG_QUEUE WORKERS num_workers
+gunicorn.glogging.Logger: setup access_log_enabled error_log
+"""
+
 _FRAMING = re.compile(rb"\r\n(?:Content-Length|(Transfer-Encoding)):[ \t]*([^\r\n]*)", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nExpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r\n")
@@ -49,8 +66,9 @@ class Arrival:
     def __init__(self, conn, max_body):
         self.sock, self.max_body = conn.sock, max_body
         self.received = bytearray(conn.parser.unreader.take_buffered())  # came with the one before
-        self.end = None
-        self._progress = self._read()
+        self.end = self._head = None
+        self._framing, self._has_leave = [], False
+        self._start = self._at = self._chunks = 0  # where the body and its next chunk begin; the chunks before that
 
     def pieces(self):
         """Return the bytes for the parser: in pieces, since it copies the rest of one for each chunk."""
@@ -61,9 +79,9 @@ class Arrival:
         """Take what has come. Tell whether the request is whole, or will not or need not become so."""
         self.sock.setblocking(False)
         try:
-            for reply in self._progress:
-                if reply:
-                    self.sock.send(reply)
+            while self._goes_on():
+                if leave := self._meanwhile():
+                    self.sock.send(leave)
                 data = self.sock.recv(65536)
                 if not data:
                     return True
@@ -71,60 +89,70 @@ class Arrival:
         except (BlockingIOError, SSLWantReadError):
             if time.monotonic() < deadline:
                 return False
-            if self.received and b"\r\n\r\n" not in self.received:
+            if self.received and not self._head:
                 raise Late from None
         return True
 
-    def _read(self):
-        """Yield where more is needed (what to reply meanwhile, mostly nothing); end where it is not."""
-        while (end := self.received.find(b"\r\n\r\n", 0, LONGEST_HEAD)) < 0:
-            if len(self.received) >= LONGEST_HEAD:
-                raise LimitRequestHeaders("the head is too long")
-            if self.received.count(b"\n") != self.received.count(b"\r\n"):
-                return  # the parser refuses a bare line feed
-            yield b""
-        head, start = bytes(self.received[: end + 2]), end + 4
-        match _FRAMING.findall(head):
+    def _meanwhile(self):
+        """Return the leave to send a body for who waits for it, once."""
+        waits = self._head and len(self.received) == self._start and _EXPECT.search(self._head)
+        if self._has_leave or not waits or b" HTTP/1.1\r\n" not in self._head:
+            return b""
+        self._has_leave = True
+        return b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    def _goes_on(self):
+        """Look where it ends. Tell whether more is needed: it is not where the request is refused whatever comes."""
+        if not self._head:
+            end = self.received.find(b"\r\n\r\n", 0, LONGEST_HEAD)
+            if end < 0:
+                if len(self.received) >= LONGEST_HEAD:
+                    raise LimitRequestHeaders("the head is too long")
+                # The parser refuses a bare line feed.
+                return self.received.count(b"\n") == self.received.count(b"\r\n")
+            self._head, self._start = bytes(self.received[: end + 2]), end + 4
+            self._at, self._framing = self._start, _FRAMING.findall(self._head)
+        match self._framing:
             case []:
-                self.end = start
-            case [(chunked, length)]:
-                waits = len(self.received) == start and _EXPECT.search(head) and b" HTTP/1.1\r\n" in head
-                reply = b"HTTP/1.1 100 Continue\r\n\r\n" if waits else b""
-                for _ in self._read_chunks(start) if chunked else self._read_length(start, length):
-                    yield reply
-                    reply = b""
-            # The parser refuses two of them: each might mean another end.
+                self.end = self._start
+            case [(b"", length)]:
+                return self._length_goes_on(length)
+            case [_]:
+                return self._chunks_go_on(self._start + self.max_body + LONGEST_HEAD)
+        # The parser refuses two of them: each might mean another end.
+        return False
 
-    def _read_length(self, start, length):
+    def _length_goes_on(self, length):
         # The parser refuses what is no number, and the app what is too large.
-        if re.fullmatch(rb"[0-9]{1,18}[ \t]*", length) and int(length) <= self.max_body:
-            while len(self.received) < start + int(length):
-                yield
-            self.end = start + int(length)
+        if not re.fullmatch(rb"[0-9]{1,18}[ \t]*", length) or int(length) > self.max_body:
+            return False
+        end = self._start + int(length)
+        if len(self.received) < end:
+            return True
+        self.end = end
+        return False
 
-    def _read_chunks(self, at):
-        longest = at + self.max_body + LONGEST_HEAD  # with the sizes of the chunks, and a trailer
-        for _ in range(MAX_CHUNKS):
-            while not (line := _CHUNK.match(self.received, at)):
-                if len(self.received) > longest or self.received.find(b"\r\n", at) >= 0:
-                    return  # the parser refuses it
-                yield
-            size = int(line[1], 16)
-            if not size:
+    def _chunks_go_on(self, longest):
+        """`longest` is where they must end, with their sizes and a trailer."""
+        while True:
+            if len(self.received) < min(self._at, longest + 1):
+                return True
+            if self._at > longest:
+                return False
+            if self._chunks == MAX_CHUNKS:
+                del self.received[self._at :]  # 256 KiB in chunks of one byte would cost 200 ms
+                return False
+            line = _CHUNK.match(self.received, self._at)
+            if not line:
+                return len(self.received) <= longest and self.received.find(b"\r\n", self._at) < 0
+            if not int(line[1], 16):
                 break
-            at = line.end() + size + 2
-            while len(self.received) < min(at, longest + 1):
-                yield
-            if at > longest:
-                return
-        else:
-            del self.received[at:]  # 256 KiB in chunks of one byte would cost 200 ms
-            return
-        while (end := self.received.find(b"\r\n\r\n", line.end() - 2)) < 0:
-            if len(self.received) > longest:
-                return
-            yield
+            self._at, self._chunks = line.end() + int(line[1], 16) + 2, self._chunks + 1
+        end = self.received.find(b"\r\n\r\n", line.end() - 2)
+        if end < 0:
+            return len(self.received) <= longest
         self.end = end + 4
+        return False
 
 
 class Worker(ThreadWorker):

@@ -5,11 +5,16 @@ import select
 import signal
 import socket
 from contextlib import ExitStack
+from pkgutil import resolve_name
 
+import gunicorn
 import pytest
 from conftest import read_answer
+from gunicorn.workers.gthread import ThreadWorker
 from test_gunicorn import HEAD, ROOT, Service
 from werkzeug.wrappers import Response
+
+from web.worker import PRIVATE
 
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 BODY = b"email=ann@example.com"
@@ -49,6 +54,29 @@ def answer_on(connection):
     response = http.client.HTTPResponse(connection)
     response.begin()
     return Response(response.read(), response.status, list(response.headers.items()))
+
+
+# --- What is used of gunicorn ---
+
+
+def has(owner, name):
+    """Tell whether a module or class has this, or its objects from the start."""
+    made = (vars(cls).get("__init__") for cls in getattr(owner, "__mro__", ()))
+    return hasattr(owner, name) or any(name in init.__code__.co_names for init in made if hasattr(init, "__code__"))
+
+
+def found(path):
+    try:
+        return resolve_name(path)
+    except (ImportError, AttributeError):
+        return None
+
+
+def test_this_gunicorn_has_all_that_we_use_of_it_without_a_promise():
+    lines = (line.split(": ") for line in PRIVATE.strip().splitlines())
+    lacks = [f"{owner}.{name}" for owner, names in lines for name in names.split() if not has(found(owner), name)]
+    assert not lacks, f"gunicorn {gunicorn.__version__} lacks {', '.join(lacks)}: mend web/worker.py before it is used"
+    assert not has(ThreadWorker, "never_was") and found("gunicorn.workers.never_was") is None
 
 
 # --- Slow clients ---
