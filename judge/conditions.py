@@ -186,11 +186,6 @@ def _part(node, kinds):
     return Part(node, *make(node, kinds))
 
 
-def kind_of(node, kinds):
-    """Return the kind of an expression's value: text, number, date, datetime or boolean."""
-    return _part(node, kinds).kind
-
-
 def _field(node, kinds):
     name = node.name
     if name not in kinds:

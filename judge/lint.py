@@ -41,6 +41,8 @@ def of_program(spec, source):
         first = notes.setdefault(rule.note, rule.id) if rule.note else rule.id
         if first != rule.id:
             source.warn(("rules", index, "note"), f'rule "{rule.id}": its note is that of the rule "{first}" too')
+        if rule.public and rule.mode == "enforce" and not rule.note:
+            source.warn(("rules", index), f'rule "{rule.id}": it has no note, so partners read {_without_note(rule)}')
         for key in ("limit", "budget"):
             if getattr(rule, key) == 0 and rule.mode == "enforce" and not rule.when:
                 source.warn(("rules", index, key), f'rule "{rule.id}": {key}: 0 refuses every lead')
@@ -58,6 +60,12 @@ def of_program(spec, source):
         if field.required is True and field.default is not None:
             source.warn(("fields", name, "required"), f'field "{name}": it is never missing, since it has a default')
     _of_examples(spec, source)
+
+
+def _without_note(rule):
+    if rule.when or rule.reject_if or rule.require:
+        return "its condition as code: write note: and a sentence for them, or public: false"
+    return "a sentence that is the same for all such rules: write note: and one of your own, or public: false"
 
 
 def _of_examples(spec, source):

@@ -19,9 +19,9 @@ from judge.types import LIMITS
 from judge.verdict import RETRY_MISMATCH, TEST_LIMIT, Reason
 from partners import words
 from partners.guidance import Guidance, guidance
-from partners.phrases import Said, condition
 from partners.samples import declared, field_examples, first_that_passes, listed_fields, made_leads
 from partners.snippets import ENCODE, LANGUAGES
+from partners.words import Said, expression
 from web.answer import of_verdict, render
 from web.formats import FORMATS
 from web.request import read as read_lead
@@ -125,7 +125,7 @@ def _field(program, rule, example):
         label=rule.label,
         type=spec.type,
         aliases=spec.aliases,
-        required=_required(program, spec),
+        required=_required(spec),
         takes=[Said(words.TAKES[spec.type](spec, program.spec.timezone)), *limits],
         allowed=spec.one_of or [],
         example=example,
@@ -133,11 +133,10 @@ def _field(program, rule, example):
     )
 
 
-def _required(program, spec):
+def _required(spec):
     if isinstance(spec.required, bool) or spec.default is not None:
         return Said("yes" if spec.required and spec.default is None else "no")
-    when = condition(spec.required, program.fields)
-    return Said(f"if {when.words}".rstrip(), when.code)
+    return Said("if", expression(spec.required))
 
 
 def _remarks(program, rule):

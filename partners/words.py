@@ -1,9 +1,33 @@
 """What rule files say, in plain words: the values that a field takes, and rules. Tables of small functions."""
 
 from importlib import import_module
+from typing import NamedTuple
 
 from judge.schema import DAYS
-from partners.phrases import Said, condition, joined
+
+
+class Said(NamedTuple):
+    """Words, and behind them what is shown as code."""
+
+    words: str
+    code: str = ""
+
+
+def joined(parts, word="and"):
+    """Return `a, b and c`."""
+    *most, last = parts
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+def expression(written):
+    """Return a condition on one line, as code."""
+    if isinstance(written, str):
+        return " ".join(written.split())
+    ((word, parts),) = written.items()
+    if word == "not":
+        return f"not ({expression(parts)})"
+    return {"all": " and ", "any": " or "}[word].join(f"({expression(part)})" for part in parts)
+
 
 # --- The values that a field takes ---
 
@@ -65,27 +89,25 @@ _DAY_NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"
 
 
 def rule(word, spec, program):
-    """Return what a rule asks, as a sentence; of lists, which are nobody's business, it says nothing."""
+    """Return what a rule asks; nothing of lists, which are nobody's business, nor of conditions that a note tells."""
     said = _RULES[word](spec, program) if word in _RULES else Said("")
-    if not spec.when or not said.words:
+    if not said.words or (spec.note and (spec.when or said.code)):
+        return Said("")
+    if not spec.when:
         return said
-    when = condition(spec.when, program.fields)
-    if not when.code:
-        return Said(f"If {when.words}: {said.words[0].lower()}{said.words[1:]}", said.code)
+    when = expression(spec.when)
     if not said.code:
-        return Said(f"{said.words} This applies to leads of which this is true:", when.code)
+        return Said(f"{said.words} This applies to leads of which this is true:", when)
     whole = "({}) and ({})" if word == "reject_if" else "not ({}) or ({})"
-    return Said(said.words, whole.format(when.code, said.code))
+    return Said(said.words, whole.format(when, said.code))
 
 
-def _reject_if(spec, program):
-    holds = condition(spec.reject_if, program.fields)
-    return Said("A lead is rejected if", holds.code) if holds.code else Said(f"A lead is rejected if {holds.words}.")
+def _reject_if(spec, _program):
+    return Said("A lead is rejected if", expression(spec.reject_if))
 
 
-def _require(spec, program):
-    holds, start = condition(spec.require, program.fields), "A lead is accepted only if"
-    return Said(start, holds.code) if holds.code else Said(f"{start} {holds.words}.")
+def _require(spec, _program):
+    return Said("A lead is accepted only if", expression(spec.require))
 
 
 def _open(spec, program):

@@ -568,6 +568,10 @@ def test_rules_of_the_last_lead_that_do_not_load_any_more_do_not_stop_a_process(
         ("rules: [{id: r, limit: 0, per: day}]", 'rule "r": limit: 0 refuses every lead'),
         ("rules: [{id: r, require: a is present, note: N}, {id: s, require: a is present, note: N}]",
          'rule "s": its note is that of the rule "r" too'),
+        ("rules: [{id: r, reject_if: a is present}]",
+         'rule "r": it has no note, so partners read its condition as code: write note: and a sentence for them'),
+        ("rules: [{id: r, unique: [a]}]",
+         'rule "r": it has no note, so partners read a sentence that is the same for all such rules: write note:'),
         ("sale_amount: [{amount: 1}, {amount: 2}]", "the amounts after this one are never reached"),
         ("sale_amount: [{when: a is present, amount: 1}]", "a lead that fits none of the amounts is worth 0.00"),
         ("examples: [{name: x, lead: {a: 1}, expect: valid}]", 'field "c": no example has it'),
@@ -577,6 +581,12 @@ def test_what_is_legal_and_probably_not_meant_is_a_warning(text, warning):
     made = program("fields: {a: {}, c: {type: choice, one_of: [x, y]}}\n" + text)
     assert any(warning in str(line) for line in made.warnings), made.warnings
     assert all(re.match("rules/solar.yaml:[0-9]+: warning: ", str(line)) for line in made.warnings)
+
+
+@pytest.mark.parametrize("key", ["note: Sorry", "public: false", "mode: observe", "mode: 'off'"])
+def test_a_rule_that_has_a_note_or_that_partners_do_not_read_needs_none(key):
+    made = program(f"fields: {{a: {{}}}}\nrules: [{{id: r, unique: [a], {key}}}]")
+    assert made.warnings == []
 
 
 def test_a_sound_file_has_no_warnings():

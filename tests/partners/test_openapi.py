@@ -95,7 +95,7 @@ def test_a_lead_is_described_by_its_fields(describe):
     assert properties["campaign"]["pattern"] == "^(?:[A-Z]{2}-[0-9]+|none)$"
     assert properties["born"]["pattern"] == "^([0-9]{4}\\-[0-9]{2}\\-[0-9]{2}|[0-9]{2}/[0-9]{2}/[0-9]{4})$"
     assert "we do not store it" in properties["ssn"]["description"]
-    assert "if the owner is false" in properties["rent"]["description"]
+    assert "Required if `not owner`" in properties["rent"]["description"]
 
 
 def test_a_pattern_that_other_languages_read_otherwise_is_left_out(describe):
