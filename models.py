@@ -138,7 +138,7 @@ class Late(Table):
         primary_key = CompositeKey("program", "lead")
 
 
-class Claim(Table):
+class Taken(Table):
     """A place that only one lead may hold: a unique value, or the key of a repeated request.
 
     `key` is a keyed hash, so that nobody's address stands here. `fingerprint` tells a repeated
@@ -150,6 +150,9 @@ class Claim(Table):
     claimed_at = Time()
     expires_at = Time(null=True, default=None, index=True)
     fingerprint = CharField(64, default="")
+
+    class Meta:
+        table_name = "claim"
 
 
 class Total(Table):
@@ -356,16 +359,16 @@ def _repeated(keys, submission, lead_id):
     now, hashes = claims.milliseconds(submission.received_at), sorted(keyed_hash(*key) for key in keys)
     for key in hashes:
         if not claims.take_place(key, lead_id, now, RETRY_WINDOW, RETRY_WINDOW, fingerprint):
-            earlier = Claim.get_by_id(key)
+            earlier = Taken.get_by_id(key)
             if earlier.fingerprint == fingerprint:
                 first = Lead.get_or_none(id=earlier.lead) or first
             else:
                 mismatch = True
-    ours = Claim.key.in_(hashes) & (Claim.lead == lead_id)
+    ours = Taken.key.in_(hashes) & (Taken.lead == lead_id)
     if first:  # a key that came for the first time means the same lead from now on
-        Claim.update(lead=first.id).where(ours).execute()
+        Taken.update(lead=first.id).where(ours).execute()
     elif mismatch:
-        Claim.delete().where(ours).execute()
+        Taken.delete().where(ours).execute()
     return first, mismatch and not first
 
 

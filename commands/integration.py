@@ -51,27 +51,27 @@ where = click.option(
 @with_appcontext
 def show_contract(program, output, url, proved):
     """Write what impact.com's integrations engineer needs to know to connect PROGRAM."""
-    rule_set = find_program(program)
+    program = find_program(program)
     if proved:
-        _show_proof(rule_set, output)
+        _show_proof(program, output)
         return
-    made = contract_of(rule_set, url)
-    mistakes = prove(rule_set)[1]
+    made = contract_of(program, url)
+    mistakes = prove(program)[1]
     for line in mistakes:
-        click.echo(f"do not send this: {printable(line)} (see templates/{rule_set.name}/)", err=True)
+        click.echo(f"do not send this: {printable(line)} (see templates/{program.name}/)", err=True)
     for name, texts in made["samples"].items():
         if not texts["xml"]:
             click.echo(
-                f"no {name} answer can be shown: write an example of one in {rule_set.path}, "
+                f"no {name} answer can be shown: write an example of one in {program.path}, "
                 "or give its required fields their `example`",
                 err=True,
             )
-    click.echo(to_json(made, indent=2) if output == "json" else contract_text(rule_set, url))
+    click.echo(to_json(made, indent=2) if output == "json" else contract_text(program, url))
     sys.exit(bool(mistakes))
 
 
-def _show_proof(rule_set, output):
-    count, mistakes = prove(rule_set)
+def _show_proof(program, output):
+    count, mistakes = prove(program)
     if output == "json":
         click.echo(to_json({"proved": not mistakes, "answers": count, "mistakes": mistakes}, indent=2))
     else:
@@ -118,33 +118,33 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     The leads are the examples of the rule file, in XML, JSON and as a form. The exit status is 0 if all
     answers are as the rules say.
     """
-    rule_set = find_program(program)
-    cases = [_case_of(file, rule_set)] if file else cases_of(rule_set)
-    target = address(url, rule_set)
+    program = find_program(program)
+    cases = [_case_of(file, program)] if file else cases_of(program)
+    target = address(url, program)
     count = repeat * len(POSTED) * sum(len(case.leads) for case in cases)
-    if not file and not rule_set.spec.examples:
-        _warn(f"{rule_set.path} has no examples: the lead is made of values that its fields take")
+    if not file and not program.spec.examples:
+        _warn(f"{program.path} has no examples: the lead is made of values that its fields take")
     if not is_local(url) and url.startswith("http:"):
         _warn("WITHOUT ENCRYPTION: the password and the leads can be read on their way. Use the https address.")
     _warn(f"Posting {count} leads to {target}")
-    if rule_set.spec.test_flag:
+    if program.spec.test_flag:
         _warn(
-            f"They are marked as tests ({rule_set.spec.test_flag}): they are stored, use up no limit or budget of real "
-            f"leads, at most {rule_set.spec.test_limit} a day are valid, and impact.com pays for those that reach it."
+            f"They are marked as tests ({program.spec.test_flag}): they are stored, use up no limit or budget of real "
+            f"leads, at most {program.spec.test_limit} a day are valid, and impact.com pays for those that reach it."
         )
     else:
         _warn(
-            f"THEY ARE REAL to the service, since {rule_set.path} has no test_flag: they are stored, use up limits "
+            f"THEY ARE REAL to the service, since {program.path} has no test_flag: they are stored, use up limits "
             "and budgets, and go wherever leads go."
         )
         if not is_local(url) and not yes:
             if not sys.stdin.isatty():
                 raise click.ClickException("say --yes to post real leads to another machine")
             click.confirm("Post them?", abort=True, err=True)
-    endpoint = Endpoint(target, _credentials(rule_set, url, user))
+    endpoint = Endpoint(target, _credentials(program, url, user))
     outcomes, silence = [], None
     try:
-        for outcome in simulate(rule_set, cases, endpoint, repeat):
+        for outcome in simulate(program, cases, endpoint, repeat):
             outcomes.append(outcome)
             if output == "text":
                 _show_outcome(outcome, first=len(outcomes) == 1)
@@ -152,7 +152,7 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
         silence = str(error)
     good = not silence and not any(outcome.problems for outcome in outcomes)
     if output == "json":
-        report = {"url": target, "test": bool(rule_set.spec.test_flag), "ok": good, "error": silence}
+        report = {"url": target, "test": bool(program.spec.test_flag), "ok": good, "error": silence}
         click.echo(to_json(report | {"posts": [asdict(outcome) for outcome in outcomes]}, indent=2))
     elif outcomes:
         _show_total(outcomes, "all as the rules say" if not file else "read without a problem")
@@ -161,18 +161,18 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     sys.exit(not good)
 
 
-def _case_of(file, rule_set):
+def _case_of(file, program):
     try:
-        fields = read_lead(rule_set, Path(file).read_bytes())
+        fields = read_lead(program, Path(file).read_bytes())
     except payload.PayloadError as error:
         raise click.ClickException(f"{file}: {error}") from None
     return Case(Path(file).name, [{name: texts[0] if len(texts) == 1 else texts for name, texts in fields.items()}])
 
 
-def _credentials(rule_set, url, name):
+def _credentials(program, url, name):
     """Return name and password: those of the settings for this machine, else those that are given."""
     settings = service().settings
-    users = [user for user in settings.users if user.programs is None or rule_set.name in user.programs]
+    users = [user for user in settings.users if user.programs is None or program.name in user.programs]
     known = [user for user in users if name in (None, user.name)]
     plain = [user for user in known if user.password and not user.hashed]
     given = os.environ.get("DATAPOST_PASSWORD")

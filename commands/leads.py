@@ -150,20 +150,20 @@ def explain_lead(lead_id, sensitive, output):
     show(shown, output)
 
 
-def judged_again(lead, rule_set):
+def judged_again(lead, program):
     """Judge a stored lead again; on places that were taken, the decision of then is kept."""
     try:
-        fields = read_lead(rule_set, bytes(lead.body), lead.content_type, bytes(lead.query))
+        fields = read_lead(program, bytes(lead.body), lead.content_type, bytes(lead.query))
     except payload.PayloadError as error:
-        verdict, settled = unreadable(rule_set, str(error)), []
+        verdict, settled = unreadable(program, str(error)), []
     else:
-        verdict = judge(rule_set, fields, lead.received_at, stored_lead=True)
+        verdict = judge(program, fields, lead.received_at, stored_lead=True)
         settled = [
             code for code in lead.reasons if code in {claim.rule for claim in verdict.claims if not claim.observed}
         ]
     codes = [*verdict.codes, *settled] or [code for code in lead.reasons if code == "retry.mismatch"]
     return {
-        "rules": rule_set.hash,
+        "rules": program.hash,
         "valid": not codes,
         "reasons": codes,
         "note": verdict.note if verdict.codes else lead.note,

@@ -70,10 +70,10 @@ def try_lead(program, file, content_type, output):
 
     Whether the lead is a duplicate is decided only when it is posted.
     """
-    rule_set = find_program(program)
-    verdict = judge_body(rule_set, file.read(), content_type, datetime.now(UTC))
+    program = find_program(program)
+    verdict = judge_body(program, file.read(), content_type, datetime.now(UTC))
     decision = {
-        "program": program,
+        "program": program.name,
         "valid": verdict.valid,
         "reasons": verdict.codes,
         "note": verdict.note,
@@ -99,16 +99,16 @@ def show_schema():
 def backtest_rules(file, since, program, shown, output):
     """Tell which stored leads FILE would judge differently, by reason and partner, and in money."""
     try:
-        rule_set = load(file)
+        changed = load(file)
     except RuleFileError as error:
         raise click.ClickException(str(error)) from None
-    start, memory, name = read_filter(False, {"since": since}).since, memory_of(rule_set), program or Path(file).stem
+    start, memory, name = read_filter(False, {"since": since}).since, memory_of(changed), program or Path(file).stem
     with reading():
         wanted = Filter(program=name, since=max(start - memory, EPOCH) if memory is not None else None)
         count, hidden = search.leads(wanted).count(), not sys.stderr.isatty()
         leads_then = search.each(wanted, newest_first=False)
         with click.progressbar(leads_then, length=count, file=sys.stderr, hidden=hidden) as bar:
-            hidden = masks.hidden_fields(service().rulebook.programs, [rule_set])
-            report = backtest(replace(rule_set, name=name), bar, start, shown, hidden)
+            hidden = masks.hidden_fields(service().rulebook.programs, [changed])
+            report = backtest(replace(changed, name=name), bar, start, shown, hidden)
     decision = {"program": name, "since": start.isoformat(timespec="seconds")} | report.as_dict()
     show(decision, output)

@@ -64,7 +64,7 @@ class Side:
 there = Side(lambda sql, values: database.db.execute_sql(sql, values), "%s", "")
 
 
-class Table:
+class Copied:
     """How the rows of a model are read from SQLite and from PostgreSQL, and written there."""
 
     def __init__(self, model):
@@ -117,7 +117,7 @@ def copy(path, url, progress):
     `progress(length)` returns a context manager that gives a bar with `update(rows)`. Returns
     `[(table, rows, checksum), …]`. Raises TransferError and StoreError.
     """
-    tables = [Table(model) for model in models.Table.__subclasses__() if model.moves]
+    tables = [Copied(model) for model in models.Table.__subclasses__() if model.moves]
     tables.sort(key=lambda table: table.name)
     database.connect(url)
     database.migrate()

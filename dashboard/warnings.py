@@ -18,7 +18,7 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 
 @dataclass(frozen=True)
-class Warning:
+class Concern:
     """Something to look at: in one sentence, what to do about it, and where. `grave` costs leads or money now."""
 
     sentence: str
@@ -29,7 +29,7 @@ class Warning:
 
 
 def standing(book, settings, programs, now):
-    """Return the Warnings about some programs, the grave ones first. Needs the database."""
+    """Return the Concerns about some programs, the grave ones first. Needs the database."""
     found = [*_disk(settings.database_url), *_broken_files(book, programs)]
     for program in programs.values():
         found += [*_silence(program, now), *_fields(program, now)]
@@ -45,7 +45,7 @@ def _disk(database_url, environ=os.environ):
         kind = file_system(Path(database_url.removeprefix("sqlite:///")).resolve())
         if environ.get("DYNO") or kind in FLEETING:
             where = "this platform" if environ.get("DYNO") else f"this disk ({kind})"
-            yield Warning(
+            yield Concern(
                 f"The leads are in a SQLite file, and {where} does not last: a restart may lose them all.",
                 "Add a PostgreSQL database (see “From SQLite to PostgreSQL” in the README), or a disk that lasts.",
                 grave=True,
@@ -75,7 +75,7 @@ def _broken_files(book, programs):
         name = Path(path).stem
         used = name in programs
         if pages.may_see(name):
-            yield Warning(
+            yield Concern(
                 f"{path} is broken: {mistakes} {'mistake' if mistakes == 1 else 'mistakes'}.",
                 "Leads are judged by its last good version until it is mended."
                 if used
@@ -93,7 +93,7 @@ def _silence(program, now):
     seen = unusual.arrivals(program, now)
     if seen.unusual:
         usual = f"usually one comes every {duration(seen.gap)} at this time" if seen.gap else "usually more come"
-        yield Warning(
+        yield Concern(
             f"{title(program)}: no lead has come for {duration(seen.silence)}; {usual}.",
             "Ask the partners, and look at impact.com whether the program runs and its address and password are right.",
             grave=True,
@@ -106,7 +106,7 @@ def _fields(program, now):
             label = program.fields[use.field].label
             names = unusual.new_names(program, use.partner, now)
             called = f" Perhaps it is called {' or '.join(names[:3])} now: then add that to its aliases."
-            yield Warning(
+            yield Concern(
                 f"{title(program)}: {use.partner or 'somebody who names no partner'} does not send {label} any more: "
                 f"none of the last {use.leads} leads has it; before, {use.share_before:.0%} had it.",
                 f"Ask the partner.{called if names else ''}",
@@ -125,7 +125,7 @@ def _tests(program, now):
 
 
 def _of_tests(program, who, figure, **filters):
-    return Warning(
+    return Concern(
         f"{title(program)}: {who} sent {figure.valid_tests:,} test leads since yesterday that were answered valid, "
         f"worth {figure.test_amount:,}.",
         "impact.com pays for tests too. Reverse them there, and ask the partner what they are for. If nobody needs "
@@ -145,7 +145,7 @@ def _limits(program, now):
         for limit in groups[:GROUPS_NAMED]:
             reached = limit.used >= limit.limit
             unit = "leads" if limit.kind == "limit" else "to pay"
-            yield Warning(
+            yield Concern(
                 f"{title(program)}: the {limit.kind} “{rule}” is {'reached' if reached else 'nearly reached'}"
                 f"{_group(program, limit)}: {limit.used:,} of {limit.limit:,} {unit} this {limit.per}.",
                 f"Further leads are refused until the {limit.per} is over." if reached else "Then leads are refused.",
@@ -155,7 +155,7 @@ def _limits(program, now):
             )
         if len(groups) > GROUPS_NAMED:
             others = len(groups) - GROUPS_NAMED
-            yield Warning(f"{title(program)}: “{rule}” is so far for {others} more.", "Each has a limit of its own.")
+            yield Concern(f"{title(program)}: “{rule}” is so far for {others} more.", "Each has a limit of its own.")
 
 
 def _group(program, limit):

@@ -74,7 +74,7 @@ def find(backtest_id):
 
 def _run(row_id, program, since, report):
     try:
-        source = Source(row_id, program, since, report)
+        source = StoredLeads(row_id, program, since, report)
         found = backtest(program, source, since)
         _save(row_id, "done", report | found.as_dict())
     except Exception as error:  # nobody waits for it: what went wrong is told by the row
@@ -92,7 +92,7 @@ def _save(row_id, state, report):
 
 
 @dataclass
-class Source:
+class StoredLeads:
     """The stored leads for a backtest, oldest first, as long as its time lasts; tells how far it is."""
 
     row_id: str

@@ -19,7 +19,7 @@ from judge.rules import former_places, place_of, unique_keys
 from judge.values import folded, folded_before
 from leads import daily
 from leads.search import EPOCH
-from models import Backtest, Claim, Erasure, FailedLogin, Lead, Refusal, Retention, Total, first_id
+from models import Backtest, Erasure, FailedLogin, Lead, Refusal, Retention, Taken, Total, first_id
 from web.login import LOGIN_WINDOW
 
 CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
@@ -247,10 +247,10 @@ def forget_places(found, person, programs):
     ids = [lead.id for lead in found]
     for start in range(0, len(ids), CHUNK):
         with database.read():
-            keys = [row.key for row in Claim.select(Claim.key).where(Claim.lead.in_(ids[start : start + CHUNK]))]
+            keys = [row.key for row in Taken.select(Taken.key).where(Taken.lead.in_(ids[start : start + CHUNK]))]
         for first in range(0, len(keys), CHUNK):
-            database.transact(Claim.delete().where(Claim.key.in_(keys[first : first + CHUNK])).execute)
-    database.transact(Claim.delete().where(Claim.key.in_(list(_places(person, programs)))).execute)
+            database.transact(Taken.delete().where(Taken.key.in_(keys[first : first + CHUNK])).execute)
+    database.transact(Taken.delete().where(Taken.key.in_(list(_places(person, programs)))).execute)
 
 
 def _places(person, programs):
@@ -286,8 +286,8 @@ def clear_expired(now=None):
     """
     now = now or database.now()
     cleared = 0
-    run_out = (Claim.expires_at <= now, Total.expires_at <= now, FailedLogin.at <= now - LOGIN_WINDOW)
-    for table, has_run_out in zip((Claim, Total, FailedLogin), run_out, strict=True):
+    run_out = (Taken.expires_at <= now, Total.expires_at <= now, FailedLogin.at <= now - LOGIN_WINDOW)
+    for table, has_run_out in zip((Taken, Total, FailedLogin), run_out, strict=True):
         key = table._meta.primary_key
         expired = table.select(key).where(has_run_out).limit(CLEARED_AT_ONCE)
         expired = database.engine().to_write(expired)  # pass over what a lead is about to take

@@ -43,7 +43,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ToldRule:
     """A rule in words, and the sentences that a lead gets which it refuses."""
 
     id: str
@@ -76,7 +76,7 @@ class Instructions:
     login: bool
     guidance: Guidance
     fields: list[Field]
-    rules: list[Rule]
+    rules: list[ToldRule]
     reasons: list[Reason]
     accepted: list[Exchange]
     rejected: list[Exchange]
@@ -157,7 +157,7 @@ def _remarks(program, rule):
 
 def _rule(program, spec):
     notes = dict.fromkeys(reason.note for reason in _reasons(program, spec))
-    return Rule(spec.id, words.rule(_word(spec), spec, program), list(notes))
+    return ToldRule(spec.id, words.rule(_word(spec), spec, program), list(notes))
 
 
 def _reasons(program, spec):

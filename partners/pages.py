@@ -44,8 +44,8 @@ def show_markdown(program):
 
 @documents.get("/docs/<program>/openapi.json")
 def show_openapi(program):
-    rules = find_program(program)
-    document = openapi.describe(rules, _instructions(rules))
+    found = find_program(program)
+    document = openapi.describe(found, _instructions(found))
     return Response(json.dumps(document, ensure_ascii=False, indent=2), mimetype="application/json")
 
 

@@ -168,7 +168,7 @@ def test_a_lead_gets_the_same_fields_and_decision_in_every_format(partner, lead)
     answers = []
     for body, content_type in bodies:
         with database.read():
-            models.Claim.delete().execute()
+            models.Taken.delete().execute()
         answer = read_answer(partner.post(body, content_type, "/leads?format=xml"))
         answers.append({name: value for name, value in answer.items() if name != "uniqueid"})
     stored = [(kept.fields, kept.valid, kept.reasons, kept.trace) for kept in partner.stored()]

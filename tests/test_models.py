@@ -305,7 +305,7 @@ def test_a_mistake_of_ours_is_no_store_error(sqlite_file):
 
 def kept():
     with database.read():
-        return models.Claim.select().count(), models.Total.select().count()
+        return models.Taken.select().count(), models.Total.select().count()
 
 
 def test_places_and_keys_that_have_run_out_are_cleared_and_no_others(ledger):

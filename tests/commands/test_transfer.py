@@ -123,7 +123,7 @@ def all_of(file, url):
 def test_what_was_deleted_or_forgotten_between_two_copies_is_gone_there_too(file, postgresql_url, monkeypatch):
     monkeypatch.setattr(transfer, "CHUNK", 3)
     transfer.copy(file, postgresql_url, progress)
-    in_file(file, lambda: [delete_some(table) for table in (models.Lead, models.Refusal, models.Claim)])
+    in_file(file, lambda: [delete_some(table) for table in (models.Lead, models.Refusal, models.Taken)])
     transfer.copy(file, postgresql_url, progress)
     assert all_of(file, postgresql_url)
     models.connect(postgresql_url, "a key for tests")

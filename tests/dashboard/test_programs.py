@@ -173,7 +173,8 @@ def test_a_changed_file_is_checked_and_its_errors_stand_on_their_lines(shop):
     kind, text = line(response, 14)
     assert kind == "error" and 'Did you mean "years"?' in text
     assert rehearse(shop.operator, "fields: [", start="1").status_code == 200  # nothing is started
-    assert "The file is right." in text_of(rehearse(shop.operator, RULES.replace("{}", "{type: text}"), check="1"))
+    right = RULES.replace("{}", "{type: text}").replace("[email]}\nsale", "[email], note: Already submitted}\nsale")
+    assert "The file is right." in text_of(rehearse(shop.operator, right, check="1"))
 
 
 def test_the_text_starts_as_the_file_is_and_stays_as_it_was_changed(shop):
