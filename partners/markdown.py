@@ -1,8 +1,11 @@
-"""Texts of rule files in pages and in Markdown: whatever stands in them, they stay texts."""
+"""Documents in Markdown, and as pages made of it: whatever stands in a rule file, it stays text."""
 
 import re
+from itertools import pairwise
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 from partners.snippets import SHORT
@@ -10,11 +13,6 @@ from web.answer import TEMPLATES
 
 # CommonMark, section 2.4, less those that mean something only at the start of a line: no text starts one.
 _SPECIAL = re.compile(r"([\\`*_\[\]|~])")
-
-
-def sentence(text):
-    """Return one of our own sentences as HTML; what stands between backticks is code."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def md(text):
@@ -48,3 +46,84 @@ def markdown(template, **values):
     """Return a document in Markdown from `templates/<template>`."""
     text = _environment.get_template(template).render(languages=SHORT, **values)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+# --- The page ---
+
+_parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def page_of(text):
+    """Return as HTML the title of a document in Markdown and the rest, and the headings within, each with its id."""
+    tokens = _parser.parse(text)
+    contents = []
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open":
+            opening.attrs["id"] = re.sub(r"[^\w-]", "", inline.content.lower().replace(" ", "-"))
+            if opening.tag == "h2":
+                contents.append((opening.attrs["id"], inline.content))
+    _describe_tables(tokens)
+    parts = tokens[:3], _folded(tokens[3:])
+    head, body = (Markup(_parser.renderer.render(part, _parser.options, {})) for part in parts)  # noqa: S704
+    return head, body, contents
+
+
+# A table of more columns than a phone has room for becomes a list of cards there, whose cells say what they are. Roles
+# are said, since a table that is laid out otherwise loses its own.
+_ROLES = {"table": "table", "thead": "rowgroup", "tbody": "rowgroup", "tr": "row", "th": "columnheader", "td": "cell"}
+_STACKED = 4
+
+
+def _describe_tables(tokens):
+    """Say in each cell which column it is of, and let the first one of a row be its heading."""
+    headings, table, column = [], None, 0
+    for token, following in pairwise(tokens):
+        if token.tag not in _ROLES:
+            continue
+        if token.nesting == 1:
+            token.attrs["role"] = _ROLES[token.tag]
+        if token.type == "table_open":
+            headings, table = [], token
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "th_open":
+            token.attrs["scope"] = "col"
+            headings.append(following.content)
+            table.attrs |= {"class": "stacked"} if len(headings) >= _STACKED else {}
+        elif token.type == "td_open":
+            token.attrs |= {"data-label": headings[column]} if column else {"role": "rowheader", "scope": "row"}
+            token.tag = "td" if column else "th"
+        elif token.type == "td_close":
+            token.tag = "td" if column else "th"
+            column += 1
+
+
+def _folded(tokens):
+    """Return the tokens with each block of code under a line in bold folded, but the first of a heading."""
+    kept, heading, is_open = [], "", True
+    for token in tokens:
+        if token.type == "heading_close":
+            heading, is_open = kept[-1].content, True
+        elif token.type == "fence":
+            name = _bold(kept[-2]) if kept[-1].type == "paragraph_close" else None
+            token.meta = {"label": f"{name or token.info or 'text'}, {heading}", "end": "</details>\n" if name else ""}
+            if name:
+                start = f"<details{' open' * is_open}><summary>{escape(name)}</summary>\n"
+                kept[-3:], is_open = [Token("html_block", "", 0, content=start)], False
+        kept.append(token)
+    return kept
+
+
+def _bold(inline):
+    """Return the text of a line that is bold from its first letter to its last."""
+    parts = [part for part in inline.children or [] if part.type != "text" or part.content]
+    return parts[1].content if [part.type for part in parts] == ["strong_open", "text", "strong_close"] else None
+
+
+def _block(_renderer, tokens, index, _options, _env):
+    label, end = escape(tokens[index].meta["label"]), tokens[index].meta["end"]
+    code = escape(tokens[index].content.rstrip("\n"))
+    return f'<pre tabindex="0" role="region" aria-label="{label}"><code>{code}</code></pre>\n{end}'
+
+
+_parser.add_render_rule("fence", _block)

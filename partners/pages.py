@@ -25,7 +25,6 @@ KEY_LENGTH = 32  # hexadecimal digits: 128 bits
 KEYLESS = "DATAPOST_SECRET is not set, so no link to posting instructions works: anybody could work out its key"
 
 documents = blueprint("documents")
-documents.add_app_template_filter(markdown.sentence)
 
 
 # --- Routes ---
@@ -33,7 +32,9 @@ documents.add_app_template_filter(markdown.sentence)
 
 @documents.get("/docs/<program>", strict_slashes=False)
 def show_instructions(program):
-    return page("instructions.html", **_told(find_program(program)))
+    told = _told(find_program(program))
+    head, body, contents = markdown.page_of(markdown.markdown("instructions.md", **told))
+    return page("document.html", head=head, body=body, contents=contents, **told)
 
 
 @documents.get("/docs/<program>.md")
