@@ -5,14 +5,11 @@ happens on it, the answer is a dataPostResponse.
 """
 
 import logging
-import re
 import sys
-import time
 from functools import partial
-from uuid import uuid4
 
 import click
-from flask import Blueprint, Flask, Response, g, jsonify, request
+from flask import Blueprint, Flask, jsonify, request
 from flask_httpauth import HTTPBasicAuth
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnavailable
@@ -27,13 +24,12 @@ from judge.rulebook import RuleBook
 from leads import backtests, daily, retention, search
 from partners.pages import documents
 from web import logs, proxies
-from web.answer import HEADERS, Answer, of_lead, render
-from web.formats import FORMATS
+from web.answer import Answer, answer_lead, finish, named_program, respond
 from web.login import Login
 from web.logs import log
 from web.payload import PayloadError
 from web.proxies import client_address
-from web.request import choose_format, read_submission
+from web.request import begin, milliseconds, read_submission
 from web.service import Service, rulebook, service, warn_once
 from web.settings import Settings, SettingsError, User, version
 from web.statuses import meaning
@@ -132,33 +128,13 @@ def find_program(name, user):
         raise NotFound from None
 
 
-# --- Answers ---
-
-
-def answer_lead(lead):
-    """Answer with the decision that is stored in `lead`, whether it was made now or before."""
-    decision = {
-        "program": lead.program,
-        "user": lead.user or None,
-        "lead": lead.id,
-        "valid": lead.valid,
-        "test": lead.test,
-        "reasons": lead.reasons,
-        "replayed": lead.replayed,
-        "status": lead.status,
-        "milliseconds": milliseconds(),
-    }
-    log.info("decision", decision)
-    headers = {"Datapost-Lead": lead.id}
-    if lead.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return answer(lead.status, of_lead(lead), headers)
+# --- Refusals ---
 
 
 def answer_error(status, note=None, headers=(), **cause):
     """Answer with an error. `cause` is for the log; what a sender wrote does not belong there."""
     note = note or meaning(status).note
-    program, user = find_named_program(), auth.current_user() or User("", "")
+    program, user = named_program(), auth.current_user() or User("", "")
     refusal = {
         "program": program.name if program and request.url_rule else None,
         "user": user.name or None,
@@ -169,23 +145,7 @@ def answer_error(status, note=None, headers=(), **cause):
     if status in (401, 429):
         refusal |= {"user": known_name(), "address": client_address(request)}
     log.log(logging.ERROR if status >= 500 else logging.WARNING, "refused", refusal | cause)
-    return answer(status, Answer(False, note=note), headers)
-
-
-def answer(status, values, headers=()):
-    program = find_named_program()
-    answer_format = choose_format(program.spec.respond if program else "xml")
-    document = render(values, answer_format, program.name if program else "")
-    return Response(document, status, mimetype=FORMATS[answer_format].mimetype, headers=dict(headers))
-
-
-def find_named_program():
-    """Return the program that the address names, or None."""
-    return service().rulebook.programs.get((request.view_args or {}).get("program", "default"))
-
-
-def milliseconds():
-    return round((time.perf_counter() - g.started) * 1000, 1)
+    return respond(status, Answer(False, note=note), headers)
 
 
 @site.app_errorhandler(HTTPException)
@@ -238,8 +198,8 @@ def create_app(settings=None):
     app.register_blueprint(site)
     for pages in (overview.site, leads.site, programs.site, documents):
         app.register_blueprint(pages)
-    app.before_request(_begin)
-    app.after_request(_finish)
+    app.before_request(begin)
+    app.after_request(finish)
     app.teardown_request(lambda _error: database.set_deadline(None))
     app.log_exception = _log_exception
     if settings.trusted_proxies:
@@ -252,21 +212,6 @@ def create_app(settings=None):
 def _do_chore(chore, book):
     book.refresh(waits=False)  # a thread that writes leads waits for nothing
     return chore(list(book.programs.values()))
-
-
-def _begin():
-    g.started = time.perf_counter()
-    database.set_deadline(database.ANSWER_WAIT)
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if re.fullmatch("[A-Za-z0-9_-]{1,64}", given) else uuid4().hex
-
-
-def _finish(response):
-    ours = HEADERS | {"X-Request-Id": g.request_id}
-    if request.is_secure:
-        ours["Strict-Transport-Security"] = "max-age=31536000"
-    response.headers.extend([item for item in ours.items() if item[0] not in response.headers])
-    return response
 
 
 def _log_exception(exc_info):

@@ -21,6 +21,7 @@ import load
 import app
 import database
 import models
+from web import answer as answers
 from web import login, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +37,7 @@ STEPS = {
     "judge": (app, "judge"),
     "record": (models, "record"),
     "log": (app.log, "info"),
-    "render": (app, "render"),
+    "render": (answers, "render"),
 }
 REST = "the rest: route, request, response"
 

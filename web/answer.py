@@ -1,13 +1,18 @@
-"""A decision to the answer that impact.com reads: XML or JSON, from the templates."""
+"""A decision to the answer that impact.com reads: XML or JSON, from the templates, and the response that holds it."""
 
 import json
-import logging
 import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from flask import Response, g, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from web.formats import FORMATS
+from web.logs import log
+from web.request import choose_format, milliseconds
+from web.service import service
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -20,8 +25,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-
-log = logging.getLogger("datapost")
 
 
 class Answer(NamedTuple):
@@ -120,3 +123,48 @@ def render_strictly(answer, answer_format, program=""):
 def is_ours(program, answer_format):
     """Tell whether answers are as the contract has them, and not by a template of the program's own."""
     return not (TEMPLATES / program / f"response.{answer_format}").exists()
+
+
+# --- Responses ---
+
+
+def answer_lead(lead):
+    """Answer with the decision that is stored in `lead`, whether it was made now or before."""
+    decision = {
+        "program": lead.program,
+        "user": lead.user or None,
+        "lead": lead.id,
+        "valid": lead.valid,
+        "test": lead.test,
+        "reasons": lead.reasons,
+        "replayed": lead.replayed,
+        "status": lead.status,
+        "milliseconds": milliseconds(),
+    }
+    log.info("decision", decision)
+    headers = {"Datapost-Lead": lead.id}
+    if lead.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return respond(lead.status, of_lead(lead), headers)
+
+
+def respond(status, values, headers=()):
+    """Return the response with an Answer, in the format that the request wants."""
+    program = named_program()
+    answer_format = choose_format(program.spec.respond if program else "xml")
+    document = render(values, answer_format, program.name if program else "")
+    return Response(document, status, mimetype=FORMATS[answer_format].mimetype, headers=dict(headers))
+
+
+def named_program():
+    """Return the program that the address names, or None."""
+    return service().rulebook.programs.get((request.view_args or {}).get("program", "default"))
+
+
+def finish(response):
+    """Give a response the headers of every answer."""
+    ours = HEADERS | {"X-Request-Id": g.request_id}
+    if request.is_secure:
+        ours["Strict-Transport-Security"] = "max-age=31536000"
+    response.headers.extend([item for item in ours.items() if item[0] not in response.headers])
+    return response

@@ -1,14 +1,17 @@
-"""A request as a lead of a program, and the format in which it wants its answer."""
+"""A request: as a lead of a program, and with the format in which it wants its answer."""
 
 import re
+import time
 from datetime import UTC, datetime
 from functools import lru_cache
+from uuid import uuid4
 
-from flask import request
+from flask import g, request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
 
+import database
 from judge.judgement import content, judge, unreadable
 from models import Submission
 from web import payload
@@ -19,6 +22,22 @@ from web.service import service
 CUT_OFF = "The body did not arrive whole: send the request again"
 
 _FORMAT = re.compile(rb"format=(?i:(xml|json))")
+
+
+def begin():
+    """Give a request its number, its clock, and the time that its answer may wait for the store."""
+    g.started = time.perf_counter()
+    database.set_deadline(database.ANSWER_WAIT)
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if re.fullmatch("[A-Za-z0-9_-]{1,64}", given) else uuid4().hex
+
+
+def milliseconds():
+    """Return how long the request has taken."""
+    return round((time.perf_counter() - g.started) * 1000, 1)
+
+
+# --- The lead ---
 
 
 def read(program, body, content_type="", query=b""):

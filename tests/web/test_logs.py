@@ -10,6 +10,7 @@ from conftest import Partner
 from test_documents import README, blocks
 
 import app as application
+from web import answer as answers
 from web import logs
 from web.settings import User
 from web.statuses import STATUSES
@@ -147,7 +148,7 @@ def test_a_fault_of_an_error_answer_tells_no_address(partner, logged, monkeypatc
             raise outcome
         return outcome
 
-    monkeypatch.setattr(application, "render", render)
+    monkeypatch.setattr(answers, "render", render)
     assert partner.http.post("/canary").status_code == 500
     assert [line["message"] for line in logged()] == ["refused", "a fault while an error was answered", "refused"]
     assert "canary" not in str(logged())
