@@ -9,11 +9,14 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from urllib.parse import urlencode, urlsplit
 
+import urllib3
 import xmltodict
+from werkzeug.http import parse_options_header
 
-from judge.examples import judge_example, judge_in_turn, texts_of
+from judge.examples import expected_codes, judge_example, judge_in_turn, texts_of
 from judge.judgement import content
 from judge.values import canonical
 from judge.verdict import TEST_LIMIT
@@ -68,7 +71,7 @@ def cases_of(program):
     if not examples:
         example = made_example(program)
         return [Case(example.name, [example.lead], judge_example(program, example, datetime.now(UTC)).codes)]
-    return [Case(e.name, [*e.after, e.lead], [] if e.expect == "valid" else e.expect) for e in examples]
+    return [Case(example.name, [*example.after, example.lead], expected_codes(example)) for example in examples]
 
 
 def simulate(program, cases, post, repeat=1):
@@ -77,24 +80,26 @@ def simulate(program, cases, post, repeat=1):
     It ends early where an answer shows that no further one would be better.
     """
     order_ids = set()
-    for _ in range(repeat):
-        for case in cases:
-            for body_format in POSTED:
-                now = datetime.now(UTC)
-                given = [marked(program, lead) for lead in case.leads]
-                leads = freshened(program, given, now)
-                verdicts = judge_in_turn(program, leads, now)
-                for number, (lead, verdict) in enumerate(zip(leads, verdicts, strict=True), 1):
-                    last = number == len(leads)
-                    outcome = _post(program, post, case.name if last else f"{case.name}, before it", body_format, lead)
-                    if outcome.decided and case.expect is not None:
-                        _compare(outcome, verdict, case.expect if last else verdict.codes, tests=number > 1)
-                    _check_order_id(outcome, order_ids)
-                    if outcome.decided and outcome.problems and (labels := alike(program, given[number - 1], lead)):
-                        outcome.remarks.append(f"it may repeat an earlier post: no other {labels[0]} could be made")
-                    yield outcome
-                    if outcome.status in HOPELESS and not outcome.decided:
-                        return
+    for _, case, body_format in product(range(repeat), cases, POSTED):
+        for outcome in _outcomes(program, case, body_format, post, order_ids):
+            yield outcome
+            if outcome.status in HOPELESS and not outcome.decided:
+                return
+
+
+def _outcomes(program, case, body_format, post, order_ids):
+    """Post the leads of a case, as other people, and yield an Outcome for each."""
+    now, given = datetime.now(UTC), [marked(program, lead) for lead in case.leads]
+    leads = freshened(program, given, now)
+    verdicts, last = judge_in_turn(program, leads, now), len(leads) - 1
+    for number, (lead, verdict) in enumerate(zip(leads, verdicts, strict=True)):
+        outcome = _post(program, post, case.name if number == last else f"{case.name}, before it", body_format, lead)
+        if outcome.decided and case.expect is not None:
+            _compare(outcome, verdict, case.expect if number == last else verdict.codes, tests=number > 0)
+        _check_order_id(outcome, order_ids)
+        if outcome.decided and outcome.problems and (labels := alike(program, given[number], lead)):
+            outcome.remarks.append(f"it may repeat an earlier post: no other {labels[0]} could be made")
+        yield outcome
 
 
 # --- The leads ---
@@ -137,19 +142,24 @@ class Endpoint:
 
     def __call__(self, content_type, body):
         """Return status, content type and text of the answer, and how long it took. Raises NoAnswer."""
-        kind = http.client.HTTPSConnection if self.parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(self.parts.hostname, self.parts.port, timeout=SILENCE)  # TLS verifies the certificate
-        started = time.perf_counter()
+        headers, started = self.headers | {"Content-Type": content_type}, time.perf_counter()
         try:
-            connection.request("POST", self.parts.path, body, self.headers | {"Content-Type": content_type})
-            response = connection.getresponse()
-            raw = response.read(LARGEST_ANSWER)
-        except (OSError, http.client.HTTPException) as error:
-            raise NoAnswer(_why(error, self.parts)) from None
-        finally:
-            connection.close()
+            with urllib3.PoolManager(timeout=SILENCE) as pool:  # which verifies certificates
+                response = pool.request(
+                    "POST", self.url, body=body, headers=headers, retries=False, redirect=False, preload_content=False
+                )
+                raw = response.read(LARGEST_ANSWER)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise NoAnswer(_why(_cause(error), self.parts)) from None
         seconds = time.perf_counter() - started
-        return response.status, response.headers.get_content_type(), raw.decode(errors="replace"), seconds
+        mimetype = parse_options_header(response.headers.get("Content-Type"))[0] or "of no type"
+        return response.status, mimetype, raw.decode(errors="replace"), seconds
+
+
+def _cause(error):
+    """Return the failure of the network that urllib3 tells of."""
+    parts = (error.__cause__, *error.args, error.__context__)
+    return next((part for part in parts if isinstance(part, OSError | http.client.HTTPException)), error)
 
 
 def _why(error, parts):
