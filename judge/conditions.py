@@ -17,31 +17,22 @@ looked at and cut.
 
 import difflib
 import operator
-import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from typing import NamedTuple
 
-from jinja2 import Environment, TemplateSyntaxError, nodes
-from jinja2.lexer import Lexer, Token
-from jinja2.parser import Parser
+from jinja2 import TemplateSyntaxError, nodes
 
 from judge.functions import FUNCTIONS, iso_day
+from judge.grammar import ConditionError, flat, of_syntax, parse, walk
 from judge.instead import INSTEAD, nothing_like_it, written
 from judge.values import FORBIDDEN, Text
 
-LONGEST = 10_000  # characters of an expression
-MOST_TOKENS = 1_000  # of an expression, beside the constants and commas of its lists
 MOST_PARTS = 100  # of an expression, beside names and constants
 
 # Words of the grammar, so that no field can be called so.
 RESERVED = frozenset({"and", "or", "not", "in", "is", "if", "else", "true", "false", "none"})
-
-
-class ConditionError(ValueError):
-    """The condition cannot be used. The text says why, where, and what would do."""
 
 
 class Unanswered(Exception):
@@ -70,12 +61,12 @@ def compile_condition(source, kinds):
     short = source if len(source) <= 200 else f"{source[:60]}…"
     try:
         expression = parse(source)
-        found = list(_walk(expression))
+        found = list(walk(expression))
         if sum(not isinstance(node, _LEAVES) for node in found) > MOST_PARTS:
             raise RecursionError
         holds = _truth(_part(expression, kinds))
     except TemplateSyntaxError as error:
-        raise ConditionError(f'"{short}" cannot be read as a condition: {_of_syntax(error.message, source)}') from None
+        raise ConditionError(f'"{short}" cannot be read as a condition: {of_syntax(error.message, source)}') from None
     except ConditionError as error:
         raise ConditionError(f'"{short}": {error}') from None
     except RecursionError:
@@ -83,83 +74,6 @@ def compile_condition(source, kinds):
     holds.names = {node.name for node in found if isinstance(node, nodes.Name)}
     holds.compared = _compared(found)
     return holds
-
-
-# --- The grammar ---
-
-
-class _Words(Lexer):
-    """Jinja2's words, with numbers as they are written; too many of them are RecursionError."""
-
-    def wrap(self, stream, name=None, filename=None):
-        count = 0
-        for line, kind, text in stream:
-            count += kind not in ("whitespace", "string", "integer", "float") and text != ","
-            if count > MOST_TOKENS:
-                raise RecursionError
-            if kind in ("integer", "float"):
-                yield Token(line, kind, _number(text))
-            else:
-                yield from super().wrap([(line, kind, text)], name, filename)
-
-
-class _Grammar(Environment):
-    lexer = cached_property(_Words)
-
-
-_grammar = _Grammar()
-_NUMBER = re.compile(r"[0-9]{1,38}(\.[0-9]{1,38})?(e[+-]?[0-9]{1,2})?", re.IGNORECASE)  # as values.number
-
-
-def _number(text):
-    text = text.replace("_", "")
-    if not _NUMBER.fullmatch(text):
-        raise ConditionError(f"the number {text[:20]} is too long or oddly written: write up to 38 digits, as in 0.5")
-    return Decimal(text)
-
-
-def parse(source):
-    """Return the tree of an expression. Raises TemplateSyntaxError."""
-    if len(source) > LONGEST:
-        raise RecursionError
-    parser = Parser(_grammar, source, state="variable")
-    expression = parser.parse_expression()
-    if not parser.stream.eos:
-        raise TemplateSyntaxError(f'it goes on after its end, at "{parser.stream.current.value}"', 1)
-    return expression
-
-
-def flat(node, kind):
-    """Return what a chain of `and` or of `or` joins."""
-    return [*flat(node.left, kind), *flat(node.right, kind)] if isinstance(node, kind) else [node]
-
-
-def _walk(expression):
-    """Yield all nodes of a tree, however deep it is."""
-    rest = [expression]
-    while rest:
-        yield (node := rest.pop())
-        rest.extend(node.iter_child_nodes())
-
-
-def _of_syntax(message, source):
-    """Return Jinja2's message in plain words, with what is likely meant."""
-    if "end of template" in message:
-        message = "it ends too early: a bracket, a quote or the right side is missing"
-    bare = re.sub("'[^']*'", "''", source)  # 'IN' and 'OR' are states
-    for pattern, advice in _SLIPS:
-        if re.search(pattern, bare):
-            return f"{message}; {advice}"
-    return message
-
-
-_SLIPS = [
-    ("[“”‘’]", "use straight quotes"),
-    (r"\b(AND|OR|NOT|IN|IS)\b", "write and, or, not, in and is in small letters"),
-    ("[^=<>!]=[^=]", "write == to compare"),
-    (r"[0-9],[0-9]{3}\b", "write numbers without commas"),
-    ("&&|[|][|]", "write and, or"),
-]
 
 
 def nearest(word, words):

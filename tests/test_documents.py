@@ -10,9 +10,10 @@ import pytest
 from conftest import Partner, serving
 
 from judge.compiler import compile_program, load
-from judge.conditions import LONGEST, MOST_PARTS
+from judge.conditions import MOST_PARTS
 from judge.examples import MAX_STEPS
 from judge.functions import FUNCTIONS
+from judge.grammar import LONGEST
 from judge.rulefile import MAX_PARTS
 from judge.rules import RULES
 from judge.schema import FieldSpec, RuleFile, RuleSpec

@@ -77,7 +77,7 @@ def test_any_text_is_judged_by_every_type(everything, value):
 METHODS = {"match", "fullmatch", "search", "sub", "split", "findall"}
 
 # The texts are as long as they can be there; what editors write is shorter than what partners send.
-EDITORS = [f"judge.{name}" for name in ("compiler", "conditions", "lint", "lists", "rulefile", "schema")]
+EDITORS = [f"judge.{name}" for name in ("compiler", "conditions", "grammar", "lint", "lists", "rulefile", "schema")]
 LENGTHS = dict.fromkeys([*EDITORS, "web.settings", "commands.database"], 300)
 LENGTHS |= {"web.payload": 20_000, "web.worker": 32_768, "web.payload._XML_ENCODING.match": 256}
 LENGTHS |= {"judge.values._SUM.fullmatch": 60}

@@ -259,7 +259,7 @@ def written(rules):
 )
 @given(RULES, RULES, LEADS)
 def test_store_and_memory_agree_whatever_the_rules_the_times_and_the_leads(brand, rules, others, leads):
-    database.transact(lambda: [table.delete().execute() for table in (models.Claim, models.Total)])
+    database.transact(lambda: [table.delete().execute() for table in (models.Taken, models.Total)])
     program, day = brand(p=written(rules), q=written(others)), 0
     for lead in leads:
         day += lead["wait"]

@@ -1,0 +1,90 @@
+"""The grammar of conditions: Jinja2's parser, with exact numbers, bounds, and messages in plain words."""
+
+import re
+from decimal import Decimal
+from functools import cached_property
+
+from jinja2 import Environment, TemplateSyntaxError
+from jinja2.lexer import Lexer, Token
+from jinja2.parser import Parser
+
+LONGEST = 10_000  # characters of an expression
+MOST_TOKENS = 1_000  # of an expression, beside the constants and commas of its lists
+
+
+class ConditionError(ValueError):
+    """The condition cannot be used. The text says why, where, and what would do."""
+
+
+class _Words(Lexer):
+    """Jinja2's words, with numbers as they are written; too many of them are RecursionError."""
+
+    def wrap(self, stream, name=None, filename=None):
+        count = 0
+        for line, kind, text in stream:
+            count += kind not in ("whitespace", "string", "integer", "float") and text != ","
+            if count > MOST_TOKENS:
+                raise RecursionError
+            if kind in ("integer", "float"):
+                yield Token(line, kind, _number(text))
+            else:
+                yield from super().wrap([(line, kind, text)], name, filename)
+
+
+class _Grammar(Environment):
+    lexer = cached_property(_Words)
+
+
+_grammar = _Grammar()
+_NUMBER = re.compile(r"[0-9]{1,38}(\.[0-9]{1,38})?(e[+-]?[0-9]{1,2})?", re.IGNORECASE)  # as values.number
+
+
+def _number(text):
+    text = text.replace("_", "")
+    if not _NUMBER.fullmatch(text):
+        raise ConditionError(f"the number {text[:20]} is too long or oddly written: write up to 38 digits, as in 0.5")
+    return Decimal(text)
+
+
+def parse(source):
+    """Return the tree of an expression. Raises TemplateSyntaxError."""
+    if len(source) > LONGEST:
+        raise RecursionError
+    parser = Parser(_grammar, source, state="variable")
+    expression = parser.parse_expression()
+    if not parser.stream.eos:
+        raise TemplateSyntaxError(f'it goes on after its end, at "{parser.stream.current.value}"', 1)
+    return expression
+
+
+def flat(node, kind):
+    """Return what a chain of `and` or of `or` joins."""
+    return [*flat(node.left, kind), *flat(node.right, kind)] if isinstance(node, kind) else [node]
+
+
+def walk(expression):
+    """Yield all nodes of a tree, however deep it is."""
+    rest = [expression]
+    while rest:
+        yield (node := rest.pop())
+        rest.extend(node.iter_child_nodes())
+
+
+def of_syntax(message, source):
+    """Return Jinja2's message in plain words, with what is likely meant."""
+    if "end of template" in message:
+        message = "it ends too early: a bracket, a quote or the right side is missing"
+    bare = re.sub("'[^']*'", "''", source)  # 'IN' and 'OR' are states
+    for pattern, advice in _SLIPS:
+        if re.search(pattern, bare):
+            return f"{message}; {advice}"
+    return message
+
+
+_SLIPS = [
+    ("[“”‘’]", "use straight quotes"),
+    (r"\b(AND|OR|NOT|IN|IS)\b", "write and, or, not, in and is in small letters"),
+    ("[^=<>!]=[^=]", "write == to compare"),
+    (r"[0-9],[0-9]{3}\b", "write numbers without commas"),
+    ("&&|[|][|]", "write and, or"),
+]
