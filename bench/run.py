@@ -36,7 +36,7 @@ def product(script, *arguments):
 
 def judge(_options):
     progress("judge: 10 fields by 0 to 40 rules")
-    return product("judge.py").splitlines()
+    return product("judging.py").splitlines()
 
 
 def profile(_options):

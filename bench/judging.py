@@ -1,4 +1,4 @@
-"""How long it takes to judge a lead: `python bench/judge.py` prints medians in microseconds.
+"""How long it takes to judge a lead: `python bench/judging.py` prints medians in microseconds.
 
 A lead of 10 fields is judged by 10, 20 and 40 rules without claims; the time should grow linearly
 with the rules. Each figure is the median of 2,000 leads, no two of them alike.
