@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from itertools import product
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
 import xmltodict
 from werkzeug.http import parse_options_header
 
@@ -142,6 +141,8 @@ class Endpoint:
 
     def __call__(self, content_type, body):
         """Return status, content type and text of the answer, and how long it took. Raises NoAnswer."""
+        import urllib3  # here, since every process of the service would load it for 20 ms and never use it
+
         headers, started = self.headers | {"Content-Type": content_type}, time.perf_counter()
         try:
             with urllib3.PoolManager(timeout=SILENCE) as pool:  # which verifies certificates
