@@ -47,7 +47,7 @@ def _disk(database_url, environ=os.environ):
             where = "this platform" if environ.get("DYNO") else f"this disk ({kind})"
             yield Concern(
                 f"The leads are in a SQLite file, and {where} does not last: a restart may lose them all.",
-                "Add a PostgreSQL database (see “From SQLite to PostgreSQL” in the README), or a disk that lasts.",
+                "Add a PostgreSQL database (docs/operations.md says how under Deploy), or a disk that lasts.",
                 grave=True,
             )
 

@@ -39,16 +39,16 @@ log = logging.getLogger("datapost")
 
 GONE = "the database file is gone: stop the service, put it back, and start"
 REPLACED = (
-    "the database file was replaced or written over while it was in use: stop the service, put the file right as the "
-    'README says under "SQLite", and start'
+    "the database file was replaced or written over while it was in use: stop the service, put the file right as "
+    'docs/operations.md says under "SQLite", and start'
 )
 STRANGE_LOG = (
     "{log} belongs to another file than {file}. If {file} is a copy that you put there, stop the service, move {log} "
     "away (keep it: it holds the last leads of the old file), and start; else put the file back that {log} belongs to"
 )
 DAMAGED = (
-    '{file} is damaged ({why}): stop the service, put a good copy in its place as the README says under "SQLite", '
-    "and start"
+    "{file} is damaged ({why}): stop the service, put a good copy in its place as docs/operations.md says under "
+    '"SQLite", and start'
 )
 
 

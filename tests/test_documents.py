@@ -3,7 +3,9 @@
 import re
 import shlex
 import shutil
+import subprocess
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,10 @@ from web.worker import ARRIVAL, LONGEST_HEAD, MAX_CHUNKS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 RULES_README = (ROOT / "rules" / "README.md").read_text(encoding="utf-8")
 
@@ -47,10 +53,14 @@ def test_the_readme_starts_with_the_two_commands():
     assert head.index("make run") < head.index("make test")
 
 
+def test_the_readme_is_read_in_some_minutes():
+    assert len(README.split()) <= 1500
+
+
 def test_the_settings_table_shows_every_setting_as_it_is():
     for row in SETTINGS:
-        assert f"| `{row.name}` | {row.shown_default} | {row.help} |\n" in README
-    names = rows(README, "| name | default | what |")
+        assert f"| `{row.name}` | {row.shown_default} | {row.help} |\n" in OPERATIONS
+    names = rows(OPERATIONS, "| name | default | what |")
     assert names == [row.name for row in SETTINGS] + ["PORT", "WEB_CONCURRENCY"]
 
 
@@ -58,7 +68,7 @@ def test_the_commands_table_names_every_command(make_app):
     made = []
     for name, command in make_app().cli.commands.items():
         made += [f"flask {name} {sub}" for sub in getattr(command, "commands", {})] or [f"flask {name}"]
-    assert sorted(rows(README, "| command | what it does |")) == sorted(made)
+    assert sorted(rows(OPERATIONS, "| command | what it does |")) == sorted(made)
 
 
 def same_ids(text):
@@ -68,7 +78,7 @@ def same_ids(text):
 
 
 def run_curl(partner, arguments):
-    """Do what curl would, as far as the README uses it."""
+    """Do what curl would, as far as the documents use it."""
     options = iter(arguments)
     request = {"content_type": "application/x-www-form-urlencoded"}
     for option in options:
@@ -86,21 +96,20 @@ def run_curl(partner, arguments):
 
 
 def run_simulate(partner, arguments):
-    """Run the command against a service at another port than the README's."""
+    """Run the command against a service at another port than the documents'."""
     with serving(partner.app) as url:
         output = partner.app.test_cli_runner().invoke(args=[*arguments, "--url", url]).output
     return output.replace(url, "http://127.0.0.1:8000").replace(str(Path.cwd()) + "/", "")
 
 
-def test_every_example_of_the_readme_answers_as_it_says(make_app, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["README.md", "docs/protocol.md", "docs/operations.md"])
+def test_every_example_answers_as_it_says(make_app, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "rules", "rules")
     partner = Partner(make_app({"default": (ROOT / "rules" / "default.yaml").read_text()}))
     Path("broken.yaml").write_text("fields:\n  email: {type: email, requird: true}\n")
     Path("lead.xml").write_text("<lead><email>ann@example.com</email><birth_date>2020-02-29</birth_date></lead>")
-    examples = blocks(README, "console")
-    assert len(examples) >= 6
-    for example in examples:
+    for example in blocks((ROOT / name).read_text(encoding="utf-8"), "console"):
         line, _, expected = example.partition("\n")
         program, *arguments = shlex.split(line.removeprefix("$ "))
         if program == "curl":
@@ -169,7 +178,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("row", CASES)
-def test_what_comes_is_answered_as_the_readme_says(make_app, row):
+def test_what_comes_is_answered_as_the_protocol_says(make_app, row):
     partner = Partner(make_app(STRICT))
     for body, content_type, expected in CASES[row]:
         response = partner.post(body, content_type)
@@ -182,22 +191,59 @@ def test_what_comes_is_answered_as_the_readme_says(make_app, row):
 
 def test_every_row_of_what_comes_is_tried():
     on_the_connection = 3  # the last rows: see test_worker.py and test_framing.py
-    assert rows(README, "| what comes | what happens |")[:-on_the_connection] == list(CASES)
-    assert f"chunks that are none, or more than {MAX_CHUNKS:,} |" in README
-    assert f"takes more than {ARRIVAL} seconds" in README
-    assert f"head is over {LONGEST_HEAD // 1024} KB" in README
+    assert rows(PROTOCOL, "| what comes | what happens |")[:-on_the_connection] == list(CASES)
+    assert f"chunks that are none, or more than {MAX_CHUNKS:,} |" in PROTOCOL
+    assert f"takes more than {ARRIVAL} seconds" in PROTOCOL
+    assert f"head is over {LONGEST_HEAD // 1024} KB" in PROTOCOL
+
+
+def anchors(text):
+    """Return the anchors of a document's headings, as the places where it is shown make them."""
+    return {re.sub(r"[^\w-]", "", title.lower().replace(" ", "-")) for title in re.findall(r"(?m)^#+ (.*)", text)}
 
 
 @pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *ROOT.glob("[a-z]*/*.md")], ids=lambda path: path.name)
 def test_links_lead_somewhere(path):
-    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
-        assert (path.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", path.read_text(encoding="utf-8")):
+        place = path.parent / target if target else path
+        assert place.exists(), target
+        assert not anchor or anchor in anchors(place.read_text(encoding="utf-8")), f"{target}#{anchor}"
 
 
 def test_the_makefile_has_the_targets_that_the_documents_name():
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"(?m)(?:^ *|`)make (\w+)", README + SECURITY + (ROOT / ".ci" / "run").read_text()):
+    documents = README + CONTRIBUTING + SECURITY + (ROOT / ".ci" / "run").read_text()
+    for target in re.findall(r"(?m)(?:^ *|`)make (\w+)", documents):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+# --- Architecture and contributing ---
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(\w+(?:\.\w+)+)`", ARCHITECTURE)) - {"__init__.py"}))
+def test_what_the_architecture_names_is_there(name):
+    if not name.endswith((".py", ".toml")):
+        module, _, member = name.rpartition(".")
+        assert hasattr(import_module(module), member)
+    else:
+        assert (ROOT / name).exists()
+
+
+def test_every_room_is_in_the_architecture():
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert {name.rstrip("/") for name in rows(ARCHITECTURE, "| room | what it does |")} == rooms | {
+        "app.py", "models.py", "gunicorn.conf.py",
+    }  # fmt: skip
+
+
+def test_the_commits_to_learn_from_are_there():
+    named = re.findall(r'See\s+([0-9a-f]{7})\s+"([^"]+)"', CONTRIBUTING)
+    assert len(named) == 7
+    for commit, subject in named:
+        found = subprocess.run(["git", "show", "-s", "--format=%s", commit], cwd=ROOT, capture_output=True, text=True)
+        if found.returncode and not (ROOT / ".git").exists():
+            pytest.skip("there is no history here")
+        assert found.stdout.strip() == " ".join(subject.split())
 
 
 # --- SECURITY.md ---

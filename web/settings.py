@@ -1,4 +1,4 @@
-"""The environment, read once: every setting is a row of Settings, and README shows the same rows."""
+"""The environment, read once: every setting is a row of Settings, and docs/operations.md shows the same rows."""
 
 import ipaddress
 import os
@@ -131,7 +131,7 @@ class Setting(NamedTuple):
 
     @property
     def shown_default(self):
-        """The default as README shows it."""
+        """The default as docs/operations.md shows it."""
         plain = self.read in (_switch, _whole_number)
         return (self.default if plain else f"`{self.default}`") if self.default else self.empty
 

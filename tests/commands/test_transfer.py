@@ -17,7 +17,7 @@ from commands import transfer
 from database.secret import hold_secret
 from judge.verdict import Claim, Reason, Verdict
 
-README = (ROOT / "README.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
 @pytest.fixture
@@ -63,7 +63,8 @@ def test_a_copy_is_the_same_and_the_service_goes_on_with_it(service, postgresql_
     status, said = copy_to(service, postgresql_url)
     assert status == 0
     assert "lead                20 rows, the same here and there" in said
-    assert shape(said) == shape(README.split("flask copy-to\nAddress of the PostgreSQL database:\n")[1].split("```")[0])
+    shown = OPERATIONS.split("flask copy-to\nAddress of the PostgreSQL database:\n")[1].split("```")[0]
+    assert shape(said) == shape(shown)
     assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
     service.stop()
     service.environ["DATABASE_URL"] = postgresql_url

@@ -125,7 +125,7 @@ def test_a_copy_that_is_put_in_place_as_the_readme_says_is_opened(tmp_path):
     lead("bob")
     file = crashed(tmp_path / "datapost.db", tmp_path / "after")
     copy(tmp_path / "copy.db", file.parent)
-    (block,) = re.findall(r"```text\n(\$ mkdir old[^`]*)```", (ROOT / "README.md").read_text())
+    (block,) = re.findall(r"```text\n(\$ mkdir old[^`]*)```", (ROOT / "docs" / "operations.md").read_text())
     subprocess.run(["bash", "-ec", block.replace("$ ", "")], cwd=file.parent, check=True)
     assert leads_in(file) == ["ann"]
     assert lead("cid").valid

@@ -19,7 +19,7 @@ from leads import export
 
 
 def read_csv(text):
-    """Return the values of the cells, by the rule that the README tells."""
+    """Return the values of the cells, by the rule that docs/operations.md tells."""
     return [[value_of(cell) for cell in row] for row in csv.reader(io.StringIO(text, newline=""))]
 
 
