@@ -25,7 +25,7 @@ chromium:
 	@.ci/chromium
 
 screenshots: .venv/test chromium
-	$(BIN)/python tests/screenshots.py
+	PYTHONPATH=.:docs/screenshots $(BIN)/python tests/screenshots.py
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -1,130 +1,25 @@
 """What the tests share: a service made of real parts, and a partner who posts to it."""
 
-import json
 import tempfile
-import threading
 import time
 import uuid
 import warnings
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 from browser import CHROMIUM, MISSING, start
+from cast import RULES, Partner
 from hypothesis import settings
-from lxml import etree
-from werkzeug.serving import make_server
 
 import database
 import models
 from app import create_app
 from judge import rulebook
-from leads import search
 from web.settings import Settings, User
 
 # `--hypothesis-profile=long` is for a night, or for `make fuzz`.
 settings.register_profile("long", max_examples=15_000, deadline=None)
-
-RULES = """
-title: A test program
-customer: [email]
-fields:
-  email: {type: email, required: true, label: email address, aliases: [contact.email]}
-  first_name: {max_length: 80}
-  years: {type: integer}
-rules:
-  - id: adult
-    reject_if: years < 18
-    note: Applicants must be 18 or older
-  - id: duplicate
-    unique: [email]
-    within: 90 days
-    note: This email address was already submitted
-sale_amount: 10.00
-"""
-
-KEYS = ["valid", "uniqueid", "sale_amount", "customerid", "email", "note"]
-
-
-def read_answer(response):
-    """Return a dataPostResponse as a dict of texts, whatever its format, and hold it to its form."""
-    text = response.get_data(as_text=True)
-    if response.mimetype == "application/json":
-        answer = json.loads(text)["dataPostResponse"]
-        assert answer["valid"] in (True, "false")
-        answer["valid"] = str(answer["valid"]).lower()
-    else:
-        assert response.mimetype == "application/xml"
-        root = etree.fromstring(text.encode())
-        assert root.tag == "dataPostResponse"
-        answer = {element.tag: element.text or "" for element in root}
-    assert list(answer) == KEYS
-    if answer["valid"] == "false":
-        assert not any(answer[key] for key in KEYS[1:5])
-    return answer
-
-
-class Partner:
-    """Somebody who posts leads to a service, and reads its answers."""
-
-    def __init__(self, app, auth=("impact", "secret")):
-        self.app, self.http, self.auth = app, app.test_client(), auth
-
-    def post(self, body=b"", content_type="application/x-www-form-urlencoded", path="/leads", **options):
-        options.setdefault("auth", self.auth)
-        return self.http.post(path, data=body, content_type=content_type, **options)
-
-    def lead(self, path="/leads", headers=None, **fields):
-        """Post a lead as JSON and return the answer as a dict, with status and headers."""
-        response = self.post(json.dumps(fields), "application/json", path, headers=headers)
-        return read_answer(response) | {"status": response.status_code, "headers": response.headers}
-
-    def stored(self):
-        """Return the stored leads, oldest first."""
-        with database.read():
-            return list(search.stored())
-
-
-def do_chores():
-    """Do what the service does by itself each minute, and wait until it is done."""
-    while database.do_chores():
-        pass
-    wait_for("scrub")
-
-
-def wait_for(name):
-    """Wait for the end of the threads of this name."""
-    for thread in threading.enumerate():
-        if thread.name == name:
-            thread.join()
-
-
-@contextmanager
-def serving(app):
-    """Serve a WSGI app on a port of its own, and yield its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@contextmanager
-def statements():
-    """Collect the statements that are carried out, with their values."""
-    seen = []
-
-    def hook(event):
-        seen.append((event.sql, event.params))
-
-    database.db.query_hooks.append(hook)
-    yield seen
-    database.db.query_hooks.remove(hook)
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,9 @@ from contextlib import chdir
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "screenshots"))
-
 import sample
 from browser import CHROMIUM, DESKTOP, MISSING, PHONE, start
+from cast import ROOT
 
 import database
 from app import create_app
@@ -19,7 +17,6 @@ from leads import search
 from partners.pages import link
 from web.settings import Settings, User
 
-ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "screenshots"
 
 

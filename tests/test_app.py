@@ -8,10 +8,9 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 import pytest
-from conftest import RULES, Partner, read_answer
+from cast import RULES, Partner, multipart, read_answer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_payload import multipart
 
 import app as application
 import database

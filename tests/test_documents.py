@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from conftest import Partner, serving
+from cast import ROOT, Partner, blocks, serving
 
 from judge.compiler import compile_program, load
 from judge.conditions import MOST_PARTS
@@ -24,7 +24,6 @@ from web.login import FAILURES_AT_A_NAME, FAILURES_OF_AN_ADDRESS, LOGIN_WINDOW
 from web.settings import SETTINGS, version
 from web.worker import ARRIVAL, LONGEST_HEAD, MAX_CHUNKS
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -39,10 +38,6 @@ def rows(document, head):
     lines = document[document.index(head) :].split("\n\n")[0].splitlines()[2:]
     cells = [line.split("|")[1] for line in lines]
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell) or [cell.strip()]]
-
-
-def blocks(document, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
 
 
 # --- README ---

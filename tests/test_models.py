@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import peewee
 import psycopg
 import pytest
+from cast import DUPLICATE, NOW, submit
 
 import database
 import models
@@ -18,17 +19,6 @@ from judge.judgement import judge
 from judge.verdict import Claim, Reason, Verdict
 from leads import retention
 from web import login
-
-NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
-DUPLICATE = Reason("duplicate", "Already submitted")
-
-
-def submit(*keys, at=NOW, within=timedelta(days=90), asked=False, rules="h" * 64, **submission):
-    """Store a lead that claims `keys`, and return it."""
-    verdict = Verdict("default", rules)
-    verdict.claims = [Claim("duplicate", (key,), DUPLICATE, within, within, asked=asked) for key in keys]
-    given = {"program": "default", "user": "impact", "body": b"", "content_type": "", "query": b""} | submission
-    return models.record(models.Submission(received_at=at, **given), verdict)
 
 
 def test_a_lead_is_stored_in_wal_with_full_synchronisation(sqlite_file):

@@ -2,11 +2,10 @@
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
+from cast import ROOT
 
-ROOT = Path(__file__).parent.parent
 LOCKS = ["requirements", "requirements-dev", "requirements-tools"]
 PIN = r"([A-Za-z0-9._-]+)==([0-9][0-9a-z.]*)"
 LOCKED = rf"{PIN}(?: ; ([^\\\n]+))?((?: \\\n    --hash=sha256:[0-9a-f]{{64}})+)\n"

@@ -7,7 +7,7 @@ import re
 from unicodedata import normalize
 
 import pytest
-from conftest import RULES, Partner
+from cast import RULES, Partner
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from leads import export

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from cast import ROOT
+from gunicorns import Service, at_once
 from peewee import AutoField
-from test_gunicorn import ROOT, Service, at_once
 
 import database
 import models

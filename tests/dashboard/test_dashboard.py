@@ -10,62 +10,16 @@ import struct
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import Partner
+from brand import OPERATORS, OWNER, RULES, SOLAR, Operator, id_of, record, text_of
+from cast import Partner
 from lxml import html
 
 import database
-import models
 from dashboard import chart
-from judge.judgement import content, judge
 from leads import figures
 from leads.figures import DayFigure
-from web.settings import User
 
-OWNER = ("owner", "of the brand")
-SOLAR = ("sun", "only solar")
-OPERATORS = (User(*OWNER), User(*SOLAR, frozenset({"solar"})))
-RULES = """
-title: Home loans
-partner: irpid
-test_flag: is_test
-customer: [email]
-fields:
-  email: {type: email, required: true, label: email address}
-  phone: {type: phone, country: US}
-  birth_date: {type: date, sensitive: true, label: date of birth}
-  years: {type: integer}
-  irpid: {}
-  is_test: {type: boolean}
-rules:
-  - {id: adult, reject_if: years < 18, note: Applicants must be 18 or older}
-  - {id: old, mode: observe, reject_if: years > 80}
-  - {id: duplicate, unique: [email]}
-sale_amount: 10.00
-"""
 NO_SECRETS = RULES.replace(", sensitive: true", "").replace("Home loans", "Sunny roofs")
-
-
-class Operator:
-    """Somebody who looks at the pages in a browser without scripts."""
-
-    def __init__(self, app, auth=OWNER):
-        self.http, self.auth = app.test_client(), auth
-
-    def get(self, path, **options):
-        return self.http.get(path, auth=self.auth, **options)
-
-    def post(self, path, **fields):
-        return self.http.post(path, auth=self.auth, data=fields, headers={"Sec-Fetch-Site": "same-origin"})
-
-    def words(self, path, **fields):
-        """Return the text that a page shows, with single spaces."""
-        response = self.post(path, **fields) if fields else self.get(path)
-        assert response.status_code == 200, response.text
-        return text_of(response)
-
-
-def text_of(response):
-    return " ".join(" ".join(html.fromstring(response.text).find("body").itertext()).split())
 
 
 @pytest.fixture
@@ -84,10 +38,6 @@ def shop(make_app):
     partner = Partner(app)
     partner.operator, partner.sun = Operator(app), Operator(app, SOLAR)
     return partner
-
-
-def id_of(answer):
-    return answer["headers"]["Datapost-Lead"]
 
 
 # --- Who may see them ---
@@ -308,13 +258,6 @@ def test_periods_are_compared_with_those_before(brand):
     assert "Leads came 10 none before 0 in the 30 days before" in words("/dashboard?days=30")
     assert "Leads came 10" in words("/dashboard?days=90")
     assert "The last 7 days" in words("/dashboard?days=9999")
-
-
-def record(program, moment, **fields):
-    texts = {name: [value] for name, value in fields.items()}
-    body = json.dumps(fields).encode()
-    submission = models.Submission(program.name, "impact", body, "application/json", b"", moment, content(texts))
-    return models.record(submission, judge(program, texts, moment), rule_text=program.text)
 
 
 def test_the_leads_behind_a_figure_are_those_of_its_program_and_of_its_days(make_app):

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from conftest import Partner, do_chores, wait_for
-from test_dashboard import OPERATORS, OWNER, RULES, Operator, html, id_of, record, text_of
+from brand import EXAMPLES, OPERATORS, OWNER, RULES, Operator, id_of, record, text_of, wait_for_backtests
+from cast import Partner, do_chores
+from lxml import html
 from werkzeug.http import parse_options_header
 
 import database
@@ -16,16 +17,6 @@ from app import create_app
 from dashboard import programs
 from leads import backtests
 from leads.backtests import Backtest
-
-EXAMPLES = """
-examples:
-  - name: a good lead
-    lead: {email: ann@example.com}
-    expect: valid
-  - name: too young
-    lead: {email: ann@example.com, years: "9"}
-    expect: [adult]
-"""
 
 
 @pytest.fixture
@@ -162,10 +153,6 @@ def test_what_is_no_lead_is_told(shop):
 
 def rehearse(operator, text, **fields):
     return operator.post("/dashboard/programs/default/backtest", text=text, **fields)
-
-
-def wait_for_backtests():
-    wait_for("backtest")
 
 
 def test_a_changed_file_is_checked_and_its_errors_stand_on_their_lines(shop):

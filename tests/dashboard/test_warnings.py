@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Partner
-from test_dashboard import OPERATORS, RULES, SOLAR, Operator, html, record
+from brand import OPERATORS, RULES, SOLAR, Operator, record
+from cast import Partner
+from lxml import html
 
 import database
 from dashboard import unusual, warnings

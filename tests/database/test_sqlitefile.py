@@ -15,16 +15,13 @@ from random import Random
 
 import pytest
 from brokendisk import break_syncs, descriptors_of, needs_broken_disk
-from test_models import submit
-from test_writing import SAMPLES
+from cast import ROOT, SAMPLES, submit
 
 import database
 import models
 from database import engines
 from database.sqlitefile import FileProblem
 from models import Lead
-
-ROOT = Path(__file__).parents[2]
 
 
 def lead(name):
@@ -194,7 +191,7 @@ def test_a_process_that_ends_leaves_a_file_alone_that_was_written_over(sqlite_fi
     copy(sqlite_file, tmp_path / "copy")
     script = (
         f"import sys, subprocess; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]; import models\n"
-        f"from test_models import submit; models.connect('sqlite:///{sqlite_file}', 'a key for tests')\n"
+        f"from cast import submit; models.connect('sqlite:///{sqlite_file}', 'a key for tests')\n"
         f"submit('bob'); subprocess.run(['cp', {str(tmp_path / 'copy')!r}, {str(sqlite_file)!r}])\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -268,7 +265,7 @@ import os, sys
 sys.path[:0] = [{root!r}, {tests!r}]
 import models, database
 from database import sqlitefile
-from test_models import submit
+from cast import submit
 sqlitefile.LONGEST_LOG = 20_000
 for turn in sys.stdin:
     child = os.fork()

@@ -6,13 +6,12 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Barrier, Event
 
 import peewee
 import psycopg
 import pytest
-from conftest import statements
+from cast import ROOT, SAMPLES, scans, statements
 
 import database
 import models
@@ -23,8 +22,6 @@ from leads import retention, search
 from web import login
 from web.settings import Settings
 
-ROOT = Path(__file__).parents[2]
-SAMPLES = Path(__file__).parents[1] / "samples"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -285,15 +282,6 @@ def test_every_query_on_the_way_of_a_lead_uses_an_index(ledger):
     with database.read():
         for sql, params in queries.items():
             assert not scans(sql, params), sql
-
-
-def scans(sql, params):
-    """Return the lines of the query's plan that read a whole table."""
-    if not database.engine().side_by_side:
-        plan = database.db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", params)
-        return [row[3] for row in plan if row[3].startswith("SCAN") and "CONSTANT" not in row[3]]
-    database.db.execute_sql("SET enable_seqscan = off")  # which tiny tables would have else
-    return [line for (line,) in database.db.execute_sql(f"EXPLAIN {sql}", params) if "Seq Scan" in line]
 
 
 # --- The tables ---

@@ -1,8 +1,8 @@
 """Who changes a rule file is told what it begins anew: `flask rules check`, "Try a change" and the log."""
 
 import pytest
-from conftest import RULES, Partner
-from test_dashboard import OPERATORS, Operator
+from brand import OPERATORS, Operator
+from cast import RULES, Partner
 
 from judge.changes import begun_anew
 from judge.compiler import compile_text

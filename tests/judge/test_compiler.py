@@ -13,6 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from cast import RULES_FOLDER
 
 from judge import examples, rulebook, rulefile
 from judge.compiler import compile_program, load
@@ -22,7 +23,6 @@ from judge.rulefile import RuleFileError
 from judge.schema import json_schema
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-RULES_FOLDER = Path(__file__).parents[2] / "rules"
 
 
 def program(text):

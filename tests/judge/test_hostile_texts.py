@@ -13,6 +13,7 @@ from pkgutil import walk_packages
 
 import pytest
 import stdnum
+from cast import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +21,6 @@ from judge.compiler import compile_program
 from judge.judgement import judge
 from judge.types import TYPES
 from judge.values import LONGEST_VALUE
-
-ROOT = Path(__file__).parents[2]
 
 # --- Types ---
 

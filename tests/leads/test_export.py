@@ -11,9 +11,9 @@ import subprocess
 import sys
 
 import pytest
+from cast import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
-from test_gunicorn import ROOT
 
 from leads import export
 

@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from conftest import Partner, do_chores, wait_for
-from test_figures import NOW, collect, count_all, program
-from test_payload import multipart
+from cast import Partner, do_chores, multipart, wait_for
+from counted import NOW, collect, count_all, program
 
 import database
 import models

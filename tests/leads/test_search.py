@@ -3,9 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from conftest import statements
-from test_figures import NOW, RULES, program, submit
-from test_writing import scans
+from cast import scans, statements
+from counted import NOW, RULES, program, submit
 
 import database
 from leads import search

@@ -12,10 +12,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from conftest import read_answer
-from test_gunicorn import LOGIN, Service
-from test_payload import FORM, JSON, XML
-from test_worker import answer_on, connect
+from cast import FORM, JSON, XML, read_answer
+from gunicorns import LOGIN, Service, answer_on, connect
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures by /proc")
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from test_gunicorn import ROOT, Service, at_once, read_log
-from test_payload import multipart
+from cast import ROOT, multipart
+from gunicorns import Service, at_once, read_log
 
 import database
 import models
@@ -189,8 +189,8 @@ def source(tmp_path):
     folder.mkdir()
     for path in [*ROOT.glob("*.py"), ROOT / "CHANGELOG.md"]:
         shutil.copy(path, folder)
-    for name in ("templates", "migrations"):
-        shutil.copytree(ROOT / name, folder / name)
+    for room in [ROOT / "templates", *(path.parent for path in ROOT.glob("*/__init__.py"))]:
+        shutil.copytree(room, folder / room.name)
     return folder
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from itertools import count
 
 import pytest
-from test_worker import connect, started
+from gunicorns import connect, started
 
 OPERATOR = "Basic " + base64.b64encode(b"owner:secret").decode()
 LEAD = b'{"email": "ann%d@example.com", "text": "' + b"x" * 200_000 + b'"}'

@@ -10,10 +10,9 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
+from gunicorns import BODY, FORM, HEAD, Service
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_gunicorn import HEAD, Service
-from test_worker import BODY, FORM
 
 from web.worker import Arrival
 

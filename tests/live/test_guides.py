@@ -13,15 +13,14 @@ import signal
 import socket
 import subprocess
 from contextlib import suppress
-from pathlib import Path
 from threading import Thread
 
 import pytest
+from cast import ROOT
 
 from judge.types import LIMITS
 from web.settings import SETTINGS
 
-ROOT = Path(__file__).parents[2]
 STEP = re.compile(
     r"""Save\ it\ as\ `(?P<path>[^`]+)`:\n\n```yaml\n(?P<text>.*?)^```
     | Write\ `(?P<right>[^`]+)`\ in\ place\ of\ `(?P<wrong>[^`]+)`

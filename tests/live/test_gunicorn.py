@@ -7,128 +7,26 @@ import os
 import re
 import shlex
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
-from pathlib import Path
 from random import Random
-from threading import Thread
 
 import psycopg
 import pytest
-from conftest import RULES
+from cast import ROOT, RULES
+from gunicorns import HEAD, Service, at_once, read_log
 from werkzeug.security import generate_password_hash
 
 import database
 import models
 from database.secret import hold_secret
-from leads import search
 from web.answer import HEADERS
 
-ROOT = Path(__file__).parents[2]
 SECURITY = (ROOT / "SECURITY.md").read_text()
-LOGIN = {"Authorization": "Basic " + base64.b64encode(b"impact:secret").decode()}
-
-
-class Service:
-    """gunicorn with two worker processes on a port of its own, its leads in `folder`."""
-
-    source = ROOT
-
-    def __init__(self, folder, rules=RULES, **environ):
-        (folder / "rules").mkdir(exist_ok=True)
-        (folder / "rules" / "default.yaml").write_text(rules)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.folder, self.database = folder, folder / "leads.db"
-        self.environ = {
-            "PATH": os.environ["PATH"],
-            "PORT": str(self.port),
-            "WEB_CONCURRENCY": "2",
-            "DATAPOST_USERS": "impact:secret",
-            "DATAPOST_SECRET": "a key for tests",
-            "DATAPOST_RULES": str(folder / "rules"),
-            "DATABASE_URL": f"sqlite:///{self.database}",
-        } | environ
-        self.process = None
-
-    def command(self, *arguments):
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        line = [sys.executable, "-m", *arguments]
-        return subprocess.Popen(line, cwd=self.source, env=self.environ, start_new_session=True, **pipes)
-
-    def start(self, command=("gunicorn",), sign="Listening at"):
-        self.process, self.log = self.command(*command), []
-        for line in self.process.stderr:
-            self.log.append(line)
-            if sign in line:
-                # Read on, or a full pipe would stop the service.
-                self.reader = Thread(target=self.log.extend, args=[self.process.stderr])
-                self.reader.start()
-                return self
-        raise AssertionError("".join(self.log))
-
-    def workers(self):
-        """Return the process ids of the worker processes."""
-        return [
-            int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        ]
-
-    def leads(self):
-        """Return the ids and addresses of the stored leads that are valid."""
-        models.connect(self.environ["DATABASE_URL"], "a key for tests")
-        try:
-            with database.read():
-                return [(lead.id, lead.email) for lead in search.stored().where(models.Lead.valid)]
-        finally:
-            database.disconnect()
-
-    def stop(self, how=signal.SIGTERM):
-        """Stop the service, and return its log."""
-        os.killpg(self.process.pid, how)
-        self.process.wait()
-        self.reader.join()
-        self.process.stderr.close()
-        self.process.stdout.close()
-        self.process = None
-        return "".join(self.log)
-
-    def get(self, path):
-        """Return the JSON at `path`."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port)) as connection:
-            connection.request("GET", path)
-            return json.loads(connection.getresponse().read())
-
-    def post(self, body, headers=(), path="/leads", timeout=None):
-        """Return status, headers and answer of one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request("POST", path, body, {"Content-Type": "application/json"} | LOGIN | dict(headers))
-            response = connection.getresponse()
-            return response.status, response.headers, json.loads(response.read())["dataPostResponse"]
-        finally:
-            connection.close()
-
-    def send(self, head):
-        """Send bytes as they are, say no more, and return all that comes back."""
-        with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            connection.sendall(head)
-            connection.shutdown(socket.SHUT_WR)
-            return connection.makefile("rb").read()
-
-
-def read_log(text):
-    """Return what gunicorn and the service logged: every line is a JSON object."""
-    return [json.loads(line) for line in text.splitlines()]
-
-
-HEAD = f"POST /leads HTTP/1.1\r\nHost: x\r\nAuthorization: {LOGIN['Authorization']}\r\n".encode()
 
 
 @pytest.fixture
@@ -157,11 +55,6 @@ def migrated_url(database_url):
     database.migrate()
     database.disconnect()
     return database_url
-
-
-def at_once(count, action):
-    with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(action, range(count)))
 
 
 def test_of_24_simultaneous_posts_of_one_lead_to_two_services_exactly_one_is_valid(make_service, migrated_url):

@@ -8,11 +8,10 @@ import signal
 import sys
 
 import pytest
-from conftest import read_answer
+from cast import FORM, JSON, XML, multipart, read_answer
+from gunicorns import HEAD, Service
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_gunicorn import HEAD, Service
-from test_payload import FORM, JSON, XML, multipart
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 

@@ -4,10 +4,9 @@ import csv
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from brand import EXAMPLES, OPERATORS, OWNER, RULES, id_of, wait_for_backtests
 from browser import DESKTOP, PHONE, serving
-from conftest import Partner
-from test_dashboard import OPERATORS, OWNER, RULES, id_of
-from test_programs import EXAMPLES, wait_for_backtests
+from cast import Partner
 
 pytestmark = pytest.mark.xdist_group("browser")
 

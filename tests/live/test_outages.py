@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from test_gunicorn import HEAD, LOGIN, Service, at_once
+from gunicorns import HEAD, LOGIN, Service, at_once
 
 import database
 import models

@@ -1,6 +1,5 @@
 """Slow, silent and late clients hold no thread, and each gets an answer."""
 
-import http.client
 import select
 import signal
 import socket
@@ -9,23 +8,13 @@ from pkgutil import resolve_name
 
 import gunicorn
 import pytest
-from conftest import read_answer
+from cast import read_answer
 from gunicorn.workers.gthread import ThreadWorker
-from test_gunicorn import HEAD, ROOT, Service
-from werkzeug.wrappers import Response
+from gunicorns import BODY, FORM, HEAD, answer_on, connect, started
 
 from web.worker import PRIVATE
 
-FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
-BODY = b"email=ann@example.com"
 POST = HEAD + FORM + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
-
-
-def started(folder, *lines, **environ):
-    """Start one gunicorn process, with lines of Python before its configuration."""
-    config = f"exec(open({str(ROOT / 'gunicorn.conf.py')!r}).read())"
-    (folder / "conf.py").write_text("\n".join(["from web import worker", *lines, config]))
-    return Service(folder, WEB_CONCURRENCY="1", GUNICORN_CMD_ARGS=f"-c {folder}/conf.py", **environ).start()
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +30,6 @@ def hasty(tmp_path_factory):
     service = started(tmp_path_factory.mktemp("hasty"), "worker.ARRIVAL = 0.3")
     yield service
     service.stop(signal.SIGKILL)
-
-
-def connect(service, data=b""):
-    connection = socket.create_connection(("127.0.0.1", service.port))
-    connection.sendall(data)
-    return connection
-
-
-def answer_on(connection):
-    """Read one answer, and return it as werkzeug holds it, as the tests of the app do."""
-    response = http.client.HTTPResponse(connection)
-    response.begin()
-    return Response(response.read(), response.status, list(response.headers.items()))
 
 
 # --- What is used of gunicorn ---

@@ -6,12 +6,11 @@ import shutil
 import subprocess
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
-from pathlib import Path
 from xml.sax.saxutils import unescape
 
 import pytest
 import re2
-from conftest import RULES, Partner
+from cast import ROOT, RULES, SAMPLES, Partner
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
@@ -45,8 +44,6 @@ from web.login import FAILURES_OF_AN_ADDRESS
 from web.settings import Settings, User
 from web.statuses import STATUSES
 
-ROOT = Path(__file__).parents[2]
-SAMPLES = Path(__file__).parents[1] / "samples"
 REGEXES = [(name, form, row["regex"][form]) for name, row in EXPRESSIONS.items() for form in ANSWERED]
 ALL = "email: {type: email, required: true}"
 

@@ -4,8 +4,8 @@ import dataclasses
 import json
 
 import pytest
+from cast import RULES_FOLDER
 from programs import HOSTILE, LISTS, MONSTER
-from test_compiler import RULES_FOLDER
 
 from judge.compiler import compile_text, load
 from partners import words

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from cast import RULES_FOLDER
+from gunicorns import Service, read_log
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from programs import HOSTILE, LISTS, MONSTER
-from test_compiler import RULES_FOLDER
-from test_gunicorn import Service, read_log
 
 from judge.compiler import compile_text, load
 from partners import openapi

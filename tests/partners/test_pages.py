@@ -10,12 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import DESKTOP, PHONE, serving
-from conftest import Partner
+from cast import RULES_FOLDER, Partner
+from gunicorns import Service
 from lxml import html
 from markdown_it import MarkdownIt
 from programs import HOSTILE, LISTS, MONSTER
-from test_compiler import RULES_FOLDER
-from test_gunicorn import Service
 
 import database
 import models

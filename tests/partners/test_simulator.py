@@ -6,8 +6,8 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from conftest import RULES, Partner, serving
-from test_gunicorn import Service
+from cast import RULES, Partner, serving
+from gunicorns import Service
 from werkzeug.security import generate_password_hash
 
 from judge.compiler import load

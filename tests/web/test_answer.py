@@ -2,15 +2,14 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from cast import SAMPLES
 from lxml import etree
 
 from web import answer as rendering
 from web.answer import Answer, render
 
-SAMPLES = Path(__file__).parents[1] / "samples"
 VALID = Answer(True, "98", "10.00", "177", "name@email.com", "Lead submitted successfully")
 INVALID = Answer(False, note="No email address was submitted")
 

@@ -11,7 +11,7 @@ from unicodedata import normalize
 
 import pytest
 import werkzeug.security
-from conftest import Partner, read_answer, statements
+from cast import Partner, read_answer, statements
 
 import database
 import models

@@ -6,8 +6,7 @@ import re
 from contextlib import contextmanager
 
 import pytest
-from conftest import Partner
-from test_documents import OPERATIONS, blocks
+from cast import ROOT, Partner, blocks
 
 import app as application
 from web import answer as answers
@@ -72,9 +71,12 @@ def test_a_repeated_request_is_a_decision_too(partner, logged):
     assert second["replayed"] is True
 
 
-def test_the_readme_shows_a_line_as_it_is(partner, logged):
+def test_the_document_shows_a_line_as_it_is(partner, logged):
     partner.lead(years="33")
-    (shown,), (line,) = (json.loads(block) for block in blocks(OPERATIONS, "json")), logged()
+    (shown,), (line,) = (
+        (json.loads(block) for block in blocks((ROOT / "docs" / "operations.md").read_text(), "json")),
+        logged(),
+    )
     assert list(shown) == list(line)
     assert {name for name in line if shown[name] != line[name]} == {"time", "request_id", "lead", "milliseconds"}
 

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 import pytest
+from cast import FORM, JSON, XML, multipart
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,16 +21,6 @@ from web.payload import (
     decode,
     kind,
 )
-
-FORM, JSON, XML = "application/x-www-form-urlencoded", "application/json", "application/xml"
-
-
-def multipart(pairs, boundary="x1y2"):
-    parts = "".join(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in pairs
-    )
-    return f"{parts}--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
-
 
 # --- One lead, four formats ---
 
