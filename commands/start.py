@@ -15,8 +15,8 @@ from werkzeug.security import generate_password_hash
 import database
 import models
 from commands.integration import where
-from partners.freshen import freshened
 from partners.pages import link
+from partners.samples import freshened
 from web.login import normalized
 from web.service import service
 from web.settings import CONTROL_CHARACTERS

@@ -13,12 +13,13 @@ from pathlib import Path
 from judge import lint
 from judge.conditions import ConditionError, all_of, any_of, compile_condition, nearest
 from judge.examples import run_examples
+from judge.limits import LIMITS
 from judge.lists import ListError, read_list
 from judge.program import FieldRule, Program, Rule
 from judge.rulefile import Finding, RuleFileError, read
 from judge.rules import BELONGS, RULES
-from judge.types import LIMITS, TYPES, Refused, Unusable
-from judge.values import FORBIDDEN, canonical, clean
+from judge.types import TYPES
+from judge.values import FORBIDDEN, Refused, Unusable, canonical, clean
 
 
 def load(path, now=None):

@@ -1,22 +1,19 @@
-"""The field types and limits that rule files name, as tables of small functions.
+"""The field types that rule files name: a row of TYPES says all that there is to a type.
 
 A type turns the submitted text into a value, or raises Refused. It is made once, when the rule
 file is loaded, by a function that takes the field's specification (the keys of its YAML entry).
-A limit looks at the value and returns it, in its normal spelling, or raises Refused.
 """
 
 import importlib
 import ipaddress
 import re
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from uuid import UUID
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
 
 import email_validator
 import phonenumbers
-import re2
-from disposable_email_domains import blocklist as disposable_domains
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from judge import places, values
@@ -43,7 +40,7 @@ def _email(*_):
 
 
 def _phone(field, _zone):
-    country = _phone_country(field.country) if field.country else None
+    country = phone_country(field.country) if field.country else None
 
     def parse(text):
         if not _PHONE.fullmatch(text):  # phonenumbers itself finds a number in any sentence
@@ -62,7 +59,7 @@ def _phone(field, _zone):
 _PHONE = re.compile(r"(tel:|\+)?[\s0-9()+./–-]{3,40}((ext\.?|x|#)\s*[0-9]{1,8})?", re.IGNORECASE)
 
 
-def _phone_country(country):
+def phone_country(country):
     if country not in phonenumbers.SUPPORTED_REGIONS:
         raise Unusable(f'"{country}" is not a country: write two letters, such as US')
     return country
@@ -124,201 +121,197 @@ def _id(field, _zone):
     return parse
 
 
+# --- What is said of them: how they are taken, shown and varied ---
+
+
+def _takes_phone(spec, _zone):
+    if spec.country:
+        return f"a phone number, with country code (such as +1) or as written in {spec.country}"
+    return "a phone number with country code, such as +1"
+
+
+def _takes_moment(spec, zone):
+    formats = f"as {joined(spec.formats, 'or')}" if spec.formats else "in ISO 8601, such as 2026-03-01T09:30:00-05:00"
+    return f"a date and time {formats}; in the time zone {zone} if it names none"
+
+
+def _takes_id(spec, _zone):
+    told = (importlib.import_module(f"stdnum.{spec.standard}").__doc__ or "").strip().partition("\n")[0]
+    return f"a number with check digits: {told.rstrip('.') or spec.standard}"
+
+
+def _takes_date(spec, _zone):
+    return f"a date as {joined(spec.formats or ['YYYY-MM-DD'], 'or')}"
+
+
+def joined(parts, word="and"):
+    """Return `a, b and c`."""
+    *most, last = parts
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+def _usual_phones(spec):
+    number = phonenumbers.example_number((spec.countries or [spec.country or "US"])[0])
+    return [phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)]
+
+
+def _usual_moments(spec):
+    iso = "YYYY-MM-DD" if spec.type == "date" else "YYYY-MM-DDTHH:mm:ss"
+    return [values.example_in(written) for written in (spec.formats or [iso])[:1]]
+
+
+def _schema_of_dates(spec):
+    if not spec.formats:
+        return {"type": "string", "format": "date"} if spec.type == "date" else _TEXT
+    return {"type": "string", "pattern": f"^({'|'.join(map(values.bare_pattern, spec.formats))})$"}
+
+
+def _other_emails(text):
+    local, _, domain = text.rpartition("@")
+    return [f"{local}.{secrets.token_hex(3)}@{domain}", f"{secrets.token_hex(4)}@{domain}"]
+
+
+def _other_texts(text):
+    tag = secrets.token_hex(4)
+    return [f"{text}-{tag}", f"{text}{tag}", tag, *_other_digits(text)]
+
+
+def _other_digits(text, last=12):
+    """Yield texts whose last digits are others; check digits and area codes make many of them wrong."""
+    places = [place for place, character in enumerate(text) if character in "0123456789"][-last:]
+    for _ in range(500 if places else 0):
+        characters = list(text)
+        for place in places:
+            characters[place] = secrets.choice("0123456789")
+        yield "".join(characters)
+
+
 @dataclass(frozen=True)
 class FieldType:
     """One row of TYPES.
 
-    `make` takes the field's specification and returns the function from text to value;
-    `kind` is what conditions see (text, number, date, boolean); `keys` are the keys that only
-    some types take; `sentence` is the note of an invalid value.
+    `make` takes the field's specification and the time zone, and returns the function from text to value; `kind` is
+    what conditions see (text, number, date, boolean); `keys` are the keys that only some types take; `sentence` is the
+    note of an invalid value. `takes` tells partners what to send, `schema` is that as JSON Schema, `usual` are values
+    that it is likely to take, and `others` gives other values than one, to try a lead again.
     """
 
     make: Callable
     kind: str
     keys: frozenset
     sentence: str
+    takes: str | Callable
+    schema: dict | Callable = field(default_factory=lambda: _TEXT)
+    usual: list | Callable = ()
+    others: Callable = lambda _: ()
+
+    def told(self, spec, zone):
+        """Return what a field takes, in words."""
+        return self.takes(spec, zone) if callable(self.takes) else self.takes.format(spec=spec)
+
+    def described(self, spec):
+        """Return what a field takes, as JSON Schema."""
+        return self.schema(spec) if callable(self.schema) else self.schema
+
+    def likely(self, spec):
+        """Return values that a field is likely to take."""
+        return self.usual(spec) if callable(self.usual) else self.usual
 
 
+_TEXT = {"type": "string"}
 _LENGTHS = frozenset({"min_length", "max_length", "pattern", "one_of"})
 _BOUNDS = frozenset({"min", "max"})
 _EMAIL = _LENGTHS | {"disposable", "role", "free"}
 _COUNTRY = frozenset({"country"})
+_INTEGER = r"^[+-]?[0-9]{1,18}(\.0+)?$"
+_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
+_UUID = "^[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}$"
+
+
+def _words(*words):
+    return {"type": ["boolean", "string"], "enum": list(words)}
+
+
+def _numbers(pattern, kind="number"):
+    """Numbers may come as text, as they do in XML; how large they may be is said of both."""
+    return {"type": [kind, "string"], "pattern": pattern}
+
 
 TYPES = {
-    "text": FieldType(_text, "text", _LENGTHS, "The {label} cannot be read"),
-    "email": FieldType(_email, "text", _EMAIL, "The {label} is not a valid email address"),
-    "phone": FieldType(_phone, "text", _COUNTRY | {"countries"}, "The {label} is not a valid phone number"),
+    "text": FieldType(
+        _text, "text", _LENGTHS, "The {label} cannot be read",
+        "any text", usual=["Ann", "Example 1"], others=_other_texts,
+    ),
+    "email": FieldType(
+        _email, "text", _EMAIL, "The {label} is not a valid email address",
+        "an email address", {"type": "string", "format": "email"}, ["ann@example.com"], _other_emails,
+    ),
+    "phone": FieldType(
+        _phone, "text", _COUNTRY | {"countries"}, "The {label} is not a valid phone number",
+        _takes_phone, usual=_usual_phones,
+        others=lambda text: _other_digits(text, 4),  # the area and the exchange stay: 555 is nobody's
+    ),
     "postal_code": FieldType(
-        places.postal_code, "text", _COUNTRY | {"one_of"}, "The {label} is not a valid postal code"
+        places.postal_code, "text", _COUNTRY | {"one_of"}, "The {label} is not a valid postal code",
+        "a postal code of {spec.country}", usual=lambda spec: places.example_of(spec.country)[:1], others=_other_digits,
     ),
-    "region": FieldType(places.region, "text", _COUNTRY | {"one_of"}, "The {label} is not a known state or province"),
-    "country": FieldType(places.country, "text", frozenset({"one_of"}), "The {label} is not a known country"),
-    "date": FieldType(values.day, "date", _BOUNDS | {"formats"}, "The {label} is not a valid date ({formats})"),
-    "datetime": FieldType(values.moment, "datetime", _BOUNDS | {"formats"}, "The {label} is not a valid date and time"),
-    "integer": FieldType(values.integer, "number", _BOUNDS, "The {label} is not a whole number"),
-    "number": FieldType(values.number, "number", _BOUNDS, "The {label} is not a number"),
-    "money": FieldType(values.money, "number", _BOUNDS, "The {label} is not an amount of money, such as 1234.50"),
-    "boolean": FieldType(values.boolean, "boolean", frozenset(), "The {label} is neither true nor false"),
-    "consent": FieldType(values.consent, "boolean", frozenset(), "The {label} was not given: it must be true"),
-    "choice": FieldType(_text, "text", frozenset({"one_of"}), "The {label} cannot be read"),
-    "url": FieldType(_url, "text", _LENGTHS, "The {label} is not a web address that starts with http:// or https://"),
-    "ip": FieldType(_ip, "text", frozenset(), "The {label} is not an IP address"),
-    "uuid": FieldType(_uuid, "text", frozenset(), "The {label} is not a UUID"),
-    "id": FieldType(_id, "text", frozenset({"standard"}), "The {label} is not a valid number of its kind"),
-}
-
-
-# --- Limits: (limit as compiled, value) -> value ---
-
-
-def _bounded(code, holds, limit, value):
-    if not holds(value, limit):
-        raise Refused(code)
-    return value
-
-
-def _matches(pattern, value):
-    if not pattern.fullmatch(value):
-        raise Refused("pattern")
-    return value
-
-
-def _chosen(spelling, value):
-    if value not in spelling:
-        raise Refused("not_allowed")
-    return spelling[value]
-
-
-def _length(text, _):
-    if not re.fullmatch("[0-9]{1,6}", text):
-        raise Unusable(f'"{text}" is not a number of characters')
-    return int(text)
-
-
-def _bound(text, parse):
-    try:
-        return parse(text)
-    except Refused:
-        raise Unusable(f'"{text}" is not a value that this field can have') from None
-
-
-def _linear_pattern(text, _):
-    # re2 matches in linear time: no pattern that an editor writes can hang the service.
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(text, options)
-    except re2.error as error:
-        raise Unusable(f"the pattern cannot be read: {_plain(error)}") from None
-
-
-def _reject(text, _):
-    if text != "reject":
-        raise Unusable(f'"{text}" is not known here: write reject, or leave the key out')
-    return True
-
-
-# Mailboxes of an office and not of a person: RFC 2142, and those that are usual besides.
-_ROLES = frozenset(
-    re.findall(
-        "[a-z-]+",
-        """abuse accounts admin administrator billing contact ftp hello help hostmaster info jobs mail marketing news
-        no-reply noc noreply office orders postmaster press privacy root sales security service support team test
-        usenet webmaster www""",
-    )
-)
-
-# The large free providers, by their name; each has many endings (yahoo.co.uk, gmx.de).
-_FREE = re.compile(
-    r"(gmail|googlemail|yahoo|ymail|rocketmail|outlook|hotmail|live|msn|icloud|me|mac|aol|gmx|web|mail|inbox|zoho|"
-    r"proton|protonmail|pm|yandex|tutanota|tuta|fastmail|hey|qq|163|126|rediffmail|libero|orange|free|laposte|"
-    r"t-online|freenet|seznam|wp|o2|naver|daum|comcast|verizon|att|sbcglobal|bellsouth|cox|charter|btinternet)"
-    r"\.(com|net|org|de|fr|it|es|nl|at|ch|ru|cz|pl|me|cn|in|ca|eu|co\.(uk|in|jp|kr|nz)|com\.(au|br|mx|ar|tr|cn|sg|hk))"
-)
-
-
-def _is_disposable(email):
-    parts = email.rpartition("@")[2].casefold().split(".")
-    return any(".".join(parts[start:]) in disposable_domains for start in range(len(parts) - 1))
-
-
-def _is_role(email):
-    return email.rpartition("@")[0].casefold().partition("+")[0] in _ROLES
-
-
-def _is_free(email):
-    return bool(_FREE.fullmatch(email.rpartition("@")[2]))
-
-
-def _unless(code, applies, _limit, value):
-    if applies(value):
-        raise Refused(code)
-    return value
-
-
-def _of_countries(countries, value):
-    if phonenumbers.region_code_for_number(phonenumbers.parse(value)) not in countries:
-        raise Refused("not_allowed")
-    return value
-
-
-def _plain(error):
-    return error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-
-
-def _spellings(texts, parse):
-    return {value: value for value in (_bound(text, parse) for text in texts)}
-
-
-@dataclass(frozen=True)
-class Limit:
-    """One row of LIMITS: `compile` takes the key's value and the type's parse function."""
-
-    compile: Callable
-    check: Callable
-    code: str
-    sentence: str
-
-
-LIMITS = {
-    "one_of": Limit(_spellings, _chosen, "not_allowed", "The {label} is not one of the accepted values"),
-    "min_length": Limit(
-        _length,
-        partial(_bounded, "too_short", lambda value, limit: len(value) >= limit),
-        "too_short",
-        "The {label} is too short: it needs at least {limit} characters",
+    "region": FieldType(
+        places.region, "text", _COUNTRY | {"one_of"}, "The {label} is not a known state or province",
+        "a state or province of {spec.country}, by code or name",
+        usual=lambda spec: places.example_of(spec.country)[1:],
     ),
-    "max_length": Limit(
-        _length,
-        partial(_bounded, "too_long", lambda value, limit: len(value) <= limit),
-        "too_long",
-        "The {label} is too long: it may have at most {limit} characters",
+    "country": FieldType(
+        places.country, "text", frozenset({"one_of"}), "The {label} is not a known country",
+        "a country, by its two letters or its English name", usual=["US"],
     ),
-    "pattern": Limit(_linear_pattern, _matches, "pattern", "The {label} does not have the expected form"),
-    "min": Limit(
-        _bound,
-        partial(_bounded, "too_small", lambda value, limit: value >= limit),
-        "too_small",
-        "The {label} is too small: the least accepted is {limit}",
+    "date": FieldType(
+        values.day, "date", _BOUNDS | {"formats"}, "The {label} is not a valid date ({formats})",
+        _takes_date, _schema_of_dates, _usual_moments,
     ),
-    "max": Limit(
-        _bound,
-        partial(_bounded, "too_large", lambda value, limit: value <= limit),
-        "too_large",
-        "The {label} is too large: the most accepted is {limit}",
+    "datetime": FieldType(
+        values.moment, "datetime", _BOUNDS | {"formats"}, "The {label} is not a valid date and time",
+        _takes_moment, _schema_of_dates, _usual_moments,
     ),
-    "countries": Limit(
-        lambda countries, _: frozenset(map(_phone_country, countries)),
-        _of_countries,
-        "not_allowed",
-        "The {label} is not a number of a country that is accepted",
+    "integer": FieldType(
+        values.integer, "number", _BOUNDS, "The {label} is not a whole number",
+        "a whole number", _numbers(_INTEGER, "integer"), ["1", "18"], _other_digits,
     ),
-    "disposable": Limit(
-        _reject,
-        partial(_unless, "disposable", _is_disposable),
-        "disposable",
-        "The {label} is a throw-away address",
+    "number": FieldType(
+        values.number, "number", _BOUNDS, "The {label} is not a number",
+        "a number, such as 3.5", _numbers(_NUMBER), ["3.5"], _other_digits,
     ),
-    "role": Limit(_reject, partial(_unless, "role", _is_role), "role", "The {label} is not a person's own"),
-    "free": Limit(_reject, partial(_unless, "free", _is_free), "free", "The {label} is of a free provider"),
-}
+    "money": FieldType(
+        values.money, "number", _BOUNDS, "The {label} is not an amount of money, such as 1234.50",
+        "an amount of money, such as 1234.50", _numbers("[0-9]"), ["1234.50"], _other_digits,
+    ),
+    "boolean": FieldType(
+        values.boolean, "boolean", frozenset(), "The {label} is neither true nor false",
+        "true or false (yes or no, on or off, 1 or 0)", _words(True, *values.TRUE, False, *values.FALSE), ["true"],
+    ),
+    "consent": FieldType(
+        values.consent, "boolean", frozenset(), "The {label} was not given: it must be true",
+        "true, and nothing else (yes, on or 1 will do)", _words(True, *values.TRUE), ["true"],
+    ),
+    "choice": FieldType(
+        _text, "text", frozenset({"one_of"}), "The {label} cannot be read",
+        "one of the accepted values", lambda spec: {"type": "string", "enum": spec.one_of},
+    ),
+    "url": FieldType(
+        _url, "text", _LENGTHS, "The {label} is not a web address that starts with http:// or https://",
+        "a web address that starts with http:// or https://",
+        {"type": "string", "format": "uri", "pattern": "^[hH][tT][tT][pP][sS]?://"}, ["https://example.com/"],
+    ),
+    "ip": FieldType(
+        _ip, "text", frozenset(), "The {label} is not an IP address",
+        "an IPv4 or IPv6 address", {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}, ["192.0.2.1"],
+    ),
+    "uuid": FieldType(
+        _uuid, "text", frozenset(), "The {label} is not a UUID",
+        "a UUID", {"type": "string", "pattern": _UUID}, ["6f1b0a52-8a0e-4b7e-9a53-2f1d3c4b5a69"],
+        lambda _: [str(uuid4())],
+    ),
+    "id": FieldType(
+        _id, "text", frozenset({"standard"}), "The {label} is not a valid number of its kind",
+        _takes_id, others=_other_digits,
+    ),
+}  # fmt: skip

@@ -246,38 +246,39 @@ def money(*_):
     return parse
 
 
-_TRUE = {"true", "yes", "y", "1", "on", "t"}
-_FALSE = {"false", "no", "n", "0", "off", "f"}
+TRUE = ("true", "yes", "y", "on", "t", "1")
+FALSE = ("false", "no", "n", "off", "f", "0")
 
 
 def boolean(*_):
     def parse(text):
         word = text.lower()
-        if word not in _TRUE and word not in _FALSE:
+        if word not in TRUE + FALSE:
             raise Refused
-        return word in _TRUE
+        return word in TRUE
 
     return parse
 
 
 def consent(*_):
     def parse(text):
-        if text.lower() not in _TRUE:
+        if text.lower() not in TRUE:
             raise Refused
         return True
 
     return parse
 
 
+# The parts of a format: what each is, its digits, and those of an example.
 _PARTS = {
-    "YYYY": ("year", "[0-9]{4}"),
-    "MM": ("month", "[0-9]{2}"),
-    "DD": ("day", "[0-9]{2}"),
-    "M": ("month", "[0-9]{1,2}"),
-    "D": ("day", "[0-9]{1,2}"),
-    "HH": ("hour", "[0-9]{2}"),
-    "mm": ("minute", "[0-9]{2}"),
-    "ss": ("second", "[0-9]{2}"),
+    "YYYY": ("year", "[0-9]{4}", "1985"),
+    "MM": ("month", "[0-9]{2}", "04"),
+    "DD": ("day", "[0-9]{2}", "17"),
+    "M": ("month", "[0-9]{1,2}", "4"),
+    "D": ("day", "[0-9]{1,2}", "17"),
+    "HH": ("hour", "[0-9]{2}", "09"),
+    "mm": ("minute", "[0-9]{2}", "30"),
+    "ss": ("second", "[0-9]{2}", "00"),
 }
 _DAY = {"year", "month", "day"}
 _ISO_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
@@ -331,8 +332,23 @@ def _existing(parse, text):
 
 def _format(text, complete, example):
     """Turn a format such as MM/DD/YYYY into a pattern with a group for each part."""
-    pieces = re.split("(YYYY|MM|DD|HH|mm|ss|M|D)", text)
+    pieces = _pieces(text)
     parts = [_PARTS[piece][0] for piece in pieces[1::2]]
     if set(parts) not in complete or len(parts) != len(set(parts)) or re.search("[A-SU-Za-z]", "".join(pieces[::2])):
         raise Unusable(f'"{text}" is not a format that can be read: write it as {example}')
-    return re.compile("".join("(?P<{}>{})".format(*_PARTS[p]) if p in _PARTS else re.escape(p) for p in pieces))
+    return re.compile("".join("(?P<{}>{})".format(*_PARTS[p][:2]) if p in _PARTS else re.escape(p) for p in pieces))
+
+
+def _pieces(text):
+    """Return what stands between the parts of a format, and every second one a part."""
+    return re.split("(YYYY|MM|DD|HH|mm|ss|M|D)", text)
+
+
+def bare_pattern(text):
+    """Return the pattern of a format without groups."""
+    return "".join(_PARTS[piece][1] if piece in _PARTS else re.escape(piece) for piece in _pieces(text))
+
+
+def example_in(text):
+    """Return a day, or a moment, in a format."""
+    return "".join(_PARTS[piece][2] if piece in _PARTS else piece for piece in _pieces(text))

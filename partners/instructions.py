@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from ulid import ULID
 
 from judge.examples import judge_after, moment_of, open_moment
+from judge.limits import given_limits
 from judge.rules import RULES, reasons
 from judge.schema import ExampleSpec
-from judge.types import LIMITS
+from judge.types import TYPES
 from judge.verdict import RETRY_MISMATCH, TEST_LIMIT, Reason
 from partners import words
 from partners.guidance import Guidance, guidance
@@ -119,14 +120,14 @@ def _word(rule):
 
 def _field(program, rule, example):
     spec = rule.spec
-    limits = [said(getattr(spec, key)) for key, said in words.LIMITS.items() if getattr(spec, key) is not None]
+    limits = [Said(*limit.said(given)) for limit, given in given_limits(spec)]
     return Field(
         name=rule.name,
         label=rule.label,
         type=spec.type,
         aliases=spec.aliases,
         required=_required(spec),
-        takes=[Said(words.TAKES[spec.type](spec, program.spec.timezone)), *limits],
+        takes=[Said(TYPES[spec.type].told(spec, program.spec.timezone)), *(said for said in limits if said.words)],
         allowed=spec.one_of or [],
         example=example,
         remarks=list(_remarks(program.spec, rule)),
@@ -169,7 +170,7 @@ def _field_reasons(program):
         spec = rule.spec
         if spec.required and spec.default is None:
             yield rule.reason("required")
-        limits = [limit.code for key, limit in LIMITS.items() if getattr(spec, key) is not None]
+        limits = [limit.code for limit, _ in given_limits(spec)]
         yield from (rule.reason(code) for code in ["invalid", *limits] if spec.on_invalid == "reject")
 
 

@@ -5,8 +5,9 @@ answers are as exact as the contract.
 """
 
 import json
-import re
 
+from judge.limits import given_limits
+from judge.types import TYPES
 from judge.verdict import NOTE_LENGTH, VALID_NOTE
 from partners.markdown import md, md_code
 from partners.snippets import ENCODE
@@ -203,76 +204,9 @@ def _property(rule, field):
         *([f"In any case: {', '.join(map(md, field.allowed))}."] if field.allowed else []),
         *map(md, field.remarks),
     ]
-    schema = {"title": field.label, "description": " ".join(told)} | _SCHEMAS[spec.type](spec)
-    schema |= {key: value(spec) for key, value in _LIMITS.items() if value(spec) is not None}
+    schema = {"title": field.label, "description": " ".join(told)} | TYPES[spec.type].described(spec)
+    for limit, given in given_limits(spec):
+        key, value = limit.schema
+        schema |= {key: value(given)} if value(given) is not None else {}
+    schema |= {} if spec.default is None else {"default": spec.default}
     return schema | ({"examples": [field.example]} if field.example else {})
-
-
-def _number(pattern):
-    """Numbers may come as text, as they do in XML; how large they may be is said of both."""
-    return lambda spec: {"type": ["number" if pattern != _INTEGER else "integer", "string"], "pattern": pattern}
-
-
-_INTEGER = r"^[+-]?[0-9]{1,18}(\.0+)?$"
-_TRUE = [True, "true", "yes", "y", "on", "t", "1"]
-_FALSE = [False, "false", "no", "n", "off", "f", "0"]
-
-
-def _dates(spec):
-    parts = {"YYYY": "[0-9]{4}", "MM": "[0-9]{2}", "DD": "[0-9]{2}", "HH": "[0-9]{2}", "mm": "[0-9]{2}"}
-    parts |= {"ss": "[0-9]{2}", "M": "[0-9]{1,2}", "D": "[0-9]{1,2}"}
-    if not spec.formats:
-        return {"type": "string", "format": "date"} if spec.type == "date" else _TEXT
-    patterns = [
-        "".join(parts.get(piece) or re.escape(piece) for piece in re.split("(YYYY|MM|DD|HH|mm|ss|M|D)", written))
-        for written in spec.formats
-    ]
-    return {"type": "string", "pattern": f"^({'|'.join(patterns)})$"}
-
-
-_SCHEMAS = {
-    "text": lambda spec: _TEXT,
-    "email": lambda spec: {"type": "string", "format": "email"},
-    "phone": lambda spec: _TEXT,
-    "postal_code": lambda spec: _TEXT,
-    "region": lambda spec: _TEXT,
-    "country": lambda spec: _TEXT,
-    "date": _dates,
-    "datetime": _dates,
-    "integer": _number(_INTEGER),
-    "number": _number(r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"),
-    "money": _number("[0-9]"),
-    "boolean": lambda spec: {"type": ["boolean", "string"], "enum": [*_TRUE, *_FALSE]},
-    "consent": lambda spec: {"type": ["boolean", "string"], "enum": _TRUE},
-    "choice": lambda spec: {"type": "string", "enum": spec.one_of},
-    "url": lambda spec: {"type": "string", "format": "uri", "pattern": "^[hH][tT][tT][pP][sS]?://"},
-    "ip": lambda spec: {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
-    "uuid": lambda spec: {"type": "string", "pattern": "^[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}$"},
-    "id": lambda spec: _TEXT,
-}
-
-# RE2's syntax that the regular expressions of JSON Schema (ECMA-262) lack or read otherwise.
-_ONLY_RE2 = re.compile(r"\(\?(?!:)|\\[pPAzQEC]|\[\[:|\\x\{")
-
-
-def _pattern(spec):
-    return f"^(?:{spec.pattern})$" if spec.pattern and not _ONLY_RE2.search(spec.pattern) else None
-
-
-def _bound(text):
-    """Return a bound of numbers as a number; those of dates stand in the description."""
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError:
-        return None
-
-
-# The keys of JSON Schema: a function from a field's specification to their value, or None.
-_LIMITS = {
-    "minLength": lambda spec: int(spec.min_length) if spec.min_length else None,
-    "maxLength": lambda spec: int(spec.max_length) if spec.max_length else None,
-    "pattern": _pattern,
-    "minimum": lambda spec: _bound(spec.min) if spec.min else None,
-    "maximum": lambda spec: _bound(spec.max) if spec.max else None,
-    "default": lambda spec: spec.default,
-}

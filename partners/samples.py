@@ -1,10 +1,9 @@
-"""Values to show: for each field one that it takes, and never one that stands in a list."""
+"""Values to show, of which none stands in a list; and leads to try, of which none is like one before."""
 
-import phonenumbers
-
-from judge import places
-from judge.types import Refused
-from judge.values import canonical, stored
+from judge.examples import texts_of
+from judge.judgement import judge
+from judge.types import TYPES
+from judge.values import Refused, canonical, stored
 
 
 def field_examples(program):
@@ -48,35 +47,66 @@ def first_that_passes(rule, texts):
     return None
 
 
-_DATE = {"YYYY": "1985", "MM": "04", "DD": "17", "HH": "09", "mm": "30", "ss": "00", "M": "4", "D": "17"}
-_USUAL = {
-    "text": ["Ann", "Example 1"],
-    "email": ["ann@example.com"],
-    "country": ["US"],
-    "integer": ["1", "18"],
-    "number": ["3.5"],
-    "money": ["1234.50"],
-    "boolean": ["true"],
-    "consent": ["true"],
-    "url": ["https://example.com/"],
-    "ip": ["192.0.2.1"],
-    "uuid": ["6f1b0a52-8a0e-4b7e-9a53-2f1d3c4b5a69"],
-}
-
-
 def _usual(rule):
-    """Yield values that a field of this type is likely to take."""
+    """Return values that a field of this type is likely to take."""
     spec = rule.spec
-    yield from spec.one_of or []
-    yield from _USUAL.get(spec.type, [])
-    if spec.type == "phone":
-        number = phonenumbers.example_number((spec.countries or [spec.country or "US"])[0])
-        yield phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    if spec.type in ("postal_code", "region"):
-        yield places.example_of(spec.country)[spec.type == "region"]
-    if spec.type in ("date", "datetime"):
-        text = (spec.formats or ["YYYY-MM-DD" if spec.type == "date" else "YYYY-MM-DDTHH:mm:ss"])[0]
-        for part, digits in _DATE.items():
-            text = text.replace(part, digits)
-        yield text
-    yield from (spec.min, spec.max)
+    return [*(spec.one_of or []), *TYPES[spec.type].likely(spec), spec.min, spec.max]
+
+
+# --- Leads that are like none before: otherwise the second try is a duplicate of the first ---
+
+
+def freshened(program, leads, now):
+    """Return the leads with new values where two leads must not be alike: none repeats an earlier run's.
+
+    A value that several of the leads have stays the same in all of them, but for those that say which
+    requests are the same: each post is one of its own. A new value that would be judged otherwise
+    than the old one (an address on a list, say) is not taken.
+    """
+    spec = program.spec
+    unique = {name for rule in spec.rules for names in rule.unique or () for name in names}
+    emails = {name for name, row in spec.fields.items() if row.type == "email"}
+    for name in sorted(unique | emails | {*spec.customer, *spec.retry_key}):
+        new = {}
+        tried = [_replaced(program, lead, name, new if name not in spec.retry_key else {}) for lead in leads]
+        if [_judged(program, lead, now) for lead in tried] == [_judged(program, lead, now) for lead in leads]:
+            leads = tried
+    return leads
+
+
+def _judged(program, lead, now):
+    verdict = judge(program, texts_of(lead), now)
+    return verdict.codes, verdict.sale_amount
+
+
+def _replaced(program, lead, field_name, new):
+    made = {}
+    for name, value in lead.items():
+        if program.names.get(canonical(name)) == field_name:
+            rule = program.fields[field_name]
+            fresh = [new.setdefault(text, _other(rule, text)) for text in texts_of({name: value})[name]]
+            value = fresh[0] if isinstance(value, str) else fresh
+        made[name] = value
+    return made
+
+
+def _other(rule, text):
+    """Return another value that the field takes; the same one if none is found, or if it does not take this one."""
+    try:
+        before = rule.value(text)
+        for candidate in TYPES[rule.spec.type].others(text):
+            try:
+                if rule.value(candidate) != before:
+                    return candidate
+            except Refused:
+                continue
+    except Refused:
+        pass
+    return text
+
+
+def alike(program, lead, fresh):
+    """Return the labels of what no two leads may have in common and what could not be made new."""
+    same = {program.names.get(canonical(name)) for name, value in fresh.items() if lead.get(name) == value}
+    groups = [names for rule in program.spec.rules for names in rule.unique or () if same.issuperset(names)]
+    return [" and ".join(program.fields[name].label for name in names) for names in groups]

@@ -20,7 +20,7 @@ from judge.judgement import content
 from judge.values import canonical
 from judge.verdict import TEST_LIMIT
 from partners.contract import Unreadable, made_example, read_by_parser, read_by_regex
-from partners.freshen import alike, freshened
+from partners.samples import alike, freshened
 from web import payload
 from web.formats import ANSWERED, FORMATS
 

@@ -1,9 +1,9 @@
-"""What rule files say, in plain words: the values that a field takes, and rules. Tables of small functions."""
+"""What rules say, in plain words: a table of small functions."""
 
-from importlib import import_module
 from typing import NamedTuple
 
 from judge.schema import DAYS
+from judge.types import joined
 
 
 class Said(NamedTuple):
@@ -11,12 +11,6 @@ class Said(NamedTuple):
 
     words: str
     code: str = ""
-
-
-def joined(parts, word="and"):
-    """Return `a, b and c`."""
-    *most, last = parts
-    return f"{', '.join(most)} {word} {last}" if most else last
 
 
 def expression(written):
@@ -27,60 +21,6 @@ def expression(written):
     if word == "not":
         return f"not ({expression(parts)})"
     return {"all": " and ", "any": " or "}[word].join(f"({expression(part)})" for part in parts)
-
-
-# --- The values that a field takes ---
-
-
-def _phone(spec, _zone):
-    if spec.country:
-        return f"a phone number, with country code (such as +1) or as written in {spec.country}"
-    return "a phone number with country code, such as +1"
-
-
-def _moment(spec, zone):
-    formats = f"as {joined(spec.formats, 'or')}" if spec.formats else "in ISO 8601, such as 2026-03-01T09:30:00-05:00"
-    return f"a date and time {formats}; in the time zone {zone} if it names none"
-
-
-def _standard(spec, _zone):
-    told = (import_module(f"stdnum.{spec.standard}").__doc__ or "").strip().partition("\n")[0]
-    return f"a number with check digits: {told.rstrip('.') or spec.standard}"
-
-
-TAKES = {
-    "text": lambda spec, zone: "any text",
-    "email": lambda spec, zone: "an email address",
-    "phone": _phone,
-    "postal_code": lambda spec, zone: f"a postal code of {spec.country}",
-    "region": lambda spec, zone: f"a state or province of {spec.country}, by code or name",
-    "country": lambda spec, zone: "a country, by its two letters or its English name",
-    "date": lambda spec, zone: f"a date as {joined(spec.formats or ['YYYY-MM-DD'], 'or')}",
-    "datetime": _moment,
-    "integer": lambda spec, zone: "a whole number",
-    "number": lambda spec, zone: "a number, such as 3.5",
-    "money": lambda spec, zone: "an amount of money, such as 1234.50",
-    "boolean": lambda spec, zone: "true or false (yes or no, on or off, 1 or 0)",
-    "consent": lambda spec, zone: "true, and nothing else (yes, on or 1 will do)",
-    "choice": lambda spec, zone: "one of the accepted values",
-    "url": lambda spec, zone: "a web address that starts with http:// or https://",
-    "ip": lambda spec, zone: "an IPv4 or IPv6 address",
-    "uuid": lambda spec, zone: "a UUID",
-    "id": _standard,
-}
-
-# The key of a field to what is said of it. The values of one_of have a place of their own.
-LIMITS = {
-    "min_length": lambda given: Said(f"at least {given} character{'s' * (given != '1')}"),
-    "max_length": lambda given: Said(f"at most {given} character{'s' * (given != '1')}"),
-    "pattern": lambda given: Said("the whole value fits the regular expression", given),
-    "min": lambda given: Said(f"at least {given}"),
-    "max": lambda given: Said(f"at most {given}"),
-    "countries": lambda given: Said(f"only numbers of {joined(given)}"),
-    "disposable": lambda given: Said("no throw-away addresses"),
-    "role": lambda given: Said("no shared addresses, such as info@"),
-    "free": lambda given: Said("no addresses of free providers, such as gmail.com"),
-}
 
 
 # --- Rules ---

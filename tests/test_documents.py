@@ -290,7 +290,7 @@ def test_how_long_a_file_may_be_is_said_as_it_is():
 
 
 def test_every_reason_code_is_named_in_the_rules_readme():
-    from judge.types import LIMITS
+    from judge.limits import LIMITS
 
     for code in ["invalid", "required", *(limit.code for limit in LIMITS.values())]:
         assert f"`<field>.{code}`" in RULES_README

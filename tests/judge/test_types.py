@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judge.types import LIMITS, TYPES
+from judge.limits import LIMITS
+from judge.types import TYPES
 from judge.values import Refused, Text, Unusable, folded
 
 

@@ -18,7 +18,7 @@ from threading import Thread
 import pytest
 from cast import ROOT
 
-from judge.types import LIMITS
+from judge.limits import LIMITS
 from web.settings import SETTINGS
 
 STEP = re.compile(

@@ -12,7 +12,7 @@ from werkzeug.security import generate_password_hash
 
 from judge.compiler import load
 from judge.judgement import content
-from partners.freshen import freshened
+from partners.samples import freshened
 from partners.simulator import POSTED, Case, Endpoint, NoAnswer, body_of, cases_of, marked, simulate
 from web.answer import Answer, render
 from web.formats import FORMATS
