@@ -84,7 +84,7 @@ class Compiler:
 
     def at(self, place, who):
         there = copy(self)
-        there.place, there.who = place, who
+        there.place, there.who, there.complained = place, who, False
         return there
 
     def count(self, parts):
@@ -92,7 +92,11 @@ class Compiler:
         self.source.count(self.place, parts)
 
     def complain(self, key, message):
+        self.complained = True
         self.source.complain((*self.place, key), f"{self.who}{message}")
+
+    def complain_of(self, key, why):
+        self.complain(key, f"{key}: {why}")
 
     def condition(self, written, *path):
         """Compile an expression, or all, any or not of conditions, into a function of a scope."""
@@ -143,59 +147,77 @@ class Compiler:
 def _compile_field(compiler, name, spec):
     row, label = TYPES[spec.type], spec.label or name.replace("_", " ")
     formats = " or ".join(spec.formats or ["YYYY-MM-DD"])
-    sentences = {
-        "required": f"No {label} was submitted",
-        "invalid": row.sentence.format(label=label, formats=formats),
-    }
-    limits, complaints = [], []
+    sentences = {"required": f"No {label} was submitted"}
+    sentences["invalid"] = row.sentence.format(label=label, formats=formats)
     compiler = compiler.at(("fields", name), f'field "{name}": ')
+    _check_keys(compiler, spec, row)
+    parse = _make_type(compiler, spec, row)
+    limits = [compiled for key in LIMITS if (compiled := _compile_limit(compiler, spec, key, parse))]
+    for limit, (given, _) in limits:
+        sentences[limit.code] = limit.sentence.format(label=label, limit=given)
+    if not compiler.complained:
+        _check_order(compiler, spec, parse)
+    if spec.default == "":
+        compiler.complain_of("default", "an empty default is none: leave the key out")
+    required = spec.required if isinstance(spec.required, bool) else compiler.condition(spec.required, "required")
+    spellings = list(dict.fromkeys(map(canonical, [name, *spec.aliases])))
+    checks = [partial(limit.check, compiled) for limit, (_, compiled) in limits]
+    rule = FieldRule(name, label, spec, parse, checks, sentences, required, spellings)
+    if not compiler.complained:
+        _try_own_values(compiler, rule)
+    return rule
 
-    def complain(key, why):
-        complaints.append(key)
-        compiler.complain(key, f"{key}: {why}")
 
+def _check_keys(compiler, spec, row):
+    """Complain of keys that belong to other types, and of those that are missing."""
     for key in ("country", "formats", "standard", *LIMITS):
         if getattr(spec, key) is not None and key not in row.keys:
             takes = f"it takes {', '.join(sorted(row.keys))}" if row.keys else "it takes none of this sort"
-            complain(key, f"a field of type {spec.type} does not take this key; {takes}")
-    if spec.type == "choice" and not spec.one_of and ("fields", name) not in compiler.source.broken:
-        complain("type", "a choice needs its values: write one_of: [one, another]")
+            compiler.complain_of(key, f"a field of type {spec.type} does not take this key; {takes}")
+    if spec.type == "choice" and not spec.one_of and compiler.place not in compiler.source.broken:
+        compiler.complain_of("type", "a choice needs its values: write one_of: [one, another]")
+
+
+def _make_type(compiler, spec, row):
+    """Return the function from text to value, or None where it cannot be made."""
     compiler.count(5 * len(spec.formats or []))  # each becomes a regular expression
     compiler.count(len(spec.one_of or []))  # each is read as the type reads it: an address takes 100 µs
     try:
-        parse = row.make(spec, compiler.program.spec.timezone)
+        return row.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
-        complain(next((key for key in ("formats", "standard") if getattr(spec, key)), "country"), error)
-        parse = None
-    for key, limit in LIMITS.items():
-        if (given := getattr(spec, key)) is not None and key in row.keys and parse:
-            try:
-                compiled = limit.compile(given, parse)
-            except Unusable as error:
-                complain(key, error)
-                continue
-            compiler.count(getattr(compiled, "programsize", 0) // 75)  # of a pattern: 0.6 µs for each step
-            limits.append(partial(limit.check, compiled))
-            sentences[limit.code] = limit.sentence.format(label=label, limit=given)
+        to_blame = next((key for key in ("formats", "standard") if getattr(spec, key)), "country")
+        compiler.complain_of(to_blame, error)
+        return None
+
+
+def _compile_limit(compiler, spec, key, parse):
+    """Return the row of a limit with what the field gives for it, as written and as compiled; None if it has none."""
+    limit, given = LIMITS[key], getattr(spec, key)
+    if given is None or key not in TYPES[spec.type].keys or not parse:
+        return None
+    try:
+        compiled = limit.compile(given, parse)
+    except Unusable as error:
+        compiler.complain_of(key, error)
+        return None
+    compiler.count(getattr(compiled, "programsize", 0) // 75)  # of a pattern: 0.6 µs for each step
+    return limit, (given, compiled)
+
+
+def _check_order(compiler, spec, parse):
     for least, most in (("min", "max"), ("min_length", "max_length")):
-        if not complaints and getattr(spec, least) and getattr(spec, most):
-            low, high = (LIMITS[key].compile(getattr(spec, key), parse) for key in (least, most))
-            if low > high:
-                complain(
-                    least, f"{getattr(spec, least)} is more than {most}: {getattr(spec, most)}, so no value passes"
-                )
-    if spec.default == "":
-        complain("default", "an empty default is none: leave the key out")
-    required = spec.required if isinstance(spec.required, bool) else compiler.condition(spec.required, "required")
-    spellings = list(dict.fromkeys(map(canonical, [name, *spec.aliases])))
-    rule = FieldRule(name, label, spec, parse, limits, sentences, required, spellings)
+        low, high = getattr(spec, least), getattr(spec, most)
+        if low and high and LIMITS[least].compile(low, parse) > LIMITS[most].compile(high, parse):
+            compiler.complain_of(least, f"{low} is more than {most}: {high}, so no value passes")
+
+
+def _try_own_values(compiler, rule):
     for key in ("default", "example"):
-        if (text := getattr(spec, key)) is not None and not complaints:
+        if (text := getattr(rule.spec, key)) is not None:
             try:
                 rule.value(text)
             except Refused as error:
-                complain(key, f'"{text}" does not pass the field\'s own checks ({name}.{error.code})')
-    return rule
+                compiler.complain_of(key, f'"{text}" does not pass the field\'s own checks ({rule.name}.{error.code})')
 
 
 def _name_field(program, name, spec, source):
