@@ -18,14 +18,14 @@ from judge.rules import RULES, reasons
 from judge.schema import ExampleSpec
 from judge.types import TYPES
 from judge.verdict import RETRY_MISMATCH, TEST_LIMIT, Reason
-from partners import words
-from partners.guidance import Guidance, guidance
+from partners import markdown, words
 from partners.samples import declared, field_examples, first_that_passes, listed_fields, made_leads
-from partners.snippets import ENCODE, LANGUAGES
+from partners.snippets import ENCODE, programs
 from partners.words import Said, expression
 from web.answer import of_verdict, render
 from web.formats import FORMATS
 from web.request import read as read_lead
+from web.statuses import STATUSES
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,11 @@ class Instructions:
     hash: str
     url: str
     login: bool
-    guidance: Guidance
+    posting: list[str]
+    answers: list[str]
+    repeats: list[str]
+    tests: list[str]
+    statuses: dict[int, str]
     fields: list[Field]
     rules: list[ToldRule]
     reasons: list[Reason]
@@ -93,7 +97,8 @@ def instructions(program, url, login=True):
         hash=program.hash,
         url=url,
         login=login,
-        guidance=guidance(spec, login),
+        **{name: markdown.sentences(name, spec, login) for name in ("posting", "answers", "repeats", "tests")},
+        statuses=_statuses(spec),
         fields=[_field(program, rule, examples[rule.name]) for rule in program.fields.values()],
         rules=[_rule(program, rule) for rule in shown],
         reasons=[
@@ -105,6 +110,17 @@ def instructions(program, url, login=True):
         accepted=_exchanges(program, _accepted(program, examples), url, login),
         rejected=_exchanges(program, _rejected(program, examples), url, login),
     )
+
+
+def _statuses(spec):
+    """Return what each status means to partners of a program."""
+    told = {status: row.partner for status, row in STATUSES.items()}
+    if spec.invalid_status == 200:
+        return told
+    other = told.get(spec.invalid_status)
+    rejected = "The lead was judged and rejected: the note says why." + (f" Or: {other}" if other else "")
+    changed = {200: "The lead was judged and accepted.", spec.invalid_status: rejected}
+    return dict(sorted((told | changed).items()))
 
 
 def _is_shown(rule):
@@ -234,7 +250,7 @@ def _exchange(program, kind, lead, example, url, login):
         kind=kind,
         lead=lead,
         body=body,
-        programs={language: write(url, kind, lead, login) for language, write in LANGUAGES.items()},
+        programs=programs(url, kind, lead, login),
         status=200 if verdict.valid else program.spec.invalid_status,
         answer=render(_answer(program, verdict), answer_format, program.name),
         answer_format=answer_format,

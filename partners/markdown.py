@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from partners.snippets import SHORT
+from judge.verdict import VALID_NOTE
 from web.answer import TEMPLATES
 
 # CommonMark, section 2.4, less those that mean something only at the start of a line: no text starts one.
@@ -36,16 +36,23 @@ def md_block(text, language=""):
 
 
 # No autoescape: this is no HTML, and the filters see to what Markdown would make of a text.
-_environment = Environment(  # noqa: S701
+environment = Environment(  # noqa: S701
     loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_environment.filters |= {"md": md, "md_code": md_code, "md_block": md_block}
+environment.globals["valid_note"] = VALID_NOTE
+environment.filters |= {"md": md, "md_code": md_code, "md_block": md_block}
 
 
 def markdown(template, **values):
     """Return a document in Markdown from `templates/<template>`."""
-    text = _environment.get_template(template).render(languages=SHORT, **values)
+    text = environment.get_template(template).render(values)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def sentences(name, spec, login):
+    """Return a list of `templates/guidance.md`, sentence by sentence."""
+    lines = getattr(environment.get_template("guidance.md").module, name)(spec, login).splitlines()
+    return [line.removeprefix("- ") for line in lines if line]
 
 
 # --- The page ---

@@ -43,7 +43,7 @@ def describe(program, doc):
 
 def _overview(doc):
     rules = [f"- {md(' '.join([rule.said.words, *rule.notes]).strip())}" for rule in doc.rules]
-    return "\n\n".join([" ".join(doc.guidance.posting), *(["Rules:\n\n" + "\n".join(rules)] if rules else [])])
+    return "\n\n".join([" ".join(doc.posting), *(["Rules:\n\n" + "\n".join(rules)] if rules else [])])
 
 
 def _operation(program, doc, path):
@@ -53,7 +53,7 @@ def _operation(program, doc, path):
     return {
         "operationId": "postLead" if path == "/leads" else "postLeadToProgram",
         "summary": "Post a lead",
-        "description": " ".join(doc.guidance.repeats + doc.guidance.tests),
+        "description": " ".join(doc.repeats + doc.tests),
         "security": [{"login": []}] if doc.login else [],
         "parameters": _PARAMETERS,
         "requestBody": {
@@ -85,7 +85,7 @@ _PARAMETERS = [
 
 
 def _statuses(doc):
-    return [(status, text) for status, text in doc.guidance.statuses.items() if doc.login or status != 401]
+    return [(status, text) for status, text in doc.statuses.items() if doc.login or status != 401]
 
 
 def _response(program, doc, status, text):
@@ -187,7 +187,7 @@ def _rejected():
 def _lead(program, doc):
     return {
         "type": "object",
-        "description": " ".join(doc.guidance.posting),
+        "description": " ".join(doc.posting),
         "properties": {field.name: _property(program.fields[field.name], field) for field in doc.fields},
         "required": [field.name for field in doc.fields if field.required.words == "yes"],
         "xml": {"name": "lead"},

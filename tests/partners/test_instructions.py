@@ -217,21 +217,21 @@ def test_an_open_service_asks_for_no_login(told):
 
 
 def test_statuses_tell_the_one_of_an_invalid_lead(told):
-    statuses = told(MONSTER).guidance.statuses
+    statuses = told(MONSTER).statuses
     assert statuses[200] == "The lead was judged and accepted."
     assert statuses[422] == "The lead was judged and rejected: the note says why."
     assert list(statuses) == sorted(statuses)
-    both = told("invalid_status: 400\nfields: {a: {}}").guidance.statuses
+    both = told("invalid_status: 400\nfields: {a: {}}").statuses
     assert both[400].startswith("The lead was judged and rejected") and "not well-formed" in both[400]
 
 
 def test_repeats_and_tests_are_told_as_the_program_has_them(told):
     doc, plain = told(MONSTER), told("fields: {a: {}}")
-    assert any("`click_id`" in sentence for sentence in doc.guidance.repeats)
-    assert any("`is_test`" in sentence for sentence in doc.guidance.tests)
-    assert not any("`click_id`" in sentence for sentence in plain.guidance.repeats)
-    assert any("no test leads" in sentence for sentence in plain.guidance.tests)
-    said = " ".join(doc.guidance.tests)
+    assert any("`click_id`" in sentence for sentence in doc.repeats)
+    assert any("`is_test`" in sentence for sentence in doc.tests)
+    assert not any("`click_id`" in sentence for sentence in plain.repeats)
+    assert any("no test leads" in sentence for sentence in plain.tests)
+    said = " ".join(doc.tests)
     assert "no later lead is a duplicate of it" in said and "duplicate of a test of the last day" in said
     assert "At most 50 tests a day are accepted, of all partners together" in said and "`test.limit`" in said
     assert "is paid until it is reversed" in said
