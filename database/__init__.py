@@ -13,27 +13,3 @@ from database.writing import (
     set_deadline,
     transact,
 )
-
-__all__ = [
-    "ANSWER_WAIT",
-    "MigrationError",
-    "SchemaError",
-    "StoreError",
-    "Unsure",
-    "add_chore",
-    "backlog",
-    "connect",
-    "db",
-    "disconnect",
-    "do_chores",
-    "engine",
-    "exists",
-    "lock",
-    "migrate",
-    "now",
-    "prepare",
-    "read",
-    "scrub",
-    "set_deadline",
-    "transact",
-]

@@ -3,6 +3,7 @@
 A limit looks at the value and returns it, in its normal spelling, or raises Refused.
 """
 
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +15,6 @@ from disposable_email_domains import blocklist as disposable_domains
 
 from judge.types import joined, phone_country
 from judge.values import Refused, Unusable
-
-# --- (limit as compiled, value) -> value ---
 
 
 def _bounded(code, holds, limit, value):
@@ -117,8 +116,6 @@ def _spellings(texts, parse):
     return {value: value for value in (_bound(text, parse) for text in texts)}
 
 
-# --- As JSON Schema ---
-
 # RE2's syntax that the regular expressions of JSON Schema (ECMA-262) lack or read otherwise.
 _ONLY_RE2 = re.compile(r"\(\?(?!:)|\\[pPAzQEC]|\[\[:|\\x\{")
 
@@ -157,77 +154,48 @@ def _characters(least_or_most):
 LIMITS = {
     # What is accepted is told partners in a place of its own.
     "one_of": Limit(
-        _spellings, _chosen, "not_allowed", "The {label} is not one of the accepted values", lambda _: ("", "")
+        _spellings, _chosen, "not_allowed", "The {label} is not one of the accepted values", lambda _: ("", ""),
     ),
     "min_length": Limit(
-        _length,
-        partial(_bounded, "too_short", lambda value, limit: len(value) >= limit),
-        "too_short",
-        "The {label} is too short: it needs at least {limit} characters",
-        _characters("least"),
-        ("minLength", int),
+        _length, partial(_bounded, "too_short", lambda value, limit: len(value) >= limit), "too_short",
+        "The {label} is too short: it needs at least {limit} characters", _characters("least"), ("minLength", int),
     ),
     "max_length": Limit(
-        _length,
-        partial(_bounded, "too_long", lambda value, limit: len(value) <= limit),
-        "too_long",
-        "The {label} is too long: it may have at most {limit} characters",
-        _characters("most"),
-        ("maxLength", int),
+        _length, partial(_bounded, "too_long", lambda value, limit: len(value) <= limit), "too_long",
+        "The {label} is too long: it may have at most {limit} characters", _characters("most"), ("maxLength", int),
     ),
     "pattern": Limit(
-        _linear_pattern,
-        _matches,
-        "pattern",
-        "The {label} does not have the expected form",
-        lambda given: ("the whole value fits the regular expression", given),
-        ("pattern", _for_schemas),
+        _linear_pattern, _matches, "pattern", "The {label} does not have the expected form",
+        lambda given: ("the whole value fits the regular expression", given), ("pattern", _for_schemas),
     ),
     "min": Limit(
-        _bound,
-        partial(_bounded, "too_small", lambda value, limit: value >= limit),
-        "too_small",
+        _bound, partial(_bounded, "too_small", operator.ge), "too_small",
         "The {label} is too small: the least accepted is {limit}",
-        lambda given: (f"at least {given}", ""),
-        ("minimum", _as_number),
+        lambda given: (f"at least {given}", ""), ("minimum", _as_number),
     ),
     "max": Limit(
-        _bound,
-        partial(_bounded, "too_large", lambda value, limit: value <= limit),
-        "too_large",
+        _bound, partial(_bounded, "too_large", operator.le), "too_large",
         "The {label} is too large: the most accepted is {limit}",
-        lambda given: (f"at most {given}", ""),
-        ("maximum", _as_number),
+        lambda given: (f"at most {given}", ""), ("maximum", _as_number),
     ),
     "countries": Limit(
-        lambda countries, _: frozenset(map(phone_country, countries)),
-        _of_countries,
-        "not_allowed",
+        lambda countries, _: frozenset(map(phone_country, countries)), _of_countries, "not_allowed",
         "The {label} is not a number of a country that is accepted",
         lambda given: (f"only numbers of {joined(given)}", ""),
     ),
     "disposable": Limit(
-        _reject,
-        partial(_unless, "disposable", _is_disposable),
-        "disposable",
-        "The {label} is a throw-away address",
+        _reject, partial(_unless, "disposable", _is_disposable), "disposable", "The {label} is a throw-away address",
         lambda _: ("no throw-away addresses", ""),
     ),
     "role": Limit(
-        _reject,
-        partial(_unless, "role", _is_role),
-        "role",
-        "The {label} is not a person's own",
+        _reject, partial(_unless, "role", _is_role), "role", "The {label} is not a person's own",
         lambda _: ("no shared addresses, such as info@", ""),
     ),
     "free": Limit(
-        _reject,
-        partial(_unless, "free", _is_free),
-        "free",
-        "The {label} is of a free provider",
+        _reject, partial(_unless, "free", _is_free), "free", "The {label} is of a free provider",
         lambda _: ("no addresses of free providers, such as gmail.com", ""),
     ),
-}
+}  # fmt: skip
 
 
 def given_limits(spec):

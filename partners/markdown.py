@@ -55,8 +55,6 @@ def sentences(name, spec, login):
     return [line.removeprefix("- ") for line in lines if line]
 
 
-# --- The page ---
-
 _parser = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 

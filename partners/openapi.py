@@ -81,9 +81,6 @@ _PARAMETERS = [
 ]
 
 
-# --- Answers ---
-
-
 def _statuses(doc):
     return [(status, text) for status, text in doc.statuses.items() if doc.login or status != 401]
 
@@ -179,9 +176,6 @@ def _rejected():
     empty = {key: {"const": ""} for key in ("uniqueid", "sale_amount", "customerid", "email")}
     note = {"type": "string", "minLength": 1, "maxLength": NOTE_LENGTH}
     return _object({"valid": {"const": "false"}} | empty | {"note": note}, xml={"name": "dataPostResponse"})
-
-
-# --- Leads: the values that a field takes, by its type ---
 
 
 def _lead(program, doc):

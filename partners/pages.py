@@ -27,9 +27,6 @@ KEYLESS = "DATAPOST_SECRET is not set, so no link to posting instructions works:
 documents = blueprint("documents")
 
 
-# --- Routes ---
-
-
 @documents.get("/docs/<program>", strict_slashes=False)
 def show_instructions(program):
     told = _told(find_program(program))
@@ -66,9 +63,6 @@ def _instructions(program):
     return instructions(program, request.host_url.rstrip("/") + path, login=not service().settings.open)
 
 
-# --- Who may see them ---
-
-
 def find_program(name):
     """Return the program whose documents this request may see; to others, it is as if there were none."""
     program, settings = rulebook().programs.get(name), service().settings
@@ -100,9 +94,6 @@ def _operator(settings):
     return verify_operator(given.username, given.password) if given and settings.operators else None
 
 
-# --- The addresses to give away ---
-
-
 def link(program_name, base_url):
     """Return the address of a program's posting instructions, or None if no link can work."""
     address = f"{base_url.rstrip('/')}/docs/{quote(program_name)}"
@@ -110,8 +101,6 @@ def link(program_name, base_url):
         return address
     return f"{address}?key={_key(program_name)}" if service().settings.secret else None
 
-
-# --- For impact.com ---
 
 MEANINGS = {
     "uniqueid": "the Order ID",

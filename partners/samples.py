@@ -53,9 +53,6 @@ def _usual(rule):
     return [*(spec.one_of or []), *TYPES[spec.type].likely(spec), spec.min, spec.max]
 
 
-# --- Leads that are like none before: otherwise the second try is a duplicate of the first ---
-
-
 def freshened(program, leads, now):
     """Return the leads with new values where two leads must not be alike: none repeats an earlier run's.
 

@@ -23,8 +23,6 @@ def expression(written):
     return {"all": " and ", "any": " or "}[word].join(f"({expression(part)})" for part in parts)
 
 
-# --- Rules ---
-
 _DAY_NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 

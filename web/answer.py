@@ -125,9 +125,6 @@ def is_ours(program, answer_format):
     return not (TEMPLATES / program / f"response.{answer_format}").exists()
 
 
-# --- Responses ---
-
-
 def answer_lead(lead):
     """Answer with the decision that is stored in `lead`, whether it was made now or before."""
     decision = {

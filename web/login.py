@@ -187,9 +187,6 @@ def _ignore_store_errors(action, *arguments):
         return None
 
 
-# --- In the store ---
-
-
 def look_up_login(digests, address, name, now):
     """Return which of the digests were right before, and the failed logins from `address` and at `name`.
 

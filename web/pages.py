@@ -104,9 +104,6 @@ def refuse(status, headers=(), sentence=None, **cause):
     return response
 
 
-# --- Operators: never with a partner's credentials ---
-
-
 @operators.verify_password
 def verify_operator(name, password):
     if not service().settings.operators:

@@ -37,9 +37,6 @@ def milliseconds():
     return round((time.perf_counter() - g.started) * 1000, 1)
 
 
-# --- The lead ---
-
-
 def read(program, body, content_type="", query=b""):
     """Return the fields of a submission to `program`, as `payload.decode` does. Raises PayloadError."""
     return payload.decode(body, content_type, query, program.names, program.spec.query_wins)
@@ -101,9 +98,6 @@ def _body():
 def _query():
     """Return the query string as bytes, without the `format` that is meant for us."""
     return b"&".join(part for part in request.query_string.split(b"&") if not _FORMAT.fullmatch(part))
-
-
-# --- The format of the answer ---
 
 
 def choose_format(otherwise):

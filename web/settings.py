@@ -45,9 +45,6 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")  # RFC 7617: names and passw
 _HASH = re.compile(r"(scrypt:\d+:\d+:\d+|pbkdf2:sha\d+:\d+)\$[^$]+\$[0-9a-f]+")
 
 
-# --- Readers: (name, text) -> value, or SettingsError ---
-
-
 def _text(_, text):
     return text.strip()
 
