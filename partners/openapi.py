@@ -6,35 +6,38 @@ answers are as exact as the contract.
 
 import json
 
+import yaml
+
 from judge.limits import given_limits
 from judge.types import TYPES
 from judge.verdict import NOTE_LENGTH, VALID_NOTE
 from partners.markdown import md, md_code
 from partners.snippets import ENCODE
-from web.answer import is_ours
+from web.answer import TEMPLATES, is_ours
 from web.formats import ANSWERED, FORMATS, KINDS
 from web.settings import version
 from web.statuses import STATUSES
 
-_TEXT = {"type": "string"}
-_ULID = {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$"}
+_FIXED = yaml.safe_load((TEMPLATES / "openapi.yaml").read_text(encoding="utf-8"))
 
 
 def describe(program, doc):
     """Return the OpenAPI document of a program, whose Instructions are `doc`."""
     base, _, _ = doc.url.partition("/leads")
+    accepted = _FIXED["accepted"] | {"note": {"const": VALID_NOTE}}
+    note = {"type": "string", "minLength": 1, "maxLength": NOTE_LENGTH}
     paths = [f"/leads/{doc.name}", *(["/leads"] if doc.name == "default" else [])]
     return {
-        "openapi": "3.1.1",
+        "openapi": _FIXED["openapi"],
         "info": {"title": doc.title, "version": version(), "description": _overview(doc)},
         "servers": [{"url": base or "/"}],
         "paths": {path: {"post": _operation(program, doc, path)} for path in paths},
         "components": {
             "schemas": {
                 "Lead": _lead(program, doc),
-                "Accepted": _accepted(True),
-                "AcceptedXml": _accepted("true"),
-                "Rejected": _rejected(),
+                "Accepted": _answer({"valid": {"const": True}} | accepted),
+                "AcceptedXml": _answer({"valid": {"const": "true"}} | accepted),
+                "Rejected": _answer(_FIXED["rejected"] | {"note": note}),
             },
             "securitySchemes": {"login": {"type": "http", "scheme": "basic"}},
         },
@@ -55,30 +58,13 @@ def _operation(program, doc, path):
         "summary": "Post a lead",
         "description": " ".join(doc.repeats + doc.tests),
         "security": [{"login": []}] if doc.login else [],
-        "parameters": _PARAMETERS,
+        "parameters": _FIXED["parameters"],
         "requestBody": {
             "required": False,
             "content": dict.fromkeys([*(FORMATS[kind].mimetype for kind in ENCODE), *KINDS], content),
         },
         "responses": {str(status): _response(program, doc, status, text) for status, text in _statuses(doc)},
     }
-
-
-_PARAMETERS = [
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "Any text, another one for each lead. A request with the same key within 24 hours gets the "
-        "first answer again. Blanks around it do not count, and an empty one is none.",
-        "schema": _TEXT,
-    },
-    {
-        "name": "format",
-        "in": "query",
-        "description": "The format of the answer.",
-        "schema": {"type": "string", "enum": list(ANSWERED)},
-    },
-]
 
 
 def _statuses(doc):
@@ -109,34 +95,18 @@ def _response(program, doc, status, text):
     }
 
 
-_HEADERS = {
-    "X-Request-Id": ("The number of the request.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
-    "Datapost-Lead": ("The number of the lead.", _ULID),
-    "Idempotent-Replayed": ("This answer was given before.", {"const": "true"}),
-    "Retry-After": ("Seconds to wait.", {"type": "string", "pattern": "^[0-9]+$"}),
-    "WWW-Authenticate": ("How to log in.", _TEXT),
-    "Allow": ("The methods that there are.", _TEXT),
-}
-
-
 def _headers(status, invalid):
-    yield "X-Request-Id"
-    if status in (200, 400, invalid):
-        yield from ("Datapost-Lead", "Idempotent-Replayed")
-    if status in (429, 500, 503):
-        yield "Retry-After"
-    if status == 401:
-        yield "WWW-Authenticate"
-    if status == 405:
-        yield "Allow"
+    named = _FIXED["headers_of"]
+    return dict.fromkeys(
+        ["X-Request-Id", *(named["decided"] if status in (200, invalid) else []), *named.get(status, [])]
+    )
 
 
 def _header(name, status, invalid):
-    description, schema = _HEADERS[name]
     # A request that did not arrive whole is answered 400, and not stored.
     sometimes = name == "Idempotent-Replayed" or (name == "Datapost-Lead" and status not in (200, invalid))
     ambiguous = status == invalid != 200 and status in STATUSES and name != "X-Request-Id"
-    return {"description": description, "required": not (sometimes or ambiguous), "schema": schema}
+    return _FIXED["headers"][name] | {"required": not (sometimes or ambiguous)}
 
 
 def _document(program, answer_format, schemas):
@@ -150,32 +120,13 @@ def _document(program, answer_format, schemas):
     return _object({"dataPostResponse": either})
 
 
-def _object(properties, **more):
-    return (
-        {"type": "object", "required": list(properties), "properties": properties}
-        | {"additionalProperties": False}
-        | more
-    )
+def _answer(properties):
+    return _object(properties) | {"xml": {"name": "dataPostResponse"}}
 
 
-def _accepted(valid):
-    return _object(
-        {
-            "valid": {"const": valid},
-            "uniqueid": _ULID,
-            "sale_amount": {"type": "string", "pattern": r"^[0-9]{1,6}\.[0-9]{2}$"},
-            "customerid": {"type": "string", "pattern": "^([0-9a-f]{64})?$"},
-            "email": _TEXT,
-            "note": {"const": VALID_NOTE},
-        },
-        xml={"name": "dataPostResponse"},
-    )
-
-
-def _rejected():
-    empty = {key: {"const": ""} for key in ("uniqueid", "sale_amount", "customerid", "email")}
-    note = {"type": "string", "minLength": 1, "maxLength": NOTE_LENGTH}
-    return _object({"valid": {"const": "false"}} | empty | {"note": note}, xml={"name": "dataPostResponse"})
+def _object(properties):
+    closed = {"properties": properties, "additionalProperties": False}
+    return {"type": "object", "required": list(properties)} | closed
 
 
 def _lead(program, doc):
