@@ -21,7 +21,7 @@ from database import SchemaError, StoreError
 from database.secret import hold_secret
 from judge.judgement import judge, unreadable
 from judge.rulebook import RuleBook
-from leads import backtests, daily, retention, search
+from leads import backtest, daily, retention, search
 from partners.pages import documents
 from web import logs, proxies
 from web.answer import Answer, answer_lead, finish, named_program, respond
@@ -191,7 +191,7 @@ def create_app(settings=None):
     book = RuleBook(settings.rules, search.last_rule_text)
     for chore in (daily.roll_up, retention.purge_some):
         database.add_chore(partial(_do_chore, chore, book))
-    for chore in (retention.clear_expired, backtests.clear_old):
+    for chore in (retention.clear_expired, backtest.clear_old):
         database.add_chore(chore)
     logins = (Login(users, settings.secret) for users in (settings.users, settings.operators))
     app.extensions["datapost"] = made = Service(settings, book, *logins)

@@ -8,13 +8,14 @@ import click
 from flask.cli import AppGroup
 
 import models
+from commands.output import WRITERS, show
 from commands.shared import as_json, find_program, progress, reading
 from judge.compiler import compile_text
 from judge.judgement import judge, unreadable
 from judge.rulefile import RuleFileError
 from judge.values import clean
 from leads import search
-from leads.export import WRITERS, columns, presenter, show
+from leads.export import columns, presenter
 from web import payload
 from web.logs import printable
 from web.request import read as read_lead
@@ -50,7 +51,7 @@ def filters(command):
 def read_filter(tests, texts):
     if name := texts.get("program"):
         with reading():
-            known = search.stored(clean(name)).exists()  # the rule file may be gone
+            known = search.leads(search.Filter(program=clean(name))).exists()  # the rule file may be gone
         if not known:
             find_program(name)
     try:

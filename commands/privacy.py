@@ -11,7 +11,7 @@ import database
 import models
 from commands.shared import find_program, progress, reading
 from database import StoreError
-from leads import people, retention, search
+from leads import erasure, retention, search
 from web.service import service
 
 READ = "Somebody reads the database, so its -wal file may hold {} for a while: run this again"
@@ -78,7 +78,7 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
             database.scrub()  # which may have been in somebody's way the last time
             click.echo(f"no lead holds this {kind}: there is nothing to erase")
             if forget_duplicates and not dry_run:
-                retention.forget_places(found, person, programs)
+                erasure.forget_places(found, person, programs)
                 click.echo("It is forgotten that the value was submitted")
             return
         if dry_run:
@@ -88,8 +88,8 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
         if not yes and not _is_meant(f"Erase all that is known of people in {leads_of(len(found))}, for ever?"):
             raise click.Abort
         if forget_duplicates:
-            retention.forget_places(found, person, programs)
-        clean = retention.erase(found, person, kind)
+            erasure.forget_places(found, person, programs)
+        clean = erasure.erase(found, person, kind)
     click.echo(f"erased: {leads_of(len(found))}, of which nothing is left but dates, amounts and reasons")
     if not forget_duplicates:
         click.echo(
@@ -126,18 +126,18 @@ def find_person(kind, text):
         if kind == "id":
             with database.read():
                 query = models.Lead.select().where(models.Lead.id == search.read_filter({"id": text}, programs).id)
-                found = [retention.Found(lead.id, lead.program) for lead in query]
-            return people.nobody(), found
+                found = [erasure.Found(lead.id, lead.program) for lead in query]
+            return erasure.nobody(), found
         if kind == "email":
-            person = people.with_email(text.strip(), search.normal_email(text.strip()))
+            person = erasure.with_email(text.strip(), search.normal_email(text.strip()))
         else:
-            person = people.with_phone(*search.normal_phones(text.strip(), programs.values()))
+            person = erasure.with_phone(*search.normal_phones(text.strip(), programs.values()))
     except search.FilterError as error:
         raise click.ClickException(f"--{error}") from None
     with reading():
         total = models.Lead.select().count()
     with progress(total, "Searching") as bar:
-        return person, retention.find(person, bar.update)
+        return person, erasure.find(person, bar.update)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import click
 from flask.cli import AppGroup
 
 from commands.leads import read_filter
+from commands.output import show
 from commands.shared import as_json, find_program, reading
 from judge.changes import begun_anew
 from judge.compiler import load
@@ -18,7 +19,7 @@ from judge.rulefile import RuleFileError
 from judge.schema import json_schema
 from leads import masks, search
 from leads.backtest import backtest, memory_of
-from leads.export import show, to_json
+from leads.export import to_json
 from leads.search import EPOCH, Filter
 from web.request import judge_body
 from web.service import service

@@ -15,7 +15,7 @@ from judge.changes import begun_anew
 from judge.compiler import compile_text, load
 from judge.examples import differences, expected_codes, judge_example
 from judge.rulefile import RuleFileError
-from leads import backtests
+from leads import backtest
 from partners.pages import contract_text, link
 from web import logs, pages, payload
 from web.answer import of_verdict, render
@@ -126,7 +126,7 @@ def rehearse(name):
         if sheet.program and not sheet.errors and "start" in request.form:
             operator = pages.operators.current_user().name
             anew = [finding.message for finding in _begun_anew(name, sheet.program)]
-            if row := backtests.start(sheet.program, days if days in PERIODS else 30, operator, anew):
+            if row := backtest.start(sheet.program, days if days in PERIODS else 30, operator, anew):
                 logs.log.info("backtest", {"operator": operator, "program": name, "backtest": row.id, "days": days})
                 return redirect(url_for(".show_backtest", backtest_id=row.id), 303)
             busy = True
@@ -136,7 +136,7 @@ def rehearse(name):
 
 @site.get("/dashboard/backtests/<backtest_id>")
 def show_backtest(backtest_id):
-    row = backtests.find(backtest_id)
+    row = backtest.find(backtest_id)
     if row is None or not pages.may_see(row.program):
         raise NotFound
     program = pages.rulebook().programs.get(row.program)

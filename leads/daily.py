@@ -176,7 +176,7 @@ def roll_up(programs, now=None):
 
 def _roll_up(program, now):
     settled = _settled(now)
-    _be_alone(program.name)
+    database.lock(program.name)  # nobody else counts it until the transaction ends
     if _add_late(program):
         return True
     row = _next_day(program, settled)
@@ -222,11 +222,6 @@ def _add(program, row, leads):
     _count_fields(program, leads, row.fields, counts.found)
 
 
-def _be_alone(program):
-    """Let nobody else count this program until the transaction ends."""
-    database.lock(program)
-
-
 def _settled(now):
     """Return the milliseconds until which leads are counted: whole minutes, so that there is an end to it."""
     return int((now.replace(second=0, microsecond=0) - SETTLED_AFTER).timestamp() * 1000)
@@ -252,7 +247,7 @@ def _has_late(program):
 
 def forget_partner(program, partner):
     """Count a partner of the program among the others, in all days: the name is a person's."""
-    _be_alone(program)
+    database.lock(program)
     for row in Day.select().where(Day.program == program):
         if partner in row.counts or partner in row.fields:
             Counts(row.counts).fold(partner)
@@ -262,28 +257,32 @@ def forget_partner(program, partner):
 
 def _next_day(program, settled):
     """Return the newest day that has leads to be counted, as a row that may be new, or None."""
+    for row in _days(program, today(program, datetime.fromtimestamp(settled / 1000, UTC))):
+        if row.is_new:
+            return row
+        if not row.closed and row.counted_to < id_at(min(row.ends, settled)):
+            return Day.get(Day.program == row.program, Day.day == row.day)
+    return None
+
+
+def _days(program, day):
+    """Yield the days up to this one that have leads, the newest first: a row without its figures, or a new one."""
     first = first_day(program)
-    last = today(program, datetime.fromtimestamp(settled / 1000, UTC))
-    if first is None:
-        return None
     columns = Day.program, Day.day, Day.starts, Day.ends, Day.counted_to, Day.closed
     known = {row.day: row for row in Day.select(*columns).where(Day.program == program.name)}
-    day = last
-    while day >= first:
-        row = known.get(day.isoformat())
-        if row is None:
-            starts, ends = span_of(program, day, known)
-            newest = _newest_before(program, id_at(ends))
-            if newest and newest >= id_at(starts):
-                row = Day(program=program.name, day=day.isoformat(), starts=starts, ends=ends, counted_to=id_at(starts))
-                row.counts, row.fields, row.is_new = {}, {}, True
-                return row
-            # Days without leads have no rows.
+    while first and day >= first:
+        name = day.isoformat()
+        starts, ends = span_of(program, day, known) if name not in known else (0, 0)
+        newest = name in known or _newest_before(program, id_at(ends))
+        if name in known:
+            yield known[name]
+        elif newest and newest >= id_at(starts):
+            row = Day(program=program.name, day=name, starts=starts, ends=ends, counted_to=id_at(starts), counts={})
+            row.fields, row.is_new = {}, True
+            yield row
+        else:  # go on at the day of the newest lead before it
             day = min(day, _day_of(program, newest) + timedelta(days=1)) if newest else first
-        elif not row.closed and row.counted_to < id_at(min(row.ends, settled)):
-            return Day.get(Day.program == row.program, Day.day == row.day)
         day -= timedelta(days=1)
-    return None
 
 
 def _newest_before(program, end):

@@ -5,7 +5,7 @@ from functools import lru_cache
 import models
 from judge.rulefile import RuleFileError, read
 from judge.values import Names, canonical
-from leads.people import forms
+from leads.erasure import forms
 
 
 class _Everything:

@@ -1,4 +1,4 @@
-"""How personal data goes again: by age (`privacy:` of a rule file), and for a person who asks.
+"""How personal data goes again by age (`privacy:` of a rule file), and how what has run out does.
 
 Masking and deleting go in small batches, since with SQLite all leads share one writer. Duplicates
 are found afterwards as before: places are keyed hashes of values and no part of a lead.
@@ -6,20 +6,14 @@ are found afterwards as before: places are keyed hashes of values and no part of
 
 import logging
 import threading
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-from ulid import ULID
 
 import database
 import models
-from database import StoreError, db
-from database.secret import hold_secret, keyed_hash
-from judge.rules import former_places, place_of, unique_keys
-from judge.values import folded, folded_before
+from database import StoreError
 from leads import daily
 from leads.search import EPOCH
-from models import Backtest, Erasure, FailedLogin, Lead, Refusal, Retention, Taken, Total, first_id
+from models import FailedLogin, Lead, Refusal, Retention, Taken, Total, first_id
 from web.login import LOGIN_WINDOW
 
 CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
@@ -29,9 +23,6 @@ SCRUB_AGAIN = timedelta(minutes=5)
 MASK = "***"
 
 log = logging.getLogger("datapost")
-
-
-# --- By age ---
 
 
 def purge_some(programs, now=None):
@@ -143,14 +134,14 @@ def _mask(program, row, now):
         # A name that no rule file knows is a text of the sender's too.
         known = {name: value for name, value in lead.fields.items() if name in program.fields}
         fields = {name: value if name == kept else MASK for name, value in known.items()}
-        _empty(lead, "masked", now, fields=fields)
+        empty(lead, "masked", now, fields=fields)
     if leads:
         row.masked_to = leads[-1].id
         row.save()
     return len(leads)
 
 
-def _empty(lead, what, now, **values):
+def empty(lead, what, now, **values):
     """Take the values out of a lead; its trace tells it."""
     trace = [*lead.trace, {"check": "privacy", "result": what}]
     gone = {"email": "", "phone": "", "body": b"", "query": b"", "content_type": ""}
@@ -173,110 +164,6 @@ def _delete(program, now):
         Refusal.delete().where(Refusal.code == code, Refusal.lead.in_(ids)).execute()
     Lead.delete().where(Lead.id.in_([lead.id for lead in leads])).execute()
     return len(leads)
-
-
-# --- A person who asks ---
-
-
-@dataclass(frozen=True)
-class Found:
-    """A lead that holds the person."""
-
-    id: str
-    program: str
-
-
-CHUNK = 500  # leads that are read at once, so that nobody waits for a long reading
-COLUMNS = "id, program, customerid, email, phone, partner, note, content_type, fields, trace, query, body"
-
-
-def find(person, progress):
-    """Return the leads that hold the person, of all programs; `progress(leads)` is told of each chunk.
-
-    Leads that were masked say no more whose they are, but which customer's: that of a lead which holds
-    the person, or the one that a value of the person makes where `customer:` is one field.
-    """
-    found, after = {}, ""
-    customers = {models.customer_of([form(value)]) for value in person.values for form in (folded, folded_before)}
-    query = f"SELECT {COLUMNS} FROM lead WHERE id > ? ORDER BY id LIMIT {CHUNK}".replace("?", db.param)  # noqa: S608
-    while True:
-        with database.read():
-            rows = db.execute_sql(query, [after]).fetchall()
-        if not rows:
-            found |= _masked_of(sorted(customers - {""}))
-            return [found[key] for key in sorted(found)]
-        for lead_id, program, customer, *texts in rows:
-            if person.stands_in_lead(*texts):
-                found[lead_id] = Found(lead_id, program)
-                customers.add(customer)
-        after = rows[-1][0]
-        progress(len(rows))
-
-
-def _masked_of(customers):
-    found = {}
-    for start in range(0, len(customers), CHUNK):
-        query = Lead.select(Lead.id, Lead.program).where(Lead.customerid.in_(customers[start : start + CHUNK]))
-        with database.read():
-            found |= {lead.id: Found(lead.id, lead.program) for lead in query.where(Lead.masked_at.is_null(False))}
-    return found
-
-
-def erase(found, person, kind, now=None):
-    """Empty these leads of all that is personal, for ever, and record that it was done.
-
-    Returns whether nothing of them is left in the database's files (see `database.scrub`).
-    """
-    now = now or datetime.now(UTC)
-    ids = [lead.id for lead in found]
-    record = Erasure.insert(id=str(ULID.from_datetime(now)), at=now, kind=kind, leads=len(ids))
-    database.transact(record.execute)
-    for start in range(0, len(ids), AT_ONCE):
-        batch = ids[start : start + AT_ONCE]
-        database.transact(lambda batch=batch: _erase(batch, person, now))
-    return database.scrub()
-
-
-def forget_places(found, person, programs):
-    """Free the places that these leads hold, and those that other leads of the person took by one value alone.
-
-    There is no index for the first: who reads all places must not write meanwhile. With another secret than the
-    places were made with, none would be found.
-    """
-    database.transact(hold_secret)
-    ids = [lead.id for lead in found]
-    for start in range(0, len(ids), CHUNK):
-        with database.read():
-            keys = [row.key for row in Taken.select(Taken.key).where(Taken.lead.in_(ids[start : start + CHUNK]))]
-        for first in range(0, len(keys), CHUNK):
-            database.transact(Taken.delete().where(Taken.key.in_(keys[first : first + CHUNK])).execute)
-    database.transact(Taken.delete().where(Taken.key.in_(list(_places(person, programs)))).execute)
-
-
-def _places(person, programs):
-    for program in programs:
-        for rule in program.spec.rules:
-            for names in rule.unique or ():
-                if len(names) == 1:
-                    place = place_of(program.name, rule, names)
-                    for value in person.values:
-                        for key in unique_keys(place, former_places(place, program.fields), [value]):
-                            yield from (keyed_hash(*key), keyed_hash("test", *key))
-
-
-def _erase(ids, person, now):
-    columns = Lead.id, Lead.program, Lead.partner, Lead.email, Lead.phone, Lead.trace
-    for lead in Lead.select(*columns).where(Lead.id.in_(ids)):
-        others = {}
-        is_same = lead.partner.lower() in (lead.email.lower(), lead.phone)
-        if lead.partner and (is_same or person.stands_in(lead.partner)):
-            others["partner"] = ""
-            daily.forget_partner(lead.program, lead.partner)
-            Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
-        _empty(lead, "erased", now, fields={}, customerid="", **others)
-
-
-# --- What has run out ---
 
 
 def clear_expired(now=None):

@@ -184,7 +184,10 @@ def leads(wanted, newest_first=True, after=None):
     if code := wanted.reason or (wanted.observed and models.OBSERVED + wanted.observed):
         # The narrow table leads the way: it is sorted by id for each code.
         query, key = query.join(Refusal, on=(Refusal.lead == Lead.id)).where(Refusal.code == code), Refusal.lead
-    for condition in _conditions(wanted, key, newest_first, after):
+    conditions = [ask(value) for name, ask in CONDITIONS.items() if (value := getattr(wanted, name)) not in (None, ())]
+    if wanted.reason and wanted.observed:
+        conditions.append(_also_observed(wanted.observed))
+    for condition in [*conditions, *_bounds(wanted, key, newest_first, after)]:
         query = query.where(condition)
     return query.order_by(key.desc() if newest_first else key.asc())
 
@@ -197,14 +200,8 @@ def each(wanted, newest_first=True):
         chunk = list(leads(wanted, newest_first, chunk[-1].id).limit(CHUNK))
 
 
-def _conditions(wanted, key, newest_first, after):
-    if wanted.reason and wanted.observed:
-        also = Refusal.alias()
-        code = models.OBSERVED + wanted.observed
-        yield peewee.fn.EXISTS(also.select(peewee.SQL("1")).where(also.code == code, also.lead == Lead.id))
-    if wanted.id:
-        yield Lead.id == wanted.id
-    # One bound only at each end: of two, the database might read from the wrong one.
+def _bounds(wanted, key, newest_first, after):
+    """Yield the conditions of time. One bound only at each end: of two, the database might read from the wrong one."""
     begins, ends = wanted.since and first_id(wanted.since), wanted.until and first_id(wanted.until)
     if after and newest_first:
         ends = min(after, ends or after)
@@ -215,23 +212,30 @@ def _conditions(wanted, key, newest_first, after):
         yield key >= begins
     if ends:
         yield key < ends
-    if wanted.test is not None:
-        yield Lead.test if wanted.test else ~Lead.test
-    if wanted.programs is not None:
-        yield Lead.program.in_(sorted(wanted.programs))
-    for column in ("program", "valid", "partner"):
-        if (value := getattr(wanted, column)) is not None:
-            yield getattr(Lead, column) == value
-    if wanted.email:
-        yield _same_email(wanted.email)
-    if wanted.phones:
-        yield Lead.phone.in_(wanted.phones)
+
+
+def _also_observed(rule):
+    also, code = Refusal.alias(), models.OBSERVED + rule
+    return peewee.fn.EXISTS(also.select(peewee.SQL("1")).where(also.code == code, also.lead == Lead.id))
 
 
 def _same_email(email):
     # LOWER as the index has it. SQLite's knows ASCII letters alone: so both cases of the others.
     spellings = sorted({email.lower(), email.upper()})
     return peewee.fn.LOWER(Lead.email).in_([peewee.fn.LOWER(text) for text in spellings])
+
+
+# What a part of a Filter asks of a lead. Times, and reasons, which have a table of their own, are seen to by `leads`.
+CONDITIONS = {
+    "id": lambda lead_id: Lead.id == lead_id,
+    "test": lambda is_test: Lead.test if is_test else ~Lead.test,
+    "programs": lambda names: Lead.program.in_(sorted(names)),
+    "program": lambda name: Lead.program == name,
+    "valid": lambda is_valid: Lead.valid == is_valid,
+    "partner": lambda name: Lead.partner == name,
+    "email": _same_email,
+    "phones": lambda phones: Lead.phone.in_(phones),
+}
 
 
 def page(wanted, after=None, size=PAGE):
@@ -293,13 +297,3 @@ def last_rules(program):
             if row := RuleText.get_or_none(hash=program.hash):
                 return row.program, row.text
     return None, None
-
-
-def stored(program=None, since=None):
-    """Return a query of the stored leads, oldest first."""
-    query = Lead.select().order_by(Lead.id)
-    if program:
-        query = query.where(Lead.program == program)
-    if since:
-        query = query.where(Lead.id >= first_id(since))
-    return query

@@ -74,7 +74,7 @@ class Partner:
     def stored(self):
         """Return the stored leads, oldest first."""
         with database.read():
-            return list(search.stored())
+            return list(search.leads(search.Filter(), newest_first=False))
 
 
 def do_chores():

@@ -73,7 +73,8 @@ class Service:
         models.connect(self.environ["DATABASE_URL"], "a key for tests")
         try:
             with database.read():
-                return [(lead.id, lead.email) for lead in search.stored().where(models.Lead.valid)]
+                query = search.leads(search.Filter(valid=True), newest_first=False)
+                return [(lead.id, lead.email) for lead in query]
         finally:
             database.disconnect()
 

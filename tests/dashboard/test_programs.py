@@ -15,8 +15,8 @@ from werkzeug.http import parse_options_header
 import database
 from app import create_app
 from dashboard import programs
-from leads import backtests
-from leads.backtests import Backtest
+from leads import backtest
+from leads.backtest import Backtest
 
 
 @pytest.fixture
@@ -302,8 +302,8 @@ def test_only_some_backtests_run_at_once(brand, row):
 def test_a_backtest_ends_after_its_time_and_says_how_far_it_came(brand, monkeypatch):
     for number in range(3):
         brand.lead(email=f"ann{number}@example.com")
-    monkeypatch.setattr(backtests, "LONGEST", -1)
-    monkeypatch.setattr(backtests, "RENEWED_EVERY", -1)
+    monkeypatch.setattr(backtest, "LONGEST", -1)
+    monkeypatch.setattr(backtest, "RENEWED_EVERY", -1)
     response = rehearse(brand.operator, RULES, start="1")
     wait_for_backtests()
     page = brand.operator.words(response.location)
@@ -311,8 +311,8 @@ def test_a_backtest_ends_after_its_time_and_says_how_far_it_came(brand, monkeypa
 
 
 def test_of_many_leads_a_backtest_judges_the_newest(brand, monkeypatch):
-    monkeypatch.setattr(backtests, "MOST_LEADS", 3)
-    monkeypatch.setattr(backtests, "PAGE", 2)
+    monkeypatch.setattr(backtest, "MOST_LEADS", 3)
+    monkeypatch.setattr(backtest, "PAGE", 2)
     for number in range(5):
         brand.lead(email=f"ann{number}@example.com")
     response = rehearse(brand.operator, RULES, start="1")
@@ -323,7 +323,7 @@ def test_of_many_leads_a_backtest_judges_the_newest(brand, monkeypatch):
 
 def test_a_backtest_that_fails_says_so_and_logs_no_lead(brand, monkeypatch, caplog):
     brand.lead(email="ann@example.com")
-    monkeypatch.setattr(backtests, "backtest", lambda *_: json.loads("ann@example.com"))
+    monkeypatch.setattr(backtest, "backtest", lambda *_: json.loads("ann@example.com"))
     response = rehearse(brand.operator, RULES, start="1")
     wait_for_backtests()
     assert "This backtest could not be finished" in brand.operator.words(response.location)

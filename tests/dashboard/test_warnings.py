@@ -9,7 +9,7 @@ from cast import Partner
 from lxml import html
 
 import database
-from dashboard import unusual, warnings
+from dashboard import warnings
 from leads import daily
 
 LIMITED = RULES.replace("{id: duplicate, unique: [email]}", "{id: cap, limit: 5, per: day, by: [irpid]}")
@@ -117,27 +117,27 @@ def test_a_partner_who_sends_many_tests_is_told_with_what_they_cost(shop):
     def send(partner, number, ago=timedelta(), **fields):
         record(shop.program, now - ago, email=f"{partner}{number}@example.com", irpid=partner, is_test="yes", **fields)
 
-    for number in range(unusual.MANY_TESTS):
+    for number in range(warnings.MANY_TESTS):
         send("refused", number, years="9")
         send("earlier", number, timedelta(days=2))
-    for number in range(unusual.MANY_TESTS - 1):
+    for number in range(warnings.MANY_TESTS - 1):
         send("young", number, timedelta(days=1))
     assert notices(shop) == []
-    send("young", unusual.MANY_TESTS)
+    send("young", warnings.MANY_TESTS)
     ((kind, text),) = notices(shop)
     assert kind == "error"
-    assert f"Home loans: young sent {unusual.MANY_TESTS} test leads since yesterday that were answered valid" in text
-    assert f"valid, worth {unusual.MANY_TESTS * 10}.00." in text
+    assert f"Home loans: young sent {warnings.MANY_TESTS} test leads since yesterday that were answered valid" in text
+    assert f"valid, worth {warnings.MANY_TESTS * 10}.00." in text
     assert "impact.com pays for tests too." in text and "take test_flag out of the rule file" in text
     (link,) = html.fromstring(shop.operator.get("/dashboard").text).xpath("//a[text()='See the tests']/@href")
-    assert len(html.fromstring(shop.operator.get(link).text).xpath("//*[@class='leads']/li")) == unusual.MANY_TESTS
+    assert len(html.fromstring(shop.operator.get(link).text).xpath("//*[@class='leads']/li")) == warnings.MANY_TESTS
 
 
 def test_tests_under_made_up_names_of_partners_are_told_together(shop):
-    for number in range(unusual.MANY_TESTS):
+    for number in range(warnings.MANY_TESTS):
         record(shop.program, datetime.now(UTC), email=f"t{number}@example.com", irpid=f"p{number}", is_test="yes")
     ((_, text),) = notices(shop)
-    assert f"Home loans: several partners together sent {unusual.MANY_TESTS} test leads since yesterday" in text
+    assert f"Home loans: several partners together sent {warnings.MANY_TESTS} test leads since yesterday" in text
 
 
 MOUNTS = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw

@@ -291,7 +291,7 @@ def test_a_ledger_of_version_0_1_0_is_brought_up_to_date_when_it_is_opened(sqlit
     with closing(sqlite3.connect(sqlite_file)) as old:
         old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
     with database.read():
-        leads = list(search.stored())
+        leads = list(search.leads(search.Filter(), newest_first=False))
     assert [(lead.valid, lead.reasons, lead.amount) for lead in leads] == [
         (True, [], "10.00"),
         (False, ["duplicate"], ""),

@@ -15,8 +15,8 @@ import database
 import models
 from database import engines
 from judge.judgement import judge, unreadable
-from leads import daily, people, retention
-from leads.backtests import Backtest
+from leads import daily, erasure, retention
+from leads.backtest import Backtest
 from models import Lead, Refusal, Submission
 from web.payload import PayloadError, decode
 
@@ -199,8 +199,8 @@ def submission(key):
 # --- A person who asks ---
 
 FORM, XML, JSON = "application/x-www-form-urlencoded", "application/xml", "application/json"
-EMAIL = people.with_email("ann@example.com", "ann@example.com")
-PHONE = people.with_phone("+14155552671")
+EMAIL = erasure.with_email("ann@example.com", "ann@example.com")
+PHONE = erasure.with_phone("+14155552671")
 
 WITH_EMAIL = {
     "a declared field": (b"email=ann@example.com", FORM),
@@ -260,17 +260,17 @@ NOT_WITH_PHONE += [b"+49 4155 552671", b"0049 (4155) 552671", b"+49 (0)4155-5526
 
 
 def erase(person, kind, forget=False, **options):
-    found = retention.find(person, lambda _: None)
+    found = erasure.find(person, lambda _: None)
     if forget:
-        retention.forget_places(found, person, [PROGRAM])
-    retention.erase(found, person, kind, **options)
+        erasure.forget_places(found, person, [PROGRAM])
+    erasure.erase(found, person, kind, **options)
     return [lead.id for lead in found]
 
 
 def found_in(person, cases):
     """Post each case; return the names of those that hold the person, and all leads by name."""
     leads = {name: post(*case) for name, case in cases.items()}
-    ids = {lead.id for lead in retention.find(person, lambda _: None)}
+    ids = {lead.id for lead in erasure.find(person, lambda _: None)}
     return [name for name, lead in leads.items() if lead.id in ids], leads
 
 
@@ -288,7 +288,7 @@ def test_an_address_is_found_and_erased_wherever_it_stands(ledger):
         for kept in ("valid", "reasons", "amount", "received_at", "note"):
             assert getattr(left, kept) == getattr(lead, kept)
     assert stored(bob).email == "bob@example.com"
-    assert retention.find(EMAIL, lambda _: None) == []
+    assert erasure.find(EMAIL, lambda _: None) == []
 
 
 def test_an_address_with_characters_that_nobody_sees_is_found(ledger):
@@ -313,7 +313,7 @@ def test_a_tagged_address_is_somebody_elses(ledger):
 
 
 def test_an_international_domain_is_found_in_both_spellings(ledger):
-    person = people.with_email("ann@bücher.example", "ann@xn--bcher-kva.example")
+    person = erasure.with_email("ann@bücher.example", "ann@xn--bcher-kva.example")
     leads = [post("email=ann@bücher.example".encode()), post(b"x=Ann@xn--bcher-kva.example")]
     leads.append(post("<l><a>ANN@BÜCHER.example</a></l>".encode("latin-1"), "text/xml; charset=iso-8859-1"))
     assert erase(person, "email") == [lead.id for lead in leads]
@@ -347,7 +347,7 @@ def test_an_erasure_is_recorded_without_the_person(ledger):
     ann()
     erase(EMAIL, "email", now=NOW)
     with database.read():
-        assert [(row.at, row.kind, row.leads) for row in retention.Erasure.select()] == [(NOW, "email", 1)]
+        assert [(row.at, row.kind, row.leads) for row in erasure.Erasure.select()] == [(NOW, "email", 1)]
 
 
 @pytest.mark.parametrize("forget", [False, True])
@@ -384,18 +384,18 @@ def test_a_partner_that_is_the_person_goes_with_a_lead_that_is_erased_by_its_id(
     report = {"by_partner": {"ann@Example.com": 1}}
     row = {"id": "1", "operator": "", "text": "", "started_at": NOW, "renewed_at": NOW, "state": "done"}
     database.transact(Backtest.insert(program="default", report=report, **row).execute)
-    retention.erase([retention.Found(lead.id, "default")], people.nobody(), "id")
+    erasure.erase([erasure.Found(lead.id, "default")], erasure.nobody(), "id")
     assert not EMAIL.stands_in(everything())
 
 
 def test_many_leads_are_erased_in_batches(ledger, monkeypatch):
-    monkeypatch.setattr(retention, "AT_ONCE", 2)
-    monkeypatch.setattr(retention, "CHUNK", 3)
+    monkeypatch.setattr(erasure, "AT_ONCE", 2)
+    monkeypatch.setattr(erasure, "CHUNK", 3)
     seen = []
     leads = [ann() for _ in range(7)]
-    found = retention.find(EMAIL, seen.append)
+    found = erasure.find(EMAIL, seen.append)
     assert ([lead.id for lead in found], sum(seen)) == ([lead.id for lead in leads], 7)
-    retention.erase(found, EMAIL, "email")
+    erasure.erase(found, EMAIL, "email")
     assert "ann@example.com" not in everything()
 
 
@@ -455,13 +455,13 @@ def test_what_is_removed_is_not_in_the_files_of_sqlite_any_more(sqlite_file):
     for number in range(400):  # so that pages of the tables and their indexes were split and moved
         post(f"email={number * 7919 % 400}.canary@example.com&phone=415555{2000 + number}&n={'x' * number}".encode())
     assert files_of(sqlite_file).count(b"7.canary@example.com") > 0
-    person = people.with_email("7.canary@example.com")
-    found = retention.find(person, lambda _: None)
-    assert retention.erase(found, person, "email")
+    person = erasure.with_email("7.canary@example.com")
+    found = erasure.find(person, lambda _: None)
+    assert erasure.erase(found, person, "email")
     assert len(found) == 1
     assert b"=7.canary@" not in files_of(sqlite_file).lower()
-    rest = people.Person("canary")
-    retention.erase(retention.find(rest, lambda _: None), rest, "email")
+    rest = erasure.Person("canary")
+    erasure.erase(erasure.find(rest, lambda _: None), rest, "email")
     assert b"canary" not in files_of(sqlite_file).lower()
     assert b"4155552" not in files_of(sqlite_file)
 

@@ -380,6 +380,6 @@ def names(service):
     models.connect(service.environ["DATABASE_URL"], "a key for tests")
     try:
         with database.read():
-            return {lead.fields.get("name") for lead in search.stored()}
+            return {lead.fields.get("name") for lead in search.leads(search.Filter(), newest_first=False)}
     finally:
         database.disconnect()

@@ -1,0 +1,95 @@
+"""What commands print: leads in one of WRITERS, and decisions. No value steers the terminal that shows it."""
+
+import json
+import shutil
+import sys
+from datetime import datetime
+
+import click
+from wcwidth import wcswidth
+
+from leads.export import csv_lines, jsonl_lines, to_json
+from web.logs import printable
+
+# Each takes the leads, a presenter, and the fields that have a column in CSV.
+
+
+def _write_jsonl(leads, present, _columns):
+    for line in jsonl_lines(map(present, leads)):
+        click.echo(line, nl=False)
+
+
+def _write_json(leads, present, _columns):
+    before = "["
+    for lead in leads:
+        click.echo(before + "\n" + to_json(present(lead)), nl=False)
+        before = ","
+    click.echo("[]" if before == "[" else "\n]")
+
+
+def _write_csv(leads, present, columns):
+    on_terminal = sys.stdout.isatty()
+    for line in csv_lines(map(present, leads), columns):
+        click.echo(printable(line[:-2], keep="\n\t") + "\n" if on_terminal else line, nl=False)
+
+
+def _write_table(leads, _present, _columns):
+    """One line for each lead, as wide as the terminal; narrow ones get shorter columns."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    program, partner, time = (12, 12, "%Y-%m-%d %H:%M:%S") if not width or width >= 110 else (7, 6, "%m-%d %H:%M")
+    widths = 26, len(f"{datetime.now():{time}}"), program, partner, 12
+    _write_row(("ID", "RECEIVED", "PROGRAM", "PARTNER", "VALID", "AMOUNT", "REASONS"), widths, width)
+    for lead in leads:
+        valid = ("valid" if lead.valid else "invalid") + (" test" if lead.test else "")
+        cells = lead.id, f"{lead.received_at:{time}}", lead.program, lead.partner, valid, lead.amount
+        _write_row((*cells, ", ".join(lead.reasons)), widths, width)
+
+
+def _write_row(cells, widths, width):
+    *columns, amount, reasons = map(printable, cells)
+    columns = [_cut(text, room) for text, room in zip(columns, widths, strict=True)]
+    columns = [text + " " * (room - wcswidth(text)) for text, room in zip(columns, widths, strict=True)]
+    click.echo(_cut("  ".join([*columns, f"{amount:>7}", reasons]).rstrip(), width))
+
+
+def _cut(text, room):
+    if room is None or wcswidth(text) <= room:
+        return text
+    while wcswidth(text) >= room:
+        text = text[:-1]
+    return text + "…"
+
+
+WRITERS = {"jsonl": _write_jsonl, "json": _write_json, "csv": _write_csv, "table": _write_table}
+
+
+def show(decision, output):
+    """Print a dict: as JSON, or for people, what is nested indented."""
+    if output == "json":
+        click.echo(to_json(decision, indent=2))
+        return
+    for key, value in decision.items():
+        if key == "trace":
+            _show_nested(key, [(step["check"], step["result"]) for step in value])
+        elif isinstance(value, dict):
+            _show_nested(key, value.items())
+        elif key == "changes":
+            _show_nested(key, [(change["id"], json.dumps(change, ensure_ascii=False)) for change in value])
+        else:
+            click.echo(printable(f"{key:12}  {_cell_text(value)}".rstrip()))
+
+
+def _show_nested(key, pairs):
+    click.echo(key)
+    for name, value in pairs:
+        if isinstance(value, dict):
+            value = ", ".join(f"{inner}: {_cell_text(text)}" for inner, text in value.items())
+        click.echo(printable(f"  {name:20}  {_cell_text(value)}".rstrip()))
+
+
+def _cell_text(value):
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_cell_text(text)}" for name, text in value.items())
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,237 @@
+"""A person who asks: found in submissions, however an address or a number is written there, and erased.
+
+Bodies are searched as they came, in every form that the formats allow: percent-encoded, with
+escapes of JSON or XML, in UTF-16. Better one lead too many that is looked at than one forgotten;
+but no lead of somebody else, whose address or number only holds the one that is searched for.
+"""
+
+import html
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import unquote, unquote_plus
+
+import phonenumbers
+from ulid import ULID
+
+import database
+import models
+from database import db
+from database.secret import hold_secret, keyed_hash
+from judge.rules import former_places, place_of, unique_keys
+from judge.values import UNSEEN, folded, folded_before
+from leads import daily
+from leads.retention import AT_ONCE, empty
+from models import Backtest, Erasure, Lead, Taken
+from web import payload
+
+ROUNDS = 3  # of escapes within escapes
+
+
+class Person:
+    """Somebody known by a pattern in a text without escapes, in small letters.
+
+    What the pattern finds as a named group is somebody else. `values` are what fields of this person hold.
+    """
+
+    def __init__(self, pattern, values=()):
+        self._pattern, self.values = re.compile(pattern), values
+
+    def stands_in(self, text):
+        """Tell whether a text holds the person, escaped or not."""
+        return any(not found.lastgroup for form in forms(text) for found in self._pattern.finditer(form))
+
+    def stands_in_lead(self, email, phone, partner, note, content_type, fields, trace, query, body):
+        texts = [email, phone, partner, note, content_type, fields, trace]
+        query, body = bytes(query), bytes(body)
+        texts += [*_decoded(query), *_decoded(body), *_values(body, content_type, query)]
+        return any(self.stands_in(text) for text in texts if text)
+
+
+def nobody():
+    """Return the Person who stands nowhere, for leads that are found by their id."""
+    return Person("(?!)")
+
+
+def with_email(*spellings):
+    """Return the Person with this address; `spellings` are how it may be written, but for case."""
+    values, spellings = spellings, {_plain(spelling) for spelling in spellings}
+    spellings |= {_in_unicode(spelling) for spelling in spellings}
+    any_of = "|".join(re.escape(spelling) for spelling in sorted(spellings))
+    return Person(rf"(?<![\w+-])(?<![\w+-]\.)(?:{any_of})(?!-*[^\W_]|\.[^\W_])", values)
+
+
+def _in_unicode(email):
+    local, _, domain = email.rpartition("@")
+    try:
+        return f"{local}@{domain.encode('ascii').decode('idna')}".casefold()
+    except UnicodeError:
+        return email
+
+
+# A few characters at most: a search through a long run of them would take the square of its length.
+_GAP = r"[\s().+/_\u00b7\u2010-\u2015-]{0,8}"
+_PLUS = r"(?:\+|%(?:25)*2b|\\u002b|&#43;|&#x2b;|00|011)"
+
+
+def with_phone(*numbers):
+    """Return the Person with one of these numbers (E.164), written as in its country or from abroad.
+
+    The same digits after the code of another country are somebody else's number.
+    """
+    ours, digits = [], []
+    for number in map(phonenumbers.parse, numbers):
+        digits.append(_GAP.join(phonenumbers.national_significant_number(number)))
+        ours.append(rf"(?:(?:00|011)?{_GAP}{number.country_code}{_GAP}(?:0{_GAP})?|0{_GAP})?{digits[-1]}")
+    other = rf"(?P<other>{_PLUS}{_GAP}\d{{1,3}}{_GAP}(?:0{_GAP})?(?:{'|'.join(digits)}))"
+    return Person(rf"(?<!\d)(?:{'|'.join(ours)}|{other})(?!\d)", numbers)
+
+
+def forms(text):
+    """Yield a text as it is, and with its escapes read, in small letters and without variants such as ＠."""
+    text = _plain(text)
+    yield text
+    for _ in range(ROUNDS):
+        read = text
+        if "\\" in read:
+            read = _ESCAPE.sub(_unescaped, read)
+        if "&" in read:
+            read = html.unescape(read)
+        if "%" in read:
+            read = unquote(read, errors="replace")
+        if read == text:
+            return
+        text = _plain(read)
+        yield text
+
+
+def _plain(text):
+    return unicodedata.normalize("NFKC", text.translate(UNSEEN)).casefold()
+
+
+_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|(.))", re.DOTALL)
+
+
+def _unescaped(found):
+    return chr(int(found[1], 16)) if found[1] else {"n": "\n", "r": "\r", "t": "\t"}.get(found[2], found[2])
+
+
+def _decoded(raw):
+    """Return the texts that bytes may be."""
+    try:
+        texts = [raw.decode()]
+    except UnicodeDecodeError:
+        texts = [raw.decode("latin-1")]
+    if b"\0" in raw:
+        texts += [raw.decode(wide, "ignore") for wide in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")]
+    return texts
+
+
+def _values(body, content_type, query):
+    """Return the values of a lead whose texts do not stand as they are in its body."""
+    if not body.isascii() or b"<!" in body or b"+" in body or b"+" in query:
+        try:
+            fields = payload.decode(body, content_type, query)
+            return [text for texts in fields.values() for text in texts]
+        except payload.PayloadError:
+            return [unquote_plus(text, errors="replace") for text in _decoded(body)]
+    return []
+
+
+@dataclass(frozen=True)
+class Found:
+    """A lead that holds the person."""
+
+    id: str
+    program: str
+
+
+CHUNK = 500  # leads that are read at once, so that nobody waits for a long reading
+COLUMNS = "id, program, customerid, email, phone, partner, note, content_type, fields, trace, query, body"
+
+
+def find(person, progress):
+    """Return the leads that hold the person, of all programs; `progress(leads)` is told of each chunk.
+
+    Leads that were masked say no more whose they are, but which customer's: that of a lead which holds
+    the person, or the one that a value of the person makes where `customer:` is one field.
+    """
+    found, after = {}, ""
+    customers = {models.customer_of([form(value)]) for value in person.values for form in (folded, folded_before)}
+    query = f"SELECT {COLUMNS} FROM lead WHERE id > ? ORDER BY id LIMIT {CHUNK}".replace("?", db.param)  # noqa: S608
+    while True:
+        with database.read():
+            rows = db.execute_sql(query, [after]).fetchall()
+        if not rows:
+            found |= _masked_of(sorted(customers - {""}))
+            return [found[key] for key in sorted(found)]
+        for lead_id, program, customer, *texts in rows:
+            if person.stands_in_lead(*texts):
+                found[lead_id] = Found(lead_id, program)
+                customers.add(customer)
+        after = rows[-1][0]
+        progress(len(rows))
+
+
+def _masked_of(customers):
+    found = {}
+    for start in range(0, len(customers), CHUNK):
+        query = Lead.select(Lead.id, Lead.program).where(Lead.customerid.in_(customers[start : start + CHUNK]))
+        with database.read():
+            found |= {lead.id: Found(lead.id, lead.program) for lead in query.where(Lead.masked_at.is_null(False))}
+    return found
+
+
+def erase(found, person, kind, now=None):
+    """Empty these leads of all that is personal, for ever, and record that it was done.
+
+    Returns whether nothing of them is left in the database's files (see `database.scrub`).
+    """
+    now = now or datetime.now(UTC)
+    ids = [lead.id for lead in found]
+    record = Erasure.insert(id=str(ULID.from_datetime(now)), at=now, kind=kind, leads=len(ids))
+    database.transact(record.execute)
+    for start in range(0, len(ids), AT_ONCE):
+        batch = ids[start : start + AT_ONCE]
+        database.transact(lambda batch=batch: _erase(batch, person, now))
+    return database.scrub()
+
+
+def forget_places(found, person, programs):
+    """Free the places that these leads hold, and those that other leads of the person took by one value alone.
+
+    There is no index for the first: who reads all places must not write meanwhile. With another secret than the
+    places were made with, none would be found.
+    """
+    database.transact(hold_secret)
+    ids = [lead.id for lead in found]
+    for start in range(0, len(ids), CHUNK):
+        with database.read():
+            keys = [row.key for row in Taken.select(Taken.key).where(Taken.lead.in_(ids[start : start + CHUNK]))]
+        for first in range(0, len(keys), CHUNK):
+            database.transact(Taken.delete().where(Taken.key.in_(keys[first : first + CHUNK])).execute)
+    database.transact(Taken.delete().where(Taken.key.in_(list(_places(person, programs)))).execute)
+
+
+def _places(person, programs):
+    for program in programs:
+        for rule in program.spec.rules:
+            for names in rule.unique or ():
+                if len(names) == 1:
+                    place = place_of(program.name, rule, names)
+                    for value in person.values:
+                        for key in unique_keys(place, former_places(place, program.fields), [value]):
+                            yield from (keyed_hash(*key), keyed_hash("test", *key))
+
+
+def _erase(ids, person, now):
+    columns = Lead.id, Lead.program, Lead.partner, Lead.email, Lead.phone, Lead.trace
+    for lead in Lead.select(*columns).where(Lead.id.in_(ids)):
+        others = {}
+        is_same = lead.partner.lower() in (lead.email.lower(), lead.phone)
+        if lead.partner and (is_same or person.stands_in(lead.partner)):
+            others["partner"] = ""
+            daily.forget_partner(lead.program, lead.partner)
+            Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
+        empty(lead, "erased", now, fields={}, customerid="", **others)
