@@ -36,8 +36,6 @@ LONGEST_PARTNER = 250  # characters: PostgreSQL takes index entries of up to 2,7
 
 log = logging.getLogger("datapost")
 _known_rules = set()  # whose texts are stored
-
-
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 

@@ -38,14 +38,14 @@ def _write_table(leads, _present, _columns):
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     program, partner, time = (12, 12, "%Y-%m-%d %H:%M:%S") if not width or width >= 110 else (7, 6, "%m-%d %H:%M")
     widths = 26, len(f"{datetime.now():{time}}"), program, partner, 12
-    _write_row(("ID", "RECEIVED", "PROGRAM", "PARTNER", "VALID", "AMOUNT", "REASONS"), widths, width)
+    write_row(("ID", "RECEIVED", "PROGRAM", "PARTNER", "VALID", "AMOUNT", "REASONS"), widths, width)
     for lead in leads:
         valid = ("valid" if lead.valid else "invalid") + (" test" if lead.test else "")
         cells = lead.id, f"{lead.received_at:{time}}", lead.program, lead.partner, valid, lead.amount
-        _write_row((*cells, ", ".join(lead.reasons)), widths, width)
+        write_row((*cells, ", ".join(lead.reasons)), widths, width)
 
 
-def _write_row(cells, widths, width):
+def write_row(cells, widths, width):
     *columns, amount, reasons = map(printable, cells)
     columns = [_cut(text, room) for text, room in zip(columns, widths, strict=True)]
     columns = [text + " " * (room - wcswidth(text)) for text, room in zip(columns, widths, strict=True)]

@@ -18,6 +18,7 @@ from commands.integration import where
 from partners.pages import link
 from partners.samples import freshened
 from web.login import normalized
+from web.logs import log
 from web.service import service
 from web.settings import CONTROL_CHARACTERS
 
@@ -74,7 +75,6 @@ def _answer_to(program, lead):
     """Return the answer to `lead` from a store that is thrown away, and without a login."""
     settings = service().settings
     service().settings = replace(settings, open=True, allowed_ips=())
-    log = logging.getLogger("datapost")
     level = log.level
     log.setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:

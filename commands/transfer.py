@@ -190,20 +190,20 @@ def _delete_others(table, here, note):
 def _copy_table(table, here, note, bar):
     after = None
     while rows := table.rows_after(here, after):
-        _write_chunk(table, rows, note)
+        write_chunk(table, rows, note)
         after = max(rows)
         bar.update(len(rows))
 
 
-def _write_chunk(table, rows, note):
+def write_chunk(table, rows, note):
     """Make these rows the same over there."""
     with _alone(note):
-        found = _there(table, rows)
+        found = found_there(table, rows)
         changed = [row for key, row in rows.items() if found.get(key) != row]
         database.db.cursor().executemany(table.upsert, changed)
 
 
-def _there(table, rows):
+def found_there(table, rows):
     """Return the rows with the same keys over there, in the same order."""
     found = table.rows_among(there, rows)
     return {key: found[key] for key in rows if key in found}
@@ -214,7 +214,7 @@ def _compare(table, here):
     ours, theirs, after = Sum(), Sum(), None
     while rows := table.rows_after(here, after):
         ours.add(rows)
-        theirs.add(_there(table, rows))
+        theirs.add(found_there(table, rows))
         after = max(rows)
     count = there.count(table)
     if ours.digest != theirs.digest or ours.count != count:

@@ -37,14 +37,14 @@ class Concern:
 
 def standing(book, settings, programs, now):
     """Return the Concerns about some programs, the grave ones first. Needs the database."""
-    found = [*_disk(settings.database_url), *_broken_files(book, programs)]
+    found = [*disk(settings.database_url), *_broken_files(book, programs)]
     for program in programs.values():
-        found += [*_silence(program, now), *_fields(program, now)]
+        found += [*silence(program, now), *_fields(program, now)]
         found += [*_tests(program, now), *_limits(program, now)]
     return sorted(found, key=lambda warning: not warning.grave)
 
 
-def _disk(database_url, environ=os.environ):
+def disk(database_url, environ=os.environ):
     if database_url.startswith("sqlite:"):
         kind = file_system(Path(database_url.removeprefix("sqlite:///")).resolve())
         if environ.get("DYNO") or kind in FLEETING:
@@ -87,7 +87,7 @@ def _broken_files(book, programs):
             )
 
 
-def _silence(program, now):
+def silence(program, now):
     seen = arrivals(program, now)
     if seen.unusual:
         usual = f"usually one comes every {duration(seen.gap)} at this time" if seen.gap else "usually more come"

@@ -133,8 +133,7 @@ def _judge_rule(rule, lead_scope, verdict):
 
 def _observe(rule, lead_scope, verdict):
     """Judge a rule that refuses nobody, and say in the trace what it would have done."""
-    would = Verdict(verdict.program, verdict.rules, values=verdict.values, now=verdict.now)
-    would.sale_amount = verdict.sale_amount
+    would = verdict.anew()
     rule.check(lead_scope, would)
     verdict.claims += [replace(claim, observed=True) for claim in would.claims]
     if would.reasons:

@@ -1,7 +1,6 @@
 """What a program says of a lead: reasons, claims for the store to decide, and the trace."""
 
-from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -108,10 +107,12 @@ class Verdict:
 
     def copy(self):
         """Return a verdict that can be settled while this one stays as it is."""
-        made = copy(self)
-        made.reasons, made.claims, made.trace = [*self.reasons], [*self.claims], [*self.trace]
-        made.observed = [*self.observed]
-        return made
+        lists = {name: [*getattr(self, name)] for name in ("reasons", "claims", "trace", "observed")}
+        return replace(self, **lists)
+
+    def anew(self):
+        """Return a verdict on the same lead that says nothing yet."""
+        return replace(self, reasons=[], claims=[], trace=[], observed=[])
 
     def refuse(self, reason, check):
         """Add a reason, and say in the trace which check gave it."""

@@ -45,7 +45,7 @@ def columns(programs, name=None):
 
 def _csv_line(values):
     line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(_cell(value) for value in values)
+    csv.writer(line, lineterminator="\r\n").writerow(cell(value) for value in values)
     return line.getvalue()
 
 
@@ -64,7 +64,7 @@ _FORMULA = re.compile(
 )
 
 
-def _cell(value):
+def cell(value):
     """Return a value as a spreadsheet may hold it: what could start a formula gets a ' before it."""
     if isinstance(value, list):
         value = "; ".join(value)

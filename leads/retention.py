@@ -4,7 +4,6 @@ Masking and deleting go in small batches, since with SQLite all leads share one 
 are found afterwards as before: places are keyed hashes of values and no part of a lead.
 """
 
-import logging
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -15,14 +14,13 @@ from leads import daily
 from leads.search import EPOCH
 from models import FailedLogin, Lead, Refusal, Retention, Taken, Total, first_id
 from web.login import LOGIN_WINDOW
+from web.logs import log
 
 CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
 AT_ONCE = 20  # leads: some 10 ms of the one writer
 DAILY = timedelta(days=1)
 SCRUB_AGAIN = timedelta(minutes=5)
 MASK = "***"
-
-log = logging.getLogger("datapost")
 
 
 def purge_some(programs, now=None):

@@ -76,7 +76,7 @@ def _plain_quotes(document):
     return _TAG_AND_TEXT.sub(lambda found: found[1] + found[2].replace("&#39;", "'").replace("&#34;", '"'), document)
 
 
-def _environment(folder):
+def environment_of(folder):
     environment = Environment(
         loader=FileSystemLoader(folder),
         autoescape=select_autoescape(["xml"]),
@@ -89,11 +89,11 @@ def _environment(folder):
     return environment
 
 
-_ours = _environment(TEMPLATES)
+ours = environment_of(TEMPLATES)
 
 
 @cache
-def _template(environment, program, name):
+def template(environment, program, name):
     # Looked up once: Jinja2 would look for the file again with every answer.
     return environment.select_template([f"{program}/{name}", name] if program else [name])
 
@@ -116,7 +116,7 @@ def render(answer, answer_format, program=""):
 
 def render_strictly(answer, answer_format, program=""):
     """Return the same document, but raise what a brand's template raises."""
-    document = _template(_ours, program, f"response.{answer_format}").render(answer._asdict())
+    document = template(ours, program, f"response.{answer_format}").render(answer._asdict())
     return _plain_quotes(document) if answer_format == "xml" else document
 
 

@@ -90,7 +90,7 @@ def test_silence_that_is_unusual_is_told(shop):
     for hours in range(2, 24 * 29):
         record(shop.program, now - timedelta(hours=hours, minutes=20), email=f"a{hours}@example.com", irpid=str(hours))
     assert notices(shop) == []
-    with_silence = warnings._silence(shop.program, now + timedelta(hours=8))
+    with_silence = warnings.silence(shop.program, now + timedelta(hours=8))
     with database.read(), shop.app.test_request_context():
         (warning,) = with_silence
     assert warning.grave and "no lead has come for 10 hours; usually one comes every" in warning.sentence
@@ -162,11 +162,11 @@ def test_the_file_system_of_a_file_is_that_of_its_nearest_mount(path, kind):
 
 
 def test_a_sqlite_file_that_a_restart_loses_is_grave(monkeypatch):
-    assert list(warnings._disk("postgresql://x/y", {"DYNO": "web.1"})) == []
-    (warning,) = warnings._disk("sqlite:////srv/x.db", {"DYNO": "web.1"})
+    assert list(warnings.disk("postgresql://x/y", {"DYNO": "web.1"})) == []
+    (warning,) = warnings.disk("sqlite:////srv/x.db", {"DYNO": "web.1"})
     assert warning.grave and "this platform does not last" in warning.sentence
     monkeypatch.setattr(warnings, "file_system", lambda _: "overlay")
-    (warning,) = warnings._disk("sqlite:////srv/x.db", {})
+    (warning,) = warnings.disk("sqlite:////srv/x.db", {})
     assert "this disk (overlay) does not last" in warning.sentence
 
 

@@ -29,7 +29,7 @@ def value_of(cell):
 
 
 def cell_of(value):
-    return export._cell(value)
+    return export.cell(value)
 
 
 # --- Formulas ---
@@ -189,7 +189,7 @@ def test_a_table_is_as_wide_as_the_terminal(flask, lead_id, tmp_path):
 @pytest.mark.parametrize("text", ["日本語のパートナー会社", "e\u0301" * 20, "ＷＩＤＥ and more of it", "plain"])
 def test_letters_take_the_columns_that_a_terminal_gives_them(text, capsys):
     """Two for a Chinese letter, none for an accent of its own."""
-    output._write_row(("id", "", "", text, "valid", "10.00", text * 9), (26, 11, 7, 6, 12), 80)
+    output.write_row(("id", "", "", text, "valid", "10.00", text * 9), (26, 11, 7, 6, 12), 80)
     (line,) = capsys.readouterr().out.splitlines()
     assert wcwidth(line) <= 80
     assert wcwidth(line[: line.index("valid")]) == 26 + 11 + 7 + 6 + 4 * 2

@@ -58,7 +58,7 @@ def brand(tmp_path, monkeypatch):
     """The folder for a brand's own templates of the program `default`."""
     folder = tmp_path / "templates"
     shutil.copytree(rendering.TEMPLATES, folder)
-    monkeypatch.setattr(rendering, "_ours", rendering._environment(folder))
+    monkeypatch.setattr(rendering, "ours", rendering.environment_of(folder))
     (folder / "default").mkdir()
     return folder / "default"
 
@@ -394,7 +394,7 @@ def test_prove_says_what_was_tried_and_fails_where_an_expression_does(flask, bra
     result = flask("contract", "default", "--prove")
     assert result.exit_code == 0 and result.output.startswith("proved on ")
     (brand / "response.json").write_text('{"dataPostResponse": {"valid": true, "note": {{ note|tojson }}}}')
-    rendering._template.cache_clear()
+    rendering.template.cache_clear()
     result = flask("contract", "default", "--prove", "--format", "json")
     assert result.exit_code == 1 and json.loads(result.output)["proved"] is False
     result = flask("contract", "default")

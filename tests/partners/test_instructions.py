@@ -237,5 +237,8 @@ def test_repeats_and_tests_are_told_as_the_program_has_them(told):
     assert "is paid until it is reversed" in said
 
 
-def test_a_hostile_file_can_be_told(told):
-    assert len(told(HOSTILE).rules) == 2
+def test_a_hostile_file_is_told_as_it_is_written(told):
+    doc = told(HOSTILE)
+    assert "<script>alert(1)</script> | `x` **b** [l](javascript:1)" in doc.title
+    (bad,), (plain,) = (rule.notes for rule in doc.rules)
+    assert (bad, plain) == (doc.title, "Another")

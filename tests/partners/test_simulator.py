@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 from cast import RULES, Partner, serving
-from gunicorns import Service
 from werkzeug.security import generate_password_hash
 
 from judge.compiler import load
@@ -62,29 +61,6 @@ def valid(order_id, amount="10.00", customer="c" * 64):
 
 
 # --- Against the real service ---
-
-
-def test_against_gunicorn_every_example_is_judged_as_the_rule_file_says_however_often(tmp_path):
-    service = Service(tmp_path, RULES + EXAMPLES).start()
-    try:
-        url = f"http://127.0.0.1:{service.port}"
-        line = ("flask", "--app", "app", "simulate", "default", "--url", url, "--repeat", "2", "--format", "json")
-        command = service.command(*line)
-        report, notices = command.communicate()
-        stored = service.leads()
-    finally:
-        service.stop()
-    report = json.loads(report)
-    assert command.returncode == 0 and report["ok"] is True and report["error"] is None
-    assert "Posting 24 leads to http://127.0.0.1:" in notices
-    assert "THEY ARE REAL to the service" in notices and "no test_flag" in notices
-    conversions = [post for post in report["posts"] if post["conversion"]]
-    assert {post["order_id"]: post["email"] for post in conversions} == dict(stored)
-    assert len(conversions) == 2 * 3 * 2  # good, and the one before "twice", in three formats, two times
-    assert {post["amount"] for post in conversions} == {"10.00"}
-    assert {post["note"] for post in report["posts"] if post["example"] == "twice"} == {
-        "This email address was already submitted"
-    }
 
 
 def test_the_table_shows_conversions_and_rejections(make_app):

@@ -59,7 +59,7 @@ def templates(tmp_path, monkeypatch):
     """A copy of the templates, with room for a brand's own."""
     for name in ("response.xml", "response.json"):
         (tmp_path / name).write_text((rendering.TEMPLATES / name).read_text())
-    monkeypatch.setattr(rendering, "_ours", rendering._environment(tmp_path))
+    monkeypatch.setattr(rendering, "ours", rendering.environment_of(tmp_path))
     (tmp_path / "solar").mkdir()
     return tmp_path / "solar"
 

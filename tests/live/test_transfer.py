@@ -188,7 +188,7 @@ def test_a_copy_that_was_interrupted_goes_on_where_it_was(service, postgresql_ur
     post_some(service, "ann")
     path, written = str(service.database), []
     monkeypatch.setattr(transfer, "CHUNK", 5)
-    write_chunk = transfer._write_chunk
+    write_chunk = transfer.write_chunk
 
     def write_two(table, *arguments):
         if table.name == "lead" and len(written) == 2:
@@ -196,13 +196,13 @@ def test_a_copy_that_was_interrupted_goes_on_where_it_was(service, postgresql_ur
         write_chunk(table, *arguments)
         written.extend([table.name] * (table.name == "lead"))
 
-    monkeypatch.setattr(transfer, "_write_chunk", write_two)
+    monkeypatch.setattr(transfer, "write_chunk", write_two)
     with pytest.raises(KeyboardInterrupt):
         transfer.copy(path, postgresql_url, progress)
     with database.read():
         assert models.Lead.select().count() == 10
     database.disconnect()
-    monkeypatch.setattr(transfer, "_write_chunk", write_chunk)
+    monkeypatch.setattr(transfer, "write_chunk", write_chunk)
     transfer.copy(path, postgresql_url, progress)
     database.disconnect()
     assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
@@ -254,14 +254,14 @@ def test_leads_that_only_the_database_has_are_never_deleted(service, postgresql_
 
 def test_a_copy_stops_when_a_service_begins_to_store_leads_over_there(service, postgresql_url, monkeypatch):
     post_some(service, "ann")
-    write_chunk = transfer._write_chunk
+    write_chunk = transfer.write_chunk
 
     def begin(*arguments):
         write_chunk(*arguments)
         verdict = Verdict("default", "of a service over there")
         models.record(models.Submission("default", "", b"", "", b"", datetime.now(UTC)), verdict)
 
-    monkeypatch.setattr(transfer, "_write_chunk", begin)
+    monkeypatch.setattr(transfer, "write_chunk", begin)
     with pytest.raises(transfer.TransferError, match="a service stores leads in the database already"):
         transfer.copy(str(service.database), postgresql_url, progress)
     with database.read():
@@ -278,8 +278,8 @@ def test_long_leads_are_copied_in_small_chunks(service, postgresql_url, monkeypa
 
 def test_a_copy_that_differs_is_told(service, postgresql_url, monkeypatch):
     post_some(service, "ann", 3)
-    there = transfer._there
-    monkeypatch.setattr(transfer, "_there", lambda table, rows: dict(list(there(table, rows).items())[1:]))
+    there = transfer.found_there
+    monkeypatch.setattr(transfer, "found_there", lambda table, rows: dict(list(there(table, rows).items())[1:]))
     with pytest.raises(transfer.TransferError, match="claim: 2 rows in the file, 2 in the database, not the same"):
         transfer.copy(str(service.database), postgresql_url, progress)
     database.disconnect()
