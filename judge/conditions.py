@@ -1,7 +1,7 @@
 """Conditions of rule files: expressions in Jinja2's grammar, and of it only what is listed here.
 
     age(born) < 18 or irpid in ['77']
-        │ parse              Jinja2's parser; numbers stay as exact as they are written
+        │ grammar.parse      Jinja2's parser; numbers stay as exact as they are written
         ▼
     a tree of nodes          at most MOST_PARTS of them beside names and constants
         │ _part              _PARTS has a row for each node that is taken, INSTEAD what to write for the others

@@ -67,7 +67,7 @@ def _unique(spec, program):
     same = joined([f"the same {group}" for group in groups], "or")
     where = ", in any of our programs" if spec.across == "all" else ""
     within = f"within the last {_span(spec.within)}" if spec.within else "at any time before"
-    return Said(f"A lead is rejected if we took a valid lead with {same} {within}{where}.")
+    return Said(f"A lead is rejected if we accepted a lead with {same} {within}{where}.")
 
 
 def _span(within):
@@ -80,8 +80,8 @@ _UNITS = [(86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")]
 
 
 def _limit(spec, program):
-    leads = f"{spec.limit:,} valid lead{'s' * (spec.limit != 1)}"
-    return Said(f"We take at most {leads} per {spec.per}{_each(spec, program)}.")
+    leads = f"{spec.limit:,} lead{'s' * (spec.limit != 1)}"
+    return Said(f"We accept at most {leads} per {spec.per}{_each(spec, program)}.")
 
 
 def _budget(spec, program):

@@ -70,7 +70,7 @@ def test_a_condition_is_shown_as_code_on_one_line(condition, code):
         ("reject_if: n < 1", "A lead is rejected if", "n < 1"),
         ("require: b", "A lead is accepted only if", "b"),
         ("when: b, limit: 5, per: day",
-         "We take at most 5 valid leads per day. This applies to leads of which this is true:", "b"),
+         "We accept at most 5 leads per day. This applies to leads of which this is true:", "b"),
         ("when: (n > 3) == b, reject_if: (n > 2) == b", "A lead is rejected if", "((n > 3) == b) and ((n > 2) == b)"),
         ("when: (n > 3) == b, require: (n > 2) == b",
          "A lead is accepted only if", "not ((n > 3) == b) or ((n > 2) == b)"),
@@ -78,12 +78,12 @@ def test_a_condition_is_shown_as_code_on_one_line(condition, code):
          "Leads are taken Monday to Friday from 08:00 to 20:00; Saturday from 10:00 to 16:00; every day from 22:00 to "
          "23:00 (time zone UTC).", ""),
         ("unique: [e], within: 90 days",
-         "A lead is rejected if we took a valid lead with the same email address within the last 90 days.", ""),
+         "A lead is rejected if we accepted a lead with the same email address within the last 90 days.", ""),
         ("unique: {any_of: [e, t]}, across: all",
-         "A lead is rejected if we took a valid lead with the same email address or the same town at any time before, "
+         "A lead is rejected if we accepted a lead with the same email address or the same town at any time before, "
          "in any of our programs.", ""),
-        ("limit: 1, per: month", "We take at most 1 valid lead per month.", ""),
-        ("limit: 20000, per: day, by: [t]", "We take at most 20,000 valid leads per day for each town.", ""),
+        ("limit: 1, per: month", "We accept at most 1 lead per month.", ""),
+        ("limit: 20000, per: day, by: [t]", "We accept at most 20,000 leads per day for each town.", ""),
         ("budget: 5000, per: week", "We take leads until the budget of the week is used up.", ""),
     ],
 )  # fmt: skip
