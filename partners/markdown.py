@@ -1,11 +1,10 @@
 """Documents in Markdown, and as pages made of it: whatever stands in a rule file, it stays text."""
 
 import re
+from functools import cache
 from itertools import pairwise
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 from judge.verdict import VALID_NOTE
@@ -55,12 +54,18 @@ def sentences(name, spec, login):
     return [line.removeprefix("- ") for line in lines if line]
 
 
-_parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+@cache
+def _parser():
+    from markdown_it import MarkdownIt  # here, since it takes 20 ms, and most processes show no page
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.add_render_rule("fence", _block)
+    return parser
 
 
 def page_of(text):
     """Return as HTML the title of a document in Markdown and the rest, and the headings within, each with its id."""
-    tokens = _parser.parse(text)
+    tokens = _parser().parse(text)
     contents = []
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
@@ -69,7 +74,7 @@ def page_of(text):
                 contents.append((opening.attrs["id"], inline.content))
     _describe_tables(tokens)
     parts = tokens[:3], _folded(tokens[3:])
-    head, body = (Markup(_parser.renderer.render(part, _parser.options, {})) for part in parts)  # noqa: S704
+    head, body = (Markup(_parser().renderer.render(part, _parser().options, {})) for part in parts)  # noqa: S704
     return head, body, contents
 
 
@@ -114,7 +119,7 @@ def _folded(tokens):
             token.meta = {"label": f"{name or token.info or 'text'}, {heading}", "end": "</details>\n" if name else ""}
             if name:
                 start = f"<details{' open' * is_open}><summary>{escape(name)}</summary>\n"
-                kept[-3:], is_open = [Token("html_block", "", 0, content=start)], False
+                kept[-3:], is_open = [type(token)("html_block", "", 0, content=start)], False
         kept.append(token)
     return kept
 
@@ -129,6 +134,3 @@ def _block(_renderer, tokens, index, _options, _env):
     label, end = escape(tokens[index].meta["label"]), tokens[index].meta["end"]
     code = escape(tokens[index].content.rstrip("\n"))
     return f'<pre tabindex="0" role="region" aria-label="{label}"><code>{code}</code></pre>\n{end}'
-
-
-_parser.add_render_rule("fence", _block)
