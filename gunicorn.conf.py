@@ -41,7 +41,7 @@ class Logger(glogging.Logger):
     def setup(self, cfg):
         super().setup(cfg)
         for handler in self.error_log.handlers:
-            handler.setFormatter(logs.Text() if sys.stderr.isatty() else logs.Json())
+            handler.setFormatter(logs.Plain() if sys.stderr.isatty() else logs.Json())
         logging.basicConfig(handlers=self.error_log.handlers, force=True)
         logging.raiseExceptions = False  # or a line that cannot be written is printed with its arguments
 

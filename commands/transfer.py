@@ -36,7 +36,7 @@ class TransferError(Exception):
     """The copy cannot be made, or is not the same. The text says why."""
 
 
-class Side:
+class Ledger:
     """One of the two databases, and how its statements are written: SQLite lists rows of values by VALUES."""
 
     def __init__(self, execute, place, values):
@@ -61,7 +61,7 @@ class Side:
         return self.execute(f"SELECT count(*) FROM {table.name}", []).fetchone()[0]
 
 
-there = Side(lambda sql, values: database.db.execute_sql(sql, values), "%s", "")
+there = Ledger(lambda sql, values: database.db.execute_sql(sql, values), "%s", "")
 
 
 class Copied:
@@ -122,7 +122,7 @@ def copy(path, url, progress):
     database.connect(url)
     database.migrate()
     with closing(sqlite3.connect(path, isolation_level=None)) as source, database.read():
-        here = Side(source.execute, "?", "VALUES ")
+        here = Ledger(source.execute, "?", "VALUES ")
         # The file gets its name when it is copied first.
         source.execute("INSERT OR IGNORE INTO fact (name, value) VALUES ('file', ?)", [str(ULID())])
         # One transaction sees one moment; it does not keep a service from writing.

@@ -240,7 +240,7 @@ def _values(lead, program, masked):
     rows = []
     for name, value in lead.fields.items():
         label = fields[name].label if name in fields else name
-        shown = "***" if name in masked else value
+        shown = masks.MASK if name in masked else value
         rows.append((label[:1].upper() + label[1:] if name in fields else name, shown, name in fields))
     return sorted(rows, key=lambda row: not row[2])
 
@@ -258,6 +258,6 @@ def _answer(lead, program, masked):
     """Return the answer that the lead was given, in the format of those that ask for none."""
     values = of_lead(lead)
     if lead.valid and any(value == lead.email for name, value in lead.fields.items() if name in masked):
-        values = values._replace(email="***")
+        values = values._replace(email=masks.MASK)
     made = answer_format(lead.content_type, bytes(lead.body), program.spec.respond if program else "xml")
     return render(values, made, lead.program)

@@ -15,6 +15,7 @@ from judge.rules import quota_key
 from judge.values import Refused, folded
 from leads.daily import OTHERS, count_leads, first_day, id_at, midnight, money, rows_of, today
 from leads.figures import collect
+from leads.masks import MASK
 from models import Lead, Total, first_id
 from web import pages
 
@@ -160,7 +161,7 @@ def _group(program, limit):
     """Name whose limit it is."""
     by = next(rule.by for rule in program.spec.rules if rule.id == limit.rule) or []
     values = [
-        "***" if program.spec.fields[name].sensitive else value for name, value in zip(by, limit.group, strict=True)
+        MASK if program.spec.fields[name].sensitive else value for name, value in zip(by, limit.group, strict=True)
     ]
     return f" for {', '.join(value or '(nothing sent)' for value in values)}" if by else ""
 

@@ -22,6 +22,7 @@ from database import StoreError
 from judge.judgement import judge
 from judge.verdict import Claims
 from leads import search
+from leads.masks import MASK
 from leads.search import EPOCH, Filter
 from models import BACKTEST_GONE_AFTER, Backtest
 from web import logs
@@ -138,7 +139,7 @@ def _compare(report, lead, verdict, show, hidden):
         report.taken.add(after, lead.reasons, lead.partner)
     if len(report.changes) < show:
         names = hidden(lead)
-        fields = {name: "***" if name in names else mask(value) for name, value in lead.fields.items()}
+        fields = {name: MASK if name in names else mask(value) for name, value in lead.fields.items()}
         change = {"id": lead.id, "partner": lead.partner, "before": lead.reasons, "after": verdict.codes}
         report.changes.append(change | {"fields": fields})
 
@@ -151,7 +152,7 @@ def mask(value):
     if isinstance(value, list):
         return [mask(text) for text in value]
     text = "" if value is None else str(value)
-    return (text[:1] if len(text) > SHORT else "") + "***" if text else ""
+    return (text[:1] if len(text) > SHORT else "") + MASK if text else ""
 
 
 def start(program, days, operator, anew=()):

@@ -5,12 +5,10 @@ escapes of JSON or XML, in UTF-16. Better one lead too many that is looked at th
 but no lead of somebody else, whose address or number only holds the one that is searched for.
 """
 
-import html
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote_plus
 
 import phonenumbers
 from ulid import ULID
@@ -20,13 +18,12 @@ import models
 from database import db
 from database.secret import hold_secret, keyed_hash
 from judge.rules import former_places, place_of, unique_keys
-from judge.values import UNSEEN, folded, folded_before
+from judge.values import folded, folded_before
 from leads import daily
+from leads.masks import forms, plain
 from leads.retention import AT_ONCE, empty
 from models import Backtest, Erasure, Lead, Taken
 from web import payload
-
-ROUNDS = 3  # of escapes within escapes
 
 
 class Person:
@@ -56,7 +53,7 @@ def nobody():
 
 def with_email(*spellings):
     """Return the Person with this address; `spellings` are how it may be written, but for case."""
-    values, spellings = spellings, {_plain(spelling) for spelling in spellings}
+    values, spellings = spellings, {plain(spelling) for spelling in spellings}
     spellings |= {_in_unicode(spelling) for spelling in spellings}
     any_of = "|".join(re.escape(spelling) for spelling in sorted(spellings))
     return Person(rf"(?<![\w+-])(?<![\w+-]\.)(?:{any_of})(?!-*[^\W_]|\.[^\W_])", values)
@@ -86,35 +83,6 @@ def with_phone(*numbers):
         ours.append(rf"(?:(?:00|011)?{_GAP}{number.country_code}{_GAP}(?:0{_GAP})?|0{_GAP})?{digits[-1]}")
     other = rf"(?P<other>{_PLUS}{_GAP}\d{{1,3}}{_GAP}(?:0{_GAP})?(?:{'|'.join(digits)}))"
     return Person(rf"(?<!\d)(?:{'|'.join(ours)}|{other})(?!\d)", numbers)
-
-
-def forms(text):
-    """Yield a text as it is, and with its escapes read, in small letters and without variants such as ＠."""
-    text = _plain(text)
-    yield text
-    for _ in range(ROUNDS):
-        read = text
-        if "\\" in read:
-            read = _ESCAPE.sub(_unescaped, read)
-        if "&" in read:
-            read = html.unescape(read)
-        if "%" in read:
-            read = unquote(read, errors="replace")
-        if read == text:
-            return
-        text = _plain(read)
-        yield text
-
-
-def _plain(text):
-    return unicodedata.normalize("NFKC", text.translate(UNSEEN)).casefold()
-
-
-_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|(.))", re.DOTALL)
-
-
-def _unescaped(found):
-    return chr(int(found[1], 16)) if found[1] else {"n": "\n", "r": "\r", "t": "\t"}.get(found[2], found[2])
 
 
 def _decoded(raw):

@@ -80,7 +80,7 @@ def presenter(programs, sensitive=False):
 
 def _shown(lead, hidden):
     shown = {key: getattr(lead, key) for key in KEYS}
-    shown["fields"] = {name: "***" if name in hidden else value for name, value in lead.fields.items()}
+    shown["fields"] = {name: masks.MASK if name in hidden else value for name, value in lead.fields.items()}
     shown["received_at"] = lead.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     shown["sale_amount"] = lead.amount or None
     return shown

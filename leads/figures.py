@@ -153,7 +153,7 @@ class _Reader:
 
 def collect(programs, days, now):
     """Return the Figures of the last `days` days, today included, of each program's own time zone."""
-    reader, sheet = _Reader(), _Sheet()
+    reader, sheet = _Reader(), _Tally()
     before, until_now = Totals(), days == 1
     for program in programs:
         last = today(program, now)
@@ -207,7 +207,7 @@ def _partner(name, cells):
     return PartnerFigure(name, leads, valid, share, money(paid), _ranked(codes), *of_tests)
 
 
-class _Sheet:
+class _Tally:
     """What is added up for Figures."""
 
     def __init__(self):

@@ -1,11 +1,17 @@
 """Which values of a lead are masked: those of the fields that a rule file calls sensitive, or does not store."""
 
+import html
+import re
+import unicodedata
 from functools import lru_cache
+from urllib.parse import unquote
 
 import models
 from judge.rulefile import RuleFileError, read
-from judge.values import Names, canonical
-from leads.erasure import forms
+from judge.values import UNSEEN, Names, canonical
+
+MASK = "***"
+ROUNDS = 3  # of escapes within escapes
 
 
 class _Everything:
@@ -87,3 +93,32 @@ def _hidden(rules, name, programs, changed):
     own += [today.pop(name)] if name in today else []
     own += [program.spec for program in changed]
     return Hidden(own, today.values())
+
+
+def forms(text):
+    """Yield a text as it is, and with its escapes read, in small letters and without variants such as ＠."""
+    text = plain(text)
+    yield text
+    for _ in range(ROUNDS):
+        read = text
+        if "\\" in read:
+            read = _ESCAPE.sub(_unescaped, read)
+        if "&" in read:
+            read = html.unescape(read)
+        if "%" in read:
+            read = unquote(read, errors="replace")
+        if read == text:
+            return
+        text = plain(read)
+        yield text
+
+
+def plain(text):
+    return unicodedata.normalize("NFKC", text.translate(UNSEEN)).casefold()
+
+
+_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|(.))", re.DOTALL)
+
+
+def _unescaped(found):
+    return chr(int(found[1], 16)) if found[1] else {"n": "\n", "r": "\r", "t": "\t"}.get(found[2], found[2])

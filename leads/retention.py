@@ -11,6 +11,7 @@ import database
 import models
 from database import StoreError
 from leads import daily
+from leads.masks import MASK
 from leads.search import EPOCH
 from models import FailedLogin, Lead, Refusal, Retention, Taken, Total, first_id
 from web.login import LOGIN_WINDOW
@@ -20,7 +21,6 @@ CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
 AT_ONCE = 20  # leads: some 10 ms of the one writer
 DAILY = timedelta(days=1)
 SCRUB_AGAIN = timedelta(minutes=5)
-MASK = "***"
 
 
 def purge_some(programs, now=None):

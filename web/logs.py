@@ -22,7 +22,7 @@ def set_up(readable):
     """Log to standard error, unless whoever runs the app has set up logging, as gunicorn.conf.py does."""
     if not log.hasHandlers():
         handler = logging.StreamHandler()
-        handler.setFormatter(Text() if readable else Json())
+        handler.setFormatter(Plain() if readable else Json())
         log.addHandler(handler)
     logging.getLogger("werkzeug").addFilter(_is_about_the_server)
 
@@ -34,7 +34,7 @@ class Json(logging.Formatter):
         return _encode(known(record))
 
 
-class Text(logging.Formatter):
+class Plain(logging.Formatter):
     """One line of words."""
 
     def format(self, record):

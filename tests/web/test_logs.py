@@ -187,7 +187,7 @@ def test_every_line_that_a_request_causes_has_its_id(make_app, tmp_path, logged,
 
 def test_nobody_can_make_a_second_line_or_steer_a_terminal():
     hostile = 'a\nb\r\x1b[31m"\u2028\u202e\x9b'
-    for formatter in (logs.Json(), logs.Text()):
+    for formatter in (logs.Json(), logs.Plain()):
         with written(formatter) as found:
             logs.log.info("%s", hostile)
             logs.log.info("decision", {"user": hostile})
@@ -214,7 +214,7 @@ def test_of_what_libraries_log_only_their_own_text_is_shown():
 
 
 def test_text_is_readable(partner):
-    with written(logs.Text()) as found:
+    with written(logs.Plain()) as found:
         answer = partner.lead(email="ann@example.com", years="16")
     (line,) = found
     moment, rest = line.split(" ", 1)
