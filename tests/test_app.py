@@ -421,8 +421,11 @@ def test_a_test_lead_uses_up_no_retry_key(make_app):
 def test_keys_of_different_users_and_programs_are_different_keys(make_app):
     app = make_app({"default": "fields: {a: {}}", "solar": "fields: {a: {}}"}, users=(User("x", "1"), User("y", "2")))
     x, y = Partner(app, ("x", "1")), Partner(app, ("y", "2"))
-    ids = [x.lead(headers=KEY, a="1"), y.lead(headers=KEY, a="1"), x.lead("/leads/solar", headers=KEY, a="1")]
-    assert len({answer["uniqueid"] for answer in ids}) == 3
+    for turn in range(2):
+        posts = [x.lead(headers=KEY, a="1"), y.lead(headers=KEY, a="1"), x.lead("/leads/solar", headers=KEY, a="1")]
+        assert len({answer["uniqueid"] for answer in posts}) == 3
+        assert ["Idempotent-Replayed" in answer["headers"] for answer in posts] == [bool(turn)] * 3
+    assert len(x.stored()) == 3
 
 
 # --- Health ---

@@ -100,6 +100,7 @@ def test_a_place_that_was_taken_for_a_lead_that_is_refused_is_as_it_was_before(l
 
 def test_a_lead_may_claim_one_place_by_two_rules(ledger):
     assert submit("ann", "ann").valid
+    assert not submit("ann").valid
 
 
 def test_of_two_rules_about_one_place_the_longer_one_holds(ledger):
@@ -152,6 +153,7 @@ def test_a_limit_is_exact_when_many_come_at_once(ledger):
     with ThreadPoolExecutor(8) as threads:
         leads = list(threads.map(lambda _: submit_under_limit(limit=10), range(40)))
     assert sum(lead.valid for lead in leads) == 10
+    assert [lead.reasons for lead in leads if not lead.valid] == [["cap"]] * 30
 
 
 def test_units_are_used_up_to_the_limit_and_not_beyond(ledger):

@@ -178,7 +178,8 @@ def test_threads_that_get_no_connection_leave_the_work_to_those_that_have_one(po
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda n: database.transact(remember(str(n))), range(40)))
     monkeypatch.undo()
-    assert len(remembered()) == 40
+    assert remembered() == sorted(map(str, range(40)))
+    assert len(set(connections)) == 1
 
 
 def test_in_postgresql_work_is_written_side_by_side(postgresql_ledger):
@@ -199,8 +200,9 @@ def test_the_chore_is_done_in_quiet_moments_and_again_while_there_is_more(tmp_pa
 
     database.connect(f"sqlite:///{tmp_path}/leads.db", chore)
     database.transact(lambda: None)
-    done.wait()
+    done_in_time = done.wait(30)
     database.disconnect()
+    assert done_in_time
 
 
 def test_a_chore_that_fails_is_logged_and_the_others_are_done(tmp_path, monkeypatch, caplog):

@@ -243,7 +243,9 @@ def test_of_many_mistakes_the_first_hundred_are_told(line):
 
 def test_of_many_warnings_a_hundred_are_told():
     text = many("  f#: {}\n", 200, "fields:\n") + "examples: [{name: x, lead: {}, expect: valid}]"
-    assert len(program(text).warnings) == 100
+    warnings = [str(warning) for warning in program(text).warnings]
+    assert len(set(warnings)) == len(warnings) == 100
+    assert all(f'"f{number}"' in warning for number, warning in enumerate(warnings)), warnings
 
 
 def test_a_long_file_as_a_brand_may_have_it_loads():
@@ -255,7 +257,12 @@ def test_a_long_file_as_a_brand_may_have_it_loads():
         "  - id: r#\n    when: g1 is present\n    reject_if: g2 == 'a' and g3 != 'b' or g4 in ['x']\n", 100, ""
     )
     text += many("  - {name: number #, lead: {g1: '#', g5: x}, expect: valid}\n", 30, "examples:\n")
-    assert len(program(text).rules) == 101
+    made = program(text)
+    assert len(made.rules) == 101
+    assert judge(made, {"g0": ["00999"]}, NOW).codes == ["zips"]
+    assert judge(made, {"g0": ["01000"], "g1": ["x"], "g2": ["a"], "g3": ["x"]}, NOW).codes == [
+        f"r{n}" for n in range(100)
+    ]
 
 
 def test_an_example_that_is_judged_otherwise_is_an_error():

@@ -1,6 +1,7 @@
 """No text makes a field's type fail, and no pattern in the code takes long for any."""
 
 import ast
+import json
 import re
 import time
 import warnings
@@ -68,7 +69,10 @@ values = st.lists(pieces, max_size=6).map("".join)
 @given(values)
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_judged_by_every_type(everything, value):
-    judge(everything, {name: [value] for name in everything.fields}, datetime.now(UTC))
+    verdict = judge(everything, {name: [value] for name in everything.fields}, datetime.now(UTC))
+    assert {step["check"].partition(".")[0] for step in verdict.trace} >= set(everything.fields)
+    assert len(verdict.note) <= 500 and verdict.note.isprintable()
+    json.dumps([verdict.fields, verdict.trace])  # as it is stored
 
 
 # --- Patterns ---

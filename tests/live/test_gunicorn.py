@@ -341,9 +341,11 @@ def test_a_secret_that_is_lost_for_ever_is_forgotten_as_security_says(migrated_u
         line = line.replace("datapost.db", migrated_url.removeprefix("sqlite:///"))
         subprocess.run([sys.executable, *shlex.split(line)[1:]], check=True)
     else:
-        with psycopg.connect(migrated_url) as database:
-            database.execute(shlex.split(line)[-1])
+        with psycopg.connect(migrated_url) as connection:
+            connection.execute(shlex.split(line)[-1])
     start(migrated_url, "another")
+    with pytest.raises(database.SchemaError, match=SECRET_LINE):
+        start(migrated_url, "the first")
 
 
 def test_open_needs_no_users(service):
@@ -370,4 +372,4 @@ def test_a_stop_that_comes_while_a_process_starts_is_obeyed(service):
         f"    os.kill(os.getpid(), {int(signal.SIGTERM)})\n"
     )
     service.start(("gunicorn", "-c", str(configuration)), sign="Worker exiting")
-    service.stop()
+    assert "Traceback" not in service.stop()

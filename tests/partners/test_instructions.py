@@ -5,7 +5,7 @@ import json
 
 import pytest
 from cast import RULES_FOLDER
-from programs import HOSTILE, LISTS, MONSTER
+from programs import BAD, HOSTILE, LISTS, MONSTER
 
 from judge.compiler import compile_text, load
 from partners import words
@@ -237,8 +237,13 @@ def test_repeats_and_tests_are_told_as_the_program_has_them(told):
     assert "is paid until it is reversed" in said
 
 
-def test_a_hostile_file_is_told_as_it_is_written(told):
+def test_what_a_hostile_file_says_is_told_letter_by_letter(told):
     doc = told(HOSTILE)
-    assert "<script>alert(1)</script> | `x` **b** [l](javascript:1)" in doc.title
-    (bad,), (plain,) = (rule.notes for rule in doc.rules)
-    assert (bad, plain) == (doc.title, "Another")
+    email, text, other = doc.fields
+    assert (doc.title, email.label, email.aliases, text.label, text.example) == (BAD, BAD, [BAD], BAD, BAD)
+    assert text.allowed == [BAD, "b"]
+    assert BAD in " ".join(other.remarks) and BAD in [reason.note for reason in doc.reasons]
+    assert [(rule.id, rule.notes) for rule in doc.rules] == [("r", [BAD]), ("s", ["Another"])]
+    for exchange in doc.accepted:
+        fields = decode(exchange.body.encode(), FORMATS[exchange.kind].mimetype)
+        assert fields == {name: [value] for name, value in exchange.lead.items()}
