@@ -90,6 +90,36 @@ def test_a_second_copy_brings_what_came_since(service, postgresql_url):
     assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
 
 
+def test_a_service_may_take_leads_during_a_copy(service, postgresql_url):
+    post_some(service, "ann")
+    with subprocess.Popen(
+        [sys.executable, "-m", "flask", "copy-to", postgresql_url],
+        cwd=ROOT,
+        env=service.environ,
+        stdout=subprocess.PIPE,
+    ) as copying:
+        turn = 0
+        while copying.poll() is None:
+            assert service.post(f'{{"email": "bob{turn}@example.com"}}')[2]["valid"] is True
+            turn += 1
+        assert copying.returncode == 0
+    assert copy_to(service, postgresql_url)[0] == 0
+    assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
+
+
+def test_leads_that_only_the_database_has_are_never_deleted(service, postgresql_url):
+    post_some(service, "ann", 3)
+    assert copy_to(service, postgresql_url)[0] == 0
+    other = Service(service.folder, DATABASE_URL=postgresql_url).start()
+    assert other.post('{"email": "new@example.com"}')[2]["valid"] is True
+    other.stop()
+    before = ledger(postgresql_url)["Lead"]
+    status, said = copy_to(service, postgresql_url)
+    assert status == 1
+    assert "4 in lead" in said and "a service has begun to store leads there: name an empty one" in said
+    assert ledger(postgresql_url)["Lead"] == before
+
+
 @pytest.fixture
 def file(tmp_path):
     """The path of a ledger in SQLite with 20 leads, and without a service."""
@@ -184,9 +214,8 @@ def test_rows_of_every_table_that_moves_are_known_by_what_they_say_and_not_by_a_
         assert not table.moves or not any(isinstance(key, AutoField) for key in table._meta.get_primary_keys())
 
 
-def test_a_copy_that_was_interrupted_goes_on_where_it_was(service, postgresql_url, monkeypatch):
-    post_some(service, "ann")
-    path, written = str(service.database), []
+def test_a_copy_that_was_interrupted_goes_on_where_it_was(file, postgresql_url, monkeypatch):
+    written = []
     monkeypatch.setattr(transfer, "CHUNK", 5)
     write_chunk = transfer.write_chunk
 
@@ -198,14 +227,14 @@ def test_a_copy_that_was_interrupted_goes_on_where_it_was(service, postgresql_ur
 
     monkeypatch.setattr(transfer, "write_chunk", write_two)
     with pytest.raises(KeyboardInterrupt):
-        transfer.copy(path, postgresql_url, progress)
+        transfer.copy(file, postgresql_url, progress)
     with database.read():
         assert models.Lead.select().count() == 10
     database.disconnect()
     monkeypatch.setattr(transfer, "write_chunk", write_chunk)
-    transfer.copy(path, postgresql_url, progress)
+    transfer.copy(file, postgresql_url, progress)
     database.disconnect()
-    assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
+    assert all_of(file, postgresql_url)
 
 
 class progress:
@@ -222,38 +251,7 @@ class progress:
         assert self.left == 0 or _[0]
 
 
-def test_a_service_may_take_leads_during_a_copy(service, postgresql_url):
-    post_some(service, "ann")
-    with subprocess.Popen(
-        [sys.executable, "-m", "flask", "copy-to", postgresql_url],
-        cwd=ROOT,
-        env=service.environ,
-        stdout=subprocess.PIPE,
-    ) as copying:
-        turn = 0
-        while copying.poll() is None:
-            assert service.post(f'{{"email": "bob{turn}@example.com"}}')[2]["valid"] is True
-            turn += 1
-        assert copying.returncode == 0
-    assert copy_to(service, postgresql_url)[0] == 0
-    assert ledger(postgresql_url) == ledger(service.environ["DATABASE_URL"])
-
-
-def test_leads_that_only_the_database_has_are_never_deleted(service, postgresql_url):
-    post_some(service, "ann", 3)
-    assert copy_to(service, postgresql_url)[0] == 0
-    other = Service(service.folder, DATABASE_URL=postgresql_url).start()
-    assert other.post('{"email": "new@example.com"}')[2]["valid"] is True
-    other.stop()
-    before = ledger(postgresql_url)["Lead"]
-    status, said = copy_to(service, postgresql_url)
-    assert status == 1
-    assert "4 in lead" in said and "a service has begun to store leads there: name an empty one" in said
-    assert ledger(postgresql_url)["Lead"] == before
-
-
-def test_a_copy_stops_when_a_service_begins_to_store_leads_over_there(service, postgresql_url, monkeypatch):
-    post_some(service, "ann")
+def test_a_copy_stops_when_a_service_begins_to_store_leads_over_there(file, postgresql_url, monkeypatch):
     write_chunk = transfer.write_chunk
 
     def begin(*arguments):
@@ -263,44 +261,57 @@ def test_a_copy_stops_when_a_service_begins_to_store_leads_over_there(service, p
 
     monkeypatch.setattr(transfer, "write_chunk", begin)
     with pytest.raises(transfer.TransferError, match="a service stores leads in the database already"):
-        transfer.copy(str(service.database), postgresql_url, progress)
+        transfer.copy(file, postgresql_url, progress)
     with database.read():
         assert models.Lead.select().count() == 1
     database.disconnect()
 
 
-def test_long_leads_are_copied_in_small_chunks(service, postgresql_url, monkeypatch):
-    post_some(service, "ann")
+def test_long_leads_are_copied_in_small_chunks(file, postgresql_url, monkeypatch):
+    chunks, write_chunk = [], transfer.write_chunk
+
+    def write(table, rows, note):
+        chunks.append((table.name, len(rows)))
+        write_chunk(table, rows, note)
+
     monkeypatch.setattr(transfer, "CHUNK_BYTES", 1000)
-    assert ("lead", 20) in [row[:2] for row in transfer.copy(str(service.database), postgresql_url, progress)]
+    monkeypatch.setattr(transfer, "write_chunk", write)
+    assert ("lead", 20) in [row[:2] for row in transfer.copy(file, postgresql_url, progress)]
     database.disconnect()
+    leads = [rows for table, rows in chunks if table == "lead"]
+    assert sum(leads) == 20 and len(leads) > 2
 
 
-def test_a_copy_that_differs_is_told(service, postgresql_url, monkeypatch):
-    post_some(service, "ann", 3)
+def test_a_copy_that_differs_is_told(file, postgresql_url, monkeypatch):
     there = transfer.found_there
     monkeypatch.setattr(transfer, "found_there", lambda table, rows: dict(list(there(table, rows).items())[1:]))
-    with pytest.raises(transfer.TransferError, match="claim: 2 rows in the file, 2 in the database, not the same"):
-        transfer.copy(str(service.database), postgresql_url, progress)
+    with pytest.raises(transfer.TransferError, match="claim: 13 rows in the file, 13 in the database, not the same"):
+        transfer.copy(file, postgresql_url, progress)
     database.disconnect()
+
+
+@pytest.fixture
+def idle(file, tmp_path):
+    """A service that was not started, for the commands of its machine."""
+    return Service(tmp_path, DATABASE_URL=f"sqlite:///{file}")
 
 
 @pytest.mark.parametrize("url", ["sqlite:///other.db", "postgresql", "mysql://x/y", "postgresql://h/%zz"])
-def test_another_address_than_postgresql_is_refused_with_an_example(service, url):
-    status, said = copy_to(service, url)
+def test_another_address_than_postgresql_is_refused_with_an_example(idle, url):
+    status, said = copy_to(idle, url)
     assert status == 1
     assert "write the address as postgresql://user:password@host:5432/name" in said
 
 
 @pytest.mark.parametrize("address", ["postgresql://ann:geheim@127.0.0.1:1/x", "postgresql:///x?password=geheim"])
-def test_a_password_in_the_command_is_refused(service, address):
-    status, said = copy_to(service, "", address)
+def test_a_password_in_the_command_is_refused(idle, address):
+    status, said = copy_to(idle, "", address)
     assert status == 1
     assert "everybody on this machine can see the password of an address in a command" in said
     assert "geheim" not in said
 
 
-def test_a_database_that_cannot_be_reached_is_said_plainly(service):
-    status, said = copy_to(service, "", "postgresql://nobody@127.0.0.1:1/nothing")
+def test_a_database_that_cannot_be_reached_is_said_plainly(idle):
+    status, said = copy_to(idle, "", "postgresql://nobody@127.0.0.1:1/nothing")
     assert status == 1
     assert "Connection refused" in said
