@@ -144,8 +144,6 @@ RULES_FOLDER = ROOT / "rules"
 
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
-
-
 DUPLICATE = Reason("duplicate", "Already submitted")
 
 

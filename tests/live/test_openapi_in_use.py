@@ -8,21 +8,12 @@ from pathlib import Path
 
 import pytest
 from gunicorns import Service, read_log
-from jsonschema import Draft202012Validator
-
-from web.formats import FORMATS
 
 TESTS = Path(__file__).parents[1]
 
 
 def post(document, path="/leads/solar"):
     return document["paths"][path]["post"]
-
-
-def answers(document, status, answer_format):
-    """Return the validator of the answers of a status."""
-    content = post(document)["responses"][str(status)]["content"][FORMATS[answer_format].mimetype]
-    return Draft202012Validator(content["schema"] | {"components": document["components"]})
 
 
 LIVE = """
