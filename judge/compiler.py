@@ -213,7 +213,7 @@ def _check_order(compiler, spec, parse):
 
 def _try_own_values(compiler, rule):
     for key in ("default", "example"):
-        if (text := getattr(rule.spec, key)) is not None:
+        if (text := getattr(rule.spec, key)) is not None and not compiler.complained:
             try:
                 rule.value(text)
             except Refused as error:

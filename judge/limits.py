@@ -121,7 +121,7 @@ _ONLY_RE2 = re.compile(r"\(\?(?!:)|\\[pPAzQEC]|\[\[:|\\x\{")
 
 
 def _for_schemas(pattern):
-    return None if _ONLY_RE2.search(pattern) else f"^(?:{pattern})$"
+    return None if not pattern or _ONLY_RE2.search(pattern) else f"^(?:{pattern})$"
 
 
 def _as_number(text):
