@@ -17,7 +17,7 @@ from judge.limits import LIMITS
 from judge.lists import ListError, read_list
 from judge.program import FieldRule, Program, Rule
 from judge.rulefile import Finding, RuleFileError, read
-from judge.rules import BELONGS, RULES
+from judge.rules import RULES, owners_of
 from judge.types import TYPES
 from judge.values import FORBIDDEN, Refused, Unusable, canonical, clean
 
@@ -250,12 +250,13 @@ def _compile_rule(compiler, spec):
     others = [rule for rule in program.spec.rules if rule is not spec]
     if spec.id_before and any(spec.id_before in (rule.id, rule.id_before) for rule in others):
         compiler.complain("id_before", f'id_before: another rule is or was called "{spec.id_before}"')
-    for key, owners in BELONGS.items():
+    for key in ("within", "across", "per", "by"):
+        owners = owners_of(key)
         if getattr(spec, key) and not set(owners) & set(words) and not broken:
             compiler.complain(key, f"{key}: belongs to {' and '.join(f'{owner}:' for owner in owners)}")
     if len(words) > 1 or (not words and not broken):
         found = f"it has {' and '.join(words)}" if words else "it has none"
         compiler.complain("", f"a rule needs one of {', '.join(RULES)}; {found}")
     compiler.count(10 * len(spec.open or []))  # asked up to 672 times by `open_moment`
-    checks = [RULES[word](spec, compiler) for word in words]
+    checks = [RULES[word].compile(spec, compiler) for word in words]
     program.rules.append(Rule(spec.id, spec.mode, when, checks[0] if checks else None))

@@ -1,13 +1,17 @@
-"""The rules that a rule file can hold: a row in RULES for each word of the language.
+"""The rules that a rule file can hold: a row in RULES for each word of the language says all that there is to it.
 
-Each function takes the rule's specification and a Compiler (ruleset.py) when the file is loaded,
+Each is compiled by a function that takes the rule's specification and a Compiler when the file is loaded,
 and returns `check(lead_scope, verdict)`, which refuses the lead, hands over a claim, or says that
 the rule is passed. What must be checked when the file is loaded is complained of at once.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice, product
 
+from judge.schema import DAYS
+from judge.types import joined
 from judge.values import folded, folded_before
 from judge.verdict import Claim, Reason, longer
 
@@ -168,34 +172,118 @@ def _check(spec, reason, refuses):
     return check
 
 
-# What the partner is told where a rule has no note, by its word.
-_SENTENCES = {
-    "listed": lambda spec, labels: [f"This {labels(spec.listed)} is not accepted"],
-    "not_listed": lambda spec, labels: [f"This {labels(spec.not_listed)} is not one that is accepted"],
-    "open": lambda spec, labels: ["No leads are taken at this hour"],
-    "unique": lambda spec, labels: [f"This {labels(names)} was already submitted" for names in spec.unique],
-    "limit": lambda spec, labels: [f"The limit of leads per {spec.per} is reached"],
-    "budget": lambda spec, labels: [f"The budget per {spec.per} is used up"],
-}
-
-
 def reasons(word, spec, labels):
     """Return the reasons that a rule of this word can give: for `unique`, one for each group of its fields."""
-    plain = spec.id.replace("-", " ").replace("_", " ")
-    sentences = _SENTENCES[word](spec, labels) if word in _SENTENCES else [f"This lead is not accepted ({plain})"]
-    return [Reason(spec.id, spec.note or sentence) for sentence in sentences]
+    return [Reason(spec.id, spec.note or sentence) for sentence in RULES[word].sentences(spec, labels)]
+
+
+def expression(written):
+    """Return a condition on one line, as code."""
+    if isinstance(written, str):
+        return " ".join(written.split())
+    ((word, parts),) = written.items()
+    if word == "not":
+        return f"not ({expression(parts)})"
+    return {"all": " and ", "any": " or "}[word].join(f"({expression(part)})" for part in parts)
+
+
+_DAY_NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+def _say_reject_if(spec, _program):
+    return "A lead is rejected if", expression(spec.reject_if)
+
+
+def _say_require(spec, _program):
+    return "A lead is accepted only if", expression(spec.require)
+
+
+def _say_open(spec, program):
+    return f"Leads are taken {'; '.join(map(_hours, spec.open))} (time zone {program.spec.timezone}).", ""
+
+
+def _hours(hours):
+    first, last = _DAY_NAMES[hours.days[0]], _DAY_NAMES[hours.days[-1]]
+    days = "every day" if len(hours.days) == len(DAYS) else first if first == last else f"{first} to {last}"
+    return f"{days} from {_clock(hours.opens)} to {_clock(hours.closes)}"
+
+
+def _clock(minutes):
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+def _say_unique(spec, program):
+    groups = [joined([program.fields[name].label for name in names]) for names in spec.unique]
+    same = joined([f"the same {group}" for group in groups], "or")
+    where = ", in any of our programs" if spec.across == "all" else ""
+    within = f"within the last {_span(spec.within)}" if spec.within else "at any time before"
+    return f"A lead is rejected if we accepted a lead with {same} {within}{where}.", ""
+
+
+def _span(within):
+    seconds = int(within.total_seconds())
+    count, unit = next((seconds // size, unit) for size, unit in _UNITS if seconds % size == 0)
+    return unit if count == 1 else f"{count} {unit}s"
+
+
+_UNITS = [(86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")]
+
+
+def _say_limit(spec, program):
+    leads = f"{spec.limit:,} lead{'s' * (spec.limit != 1)}"
+    return f"We accept at most {leads} per {spec.per}{_each(spec, program)}.", ""
+
+
+def _say_budget(spec, program):
+    return f"We take leads until the budget of the {spec.per} is used up{_each(spec, program)}.", ""
+
+
+def _each(spec, program):
+    return f" for each {joined([program.fields[name].label for name in spec.by])}" if spec.by else ""
+
+
+def _not_accepted(spec, _labels):
+    return [f"This lead is not accepted ({spec.id.replace('-', ' ').replace('_', ' ')})"]
+
+
+@dataclass(frozen=True)
+class RuleWord:
+    """One row of RULES.
+
+    `compile` takes the rule's specification and the Compiler, and returns the check; `sentences` are the notes where
+    a rule has none; `said` tells partners what it asks, in words and, if need be, code; `keys` are those that belong to
+    it, beside those that every rule may have.
+    """
+
+    compile: Callable
+    sentences: Callable = _not_accepted
+    said: Callable = lambda spec, program: ("", "")  # of lists, which are nobody's business, nothing is said
+    keys: tuple = ()
 
 
 RULES = {
-    "reject_if": _reject_if,
-    "require": _require,
-    "listed": _listed,
-    "not_listed": _not_listed,
-    "open": _open,
-    "unique": _unique,
-    "limit": _limit,
-    "budget": _budget,
+    "reject_if": RuleWord(_reject_if, said=_say_reject_if),
+    "require": RuleWord(_require, said=_say_require),
+    "listed": RuleWord(_listed, lambda spec, labels: [f"This {labels(spec.listed)} is not accepted"]),
+    "not_listed": RuleWord(
+        _not_listed, lambda spec, labels: [f"This {labels(spec.not_listed)} is not one that is accepted"]
+    ),
+    "open": RuleWord(_open, lambda spec, labels: ["No leads are taken at this hour"], _say_open),
+    "unique": RuleWord(
+        _unique,
+        lambda spec, labels: [f"This {labels(names)} was already submitted" for names in spec.unique],
+        _say_unique,
+        ("within", "across"),
+    ),
+    "limit": RuleWord(
+        _limit, lambda spec, labels: [f"The limit of leads per {spec.per} is reached"], _say_limit, ("per", "by")
+    ),
+    "budget": RuleWord(
+        _budget, lambda spec, labels: [f"The budget per {spec.per} is used up"], _say_budget, ("per", "by")
+    ),
 }
 
-# The keys that belong to some rules only.
-BELONGS = {"within": ("unique",), "across": ("unique",), "per": ("limit", "budget"), "by": ("limit", "budget")}
+
+def owners_of(key):
+    """Return the words that a key belongs to: none for a key that every rule may have."""
+    return [word for word, row in RULES.items() if key in row.keys]

@@ -9,23 +9,30 @@ import hmac
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from ulid import ULID
 
 from judge.examples import judge_after, moment_of, open_moment
 from judge.limits import given_limits
-from judge.rules import RULES, reasons
+from judge.rules import RULES, expression, reasons
 from judge.schema import ExampleSpec
 from judge.types import TYPES
 from judge.verdict import RETRY_MISMATCH, TEST_LIMIT, Reason
-from partners import markdown, words
+from partners import markdown
 from partners.samples import declared, field_examples, first_that_passes, listed_fields, made_leads
 from partners.snippets import ENCODE, programs
-from partners.words import Said, expression
 from web.answer import of_verdict, render
 from web.formats import FORMATS
 from web.request import read as read_lead
 from web.statuses import STATUSES
+
+
+class Said(NamedTuple):
+    """Words, and behind them what is shown as code."""
+
+    words: str
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,7 +181,21 @@ def _remarks(program, rule):
 
 def _rule(program, spec):
     notes = dict.fromkeys(reason.note for reason in _reasons(program, spec))
-    return ToldRule(spec.id, words.rule(_word(spec), spec, program), list(notes))
+    return ToldRule(spec.id, _told(_word(spec), spec, program), list(notes))
+
+
+def _told(word, spec, program):
+    """Return what a rule asks; nothing of lists, which are nobody's business, nor of conditions that a note tells."""
+    said = Said(*RULES[word].said(spec, program))
+    if not said.words or (spec.note and (spec.when or said.code)):
+        return Said("")
+    if not spec.when:
+        return said
+    when = expression(spec.when)
+    if not said.code:
+        return Said(f"{said.words} This applies to leads of which this is true:", when)
+    whole = "({}) and ({})" if word == "reject_if" else "not ({}) or ({})"
+    return Said(said.words, whole.format(when, said.code))
 
 
 def _reasons(program, spec):

@@ -8,7 +8,7 @@ from cast import RULES_FOLDER
 from programs import BAD, HOSTILE, LISTS, MONSTER
 
 from judge.compiler import compile_text, load
-from partners import words
+from judge.rules import expression
 from partners.instructions import instructions
 from web.formats import FORMATS
 from web.payload import decode
@@ -58,7 +58,7 @@ FIELDS = """fields:
     ],
 )
 def test_a_condition_is_shown_as_code_on_one_line(condition, code):
-    assert words.expression(condition) == code
+    assert expression(condition) == code
 
 
 # --- Rules ---
