@@ -1,5 +1,6 @@
 """What the tests share: a service made of real parts, and a partner who posts to it."""
 
+import os
 import tempfile
 import time
 import uuid
@@ -20,6 +21,11 @@ from web.settings import Settings, User
 
 # `--hypothesis-profile=long` is for a night, or for `make fuzz`.
 settings.register_profile("long", max_examples=15_000, deadline=None)
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Run two processes more than there are cores: many tests wait for a server more than they compute."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture(scope="session")
