@@ -64,7 +64,7 @@ def differences(example, verdict):
     """Yield in what the verdict is not what the example expects: the key of the example, and a sentence."""
     codes, expected = sorted(verdict.codes), expected_codes(example)
     if codes != expected:
-        yield "expect", f"expected {_outcome(expected)}, but the rules say {_outcome(codes)}"
+        yield "expect", f"expected {named(expected)}, but the rules say {named(codes)}"
     if example.sale_amount not in (None, verdict.sale_amount):
         worth = "none" if verdict.sale_amount is None else verdict.sale_amount
         yield "sale_amount", f"expected the amount {example.sale_amount}, but the rules say {worth}"
@@ -101,5 +101,6 @@ def _reason_codes(program):
     return fields | {rule.id for rule in program.rules} | tests
 
 
-def _outcome(codes):
+def named(codes):
+    """Name an outcome: its reason codes, or `valid`."""
     return ", ".join(codes) or "valid"

@@ -5,7 +5,7 @@
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import yaml
 from pydantic import ValidationError
@@ -24,12 +24,16 @@ TOO_LONG = "this is nested too deeply or too long for a rule file: move values t
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """What is wrong with a rule file, or legal and probably not meant; as text, `rules/solar.yaml:6: …`."""
+    """What is wrong with a rule file, or legal and probably not meant; as text, `rules/solar.yaml:6: …`.
+
+    `place` is where in the document: `("rules", 0, "when")`. The same sentence about the same line is one finding.
+    """
 
     path: str
     line: int | None
     message: str
     is_warning: bool = False
+    place: tuple = field(default=(), compare=False)
 
     def __str__(self):
         line = "" if self.line is None else f"{self.line}:"
@@ -86,9 +90,10 @@ class Source:
         return sorted(self._warnings)
 
     def finding(self, place, message, is_warning=False):
-        while place not in self.lines:
-            place = place[:-1]
-        return Finding(self.path, self.lines[place], message, is_warning)
+        known = place
+        while known not in self.lines:
+            known = known[:-1]
+        return Finding(self.path, self.lines[known], message, is_warning, place)
 
     def check(self):
         """Raise RuleFileError if anything is wrong."""

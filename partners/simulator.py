@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import xmltodict
 from werkzeug.http import parse_options_header
 
-from judge.examples import expected_codes, judge_example, judge_in_turn, texts_of
+from judge.examples import expected_codes, judge_example, judge_in_turn, named, texts_of
 from judge.judgement import content
 from judge.values import canonical
 from judge.verdict import TEST_LIMIT
@@ -243,16 +243,12 @@ def _compare(outcome, verdict, expect, tests):
             if tests and verdict.test
             else "it is another day or hour"
         )
-        outcome.remarks.append(f"the example expects {_named(expect)}, but posted now it is {_named(codes)}: {cause}")
+        outcome.remarks.append(f"the example expects {named(expect)}, but posted now it is {named(codes)}: {cause}")
     if TEST_LIMIT.note in outcome.note:
         outcome.problems.append("the test leads of today are used up: wait until midnight, or raise test_limit")
     elif outcome.conversion != verdict.valid:
-        outcome.problems.append(f"expected {_named(codes)}, but the lead is {'not ' * verdict.valid}valid")
+        outcome.problems.append(f"expected {named(codes)}, but the lead is {'not ' * verdict.valid}valid")
     elif verdict.valid and outcome.amount != str(verdict.sale_amount):
         outcome.problems.append(f"expected the amount {verdict.sale_amount}")
     elif not verdict.valid and outcome.note != verdict.note:
-        outcome.problems.append(f"expected {_named(codes)}, whose note is: {verdict.note}")
-
-
-def _named(codes):
-    return ", ".join(codes) or "valid"
+        outcome.problems.append(f"expected {named(codes)}, whose note is: {verdict.note}")
