@@ -30,7 +30,7 @@ from web.logs import log
 from web.payload import PayloadError
 from web.proxies import client_address
 from web.request import begin, milliseconds, read_submission
-from web.service import Service, rulebook, service, warn_once
+from web.service import Service, rulebook, service, tell_start, warn_once
 from web.settings import Settings, SettingsError, User, version
 from web.statuses import meaning
 
@@ -232,6 +232,7 @@ def _check_start(made):
         except SchemaError as error:
             raise click.ClickException(str(error)) from None
         book.tell_what_began_anew(search.last_rules)
+        tell_start(settings, book)
     serving = command in ("", "run")
     for error in book.errors if serving else []:
         log.error("%s", error)

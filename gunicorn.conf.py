@@ -14,13 +14,14 @@ from database.secret import hold_secret
 from judge.rulebook import RuleBook
 from leads import search
 from web import logs
-from web.settings import Settings, SettingsError, port
+from web.service import tell_start
+from web.settings import MOST_PROCESSES, Settings, SettingsError, is_number, port, processes
 from web.worker import Worker
 
 wsgi_app = "app:app"
-port_is_sound = port().isdecimal() and 0 < int(port()) < 65536
-bind = f"0.0.0.0:{port() if port_is_sound else 0}"  # a wrong one is refused below
-workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
+# A wrong port or number of processes is refused below.
+bind = f"0.0.0.0:{port() if is_number(port(), 65535) else 0}"
+workers = int(processes()) if is_number(processes(), MOST_PROCESSES) else 1
 threads = 16
 limit_request_line = 8190  # the longest there is: leads may come in the query string
 # Who may say that a request came by https, and from where, is DATAPOST_TRUSTED_PROXIES alone. gunicorn
@@ -74,15 +75,14 @@ def on_starting(_server):
         settings = Settings.load()
         book = RuleBook(settings.rules)
         problems = settings.refusals() + book.errors
-        if not port_is_sound:
-            problems.append("PORT is not a number from 1 to 65535")
         if not problems:
             models.connect(settings.database_url, settings.secret)
             database.prepare(hold_secret)
             book.tell_what_began_anew(search.last_rules)
             database.disconnect()
+            tell_start(settings, book)
     except (SettingsError, SchemaError) as error:
-        problems = [str(error)]
+        problems = str(error).splitlines()
     if problems:
         print("Datapost does not start:", *problems, sep="\n  ", file=sys.stderr)
         sys.exit(1)

@@ -14,7 +14,7 @@ from commands.output import show
 from commands.shared import as_json, find_program, reading
 from judge.changes import begun_anew
 from judge.compiler import load
-from judge.rulebook import rule_files
+from judge.rulebook import rule_files, why_empty
 from judge.rulefile import RuleFileError
 from judge.schema import json_schema
 from leads import masks, search
@@ -35,7 +35,7 @@ def check_rules(files, output):
     folder = Path(service().settings.rules)
     paths = [Path(name) for name in files] or rule_files(folder)
     if not paths:
-        raise click.ClickException(f"there is no rule file in {folder}")
+        raise click.ClickException(f"{folder}: {why_empty(folder)}")
     reports = [_check(path) for path in paths]
     if output == "json":
         click.echo(to_json(reports, indent=2))

@@ -93,7 +93,10 @@ class SqliteFile:
                 name, numbers = self._name(), self._numbers()
             found = Path(self._lock).read_text(errors="replace")
         except OSError as error:
-            raise FileProblem(f"unable to open or make {self.path}: {error.strerror}") from None
+            raise FileProblem(
+                f"unable to open or make {self.path}: {error.strerror}. See that its folder is there and may be "
+                "written, or name another file in DATABASE_URL"
+            ) from None
         # Where the log does not say whose it is, it may still be that of a file that can have one.
         if numbers is not None and not (name in _names(numbers) or (not numbers and name.startswith(WITH_LOG))):
             raise FileProblem(self._says(STRANGE_LOG))

@@ -119,7 +119,7 @@ class RuleBook:
             log.warning("%s is gone: its program takes no more leads", programs.pop(name).path)
         _share_places(programs.values())
         if not files:
-            errors[""] = [Finding(str(self.folder), None, "there is no rule file here; the first is default.yaml")]
+            errors[""] = [Finding(str(self.folder), None, why_empty(self.folder))]
         self.programs, self._errors = programs, errors
 
     def _read_file(self, name, path, programs, errors, starting):
@@ -162,6 +162,15 @@ class RuleBook:
         """Say in the log what begins anew since the last lead, whose rules `last_rules(program)` gives."""
         for program in self.programs.values():
             _tell(program, last_rules)
+
+
+def why_empty(folder):
+    """Say why there is no rule file in a folder."""
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        return f"this folder of rule files cannot be read ({error.strerror}): DATAPOST_RULES names it"
+    return "there is no rule file here; the first is default.yaml"
 
 
 def _tell(program, before):

@@ -7,7 +7,7 @@ from flask import current_app
 from judge.rulebook import RuleBook
 from web.login import Login
 from web.logs import log
-from web.settings import Settings
+from web.settings import Settings, version
 
 
 @dataclass
@@ -38,3 +38,26 @@ def warn_once(sentence):
     if sentence and sentence not in service().given:
         service().given.add(sentence)
         log.warning("%s", sentence)
+
+
+def tell_start(settings, book):
+    """Log in one line what starts here, and then what is probably not meant."""
+    started = {
+        "version": version(),
+        "store": settings.store,
+        "programs": [f"{name}:{program.hash[:12]}" for name, program in sorted(book.programs.items())],
+        "users": "anybody" if settings.open else list(dict.fromkeys(user.name for user in settings.users)),
+        "operators": list(dict.fromkeys(user.name for user in settings.operators)),
+        "features": [feature for feature, on in _features(settings).items() if on],
+    }
+    log.info("Datapost starts", started)
+    for sentence in settings.doubts(book.programs):
+        log.warning("%s", sentence)
+
+
+def _features(settings):
+    return {
+        "dashboard": settings.operators,
+        "networks": settings.allowed_ips,
+        "proxies": settings.trusted_proxies,
+    }

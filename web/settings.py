@@ -11,14 +11,34 @@ from typing import NamedTuple
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from judge.conditions import nearest
+
 
 class SettingsError(ValueError):
     """A setting cannot be used. The text names it and says what to write."""
 
 
+SHORTEST_PASSWORD, SHORTEST_SECRET = 8, 12  # characters
+SMALLEST_BODY = 1000  # bytes
+MOST_PROXIES = 5
+MOST_PROCESSES = 100
+PREFIX = "DATAPOST_"
+KNOWN_ELSEWHERE = {"DATAPOST_PASSWORD"}  # of `flask simulate`
+
+
 def port(environ=os.environ):
     """Return the text of PORT, which platforms set: where gunicorn listens, and commands look for the service."""
     return environ.get("PORT") or "8000"
+
+
+def processes(environ=os.environ):
+    """Return the text of WEB_CONCURRENCY: how many processes gunicorn starts, one for each core if it is not set."""
+    return environ.get("WEB_CONCURRENCY") or str(os.cpu_count() or 1)
+
+
+def is_number(text, most):
+    """Tell whether a text is a whole number from 1 to `most`."""
+    return bool(re.fullmatch("[0-9]{1,12}", text)) and 1 <= int(text) <= most
 
 
 def version():
@@ -54,13 +74,19 @@ def _switch(name, text):
         return True
     if text.lower() in ("", "off", "false", "no", "0"):
         return False
-    raise SettingsError(f"{name} is neither on nor off")
+    raise SettingsError(f'{name} is "{text}": write on or off')
 
 
 def _whole_number(name, text):
     if not re.fullmatch("[0-9]{1,12}", text):
-        raise SettingsError(f"{name} is not a whole number")
+        raise SettingsError(f'{name} is "{text}": write a whole number')
     return int(text)
+
+
+def _size(name, text):
+    if not (size := _whole_number(name, text)):
+        raise SettingsError(f"{name} is 0, so that no lead would be taken: write how many bytes it may have")
+    return size
 
 
 def _users(name, text):
@@ -129,7 +155,7 @@ class Setting(NamedTuple):
     @property
     def shown_default(self):
         """The default as docs/operations.md shows it."""
-        plain = self.read in (_switch, _whole_number)
+        plain = self.read in (_switch, _whole_number, _size)
         return (self.default if plain else f"`{self.default}`") if self.default else self.empty
 
 
@@ -176,7 +202,7 @@ class Settings:
         shown=False,
     )
     rules: str = _row("DATAPOST_RULES", "rules", _text, "folder of the rule files")
-    max_body: int = _row("DATAPOST_MAX_BODY", "262144", _whole_number, "largest body, in bytes")
+    max_body: int = _row("DATAPOST_MAX_BODY", "262144", _size, "largest body, in bytes")
     trusted_proxies: int = _row(
         "DATAPOST_TRUSTED_PROXIES", "0", _whole_number, "how many proxies set `X-Forwarded-For` (Heroku: 1)"
     )
@@ -190,8 +216,24 @@ class Settings:
 
     @classmethod
     def load(cls, environ=os.environ):
-        """Read the environment. Raises SettingsError."""
-        return cls(*(row.read(row.name, environ.get(row.name, row.default)) for row in SETTINGS))
+        """Read the environment. Raises SettingsError, which names all settings that cannot be read."""
+        values, problems = [], []
+        for row in SETTINGS:
+            try:
+                values.append(row.read(row.name, environ.get(row.name, row.default)))
+            except SettingsError as error:
+                problems.append(str(error))
+        if problems:
+            raise SettingsError("\n".join(problems))
+        return cls(*values)
+
+    @property
+    def store(self):
+        """Where the leads are stored, as may be shown: without user and password."""
+        if self.database_url.startswith("sqlite:"):
+            return self.database_url
+        parts = conninfo_to_dict(self.database_url)
+        return f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
 
     def refusals(self, environ=os.environ):
         """Return why this must not serve real traffic: a sentence for each setting to mend."""
@@ -210,12 +252,62 @@ class Settings:
                 "DATAPOST_SECRET is not set. Set it to a long random text and keep it: "
                 "it is the key of customer ids and of the duplicate check."
             )
+        if not is_number(port(environ), 65535):
+            found.append(f'PORT is "{port(environ)}": write a number from 1 to 65535')
+        if not is_number(processes(environ), MOST_PROCESSES):
+            found.append(
+                f'WEB_CONCURRENCY is "{processes(environ)}": write how many processes shall answer, 1 to '
+                f"{MOST_PROCESSES} (or take it out: then there is one for each core)"
+            )
         if environ.get("DYNO") and self.database_url.startswith("sqlite:"):
             found.append(
                 "DATABASE_URL names a SQLite file, but the disk of this platform does not last: "
                 "every lead would be lost at the next restart. Add a PostgreSQL database, which sets DATABASE_URL."
             )
         return found
+
+    def doubts(self, programs, environ=os.environ):
+        """Return what is probably not meant, by sentences; `programs` are the names of those there are."""
+        known = {row.name for row in SETTINGS} | KNOWN_ELSEWHERE
+        unknown = [name for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
+        found = [f"{name} is no setting of Datapost{_meant(name, known)}" for name in unknown]
+        for setting, users in (("DATAPOST_USERS", self.users), ("DATAPOST_OPERATORS", self.operators)):
+            for user in users:
+                found += _doubts_of(setting, user, programs)
+        if self.open and not self.allowed_ips:
+            found.append(
+                "DATAPOST_OPEN is on: whoever knows the address may post leads that are paid. Set DATAPOST_USERS "
+                "instead"
+            )
+        if self.secret and (len(self.secret) < SHORTEST_SECRET or (self.secret.isalpha() and len(self.secret) < 24)):
+            found.append(
+                "DATAPOST_SECRET is short, or one word, and may be guessed: make one by "
+                "python3 -c 'import secrets; print(secrets.token_hex(32))'. Once leads are stored, "
+                'SECURITY.md says under "Rotate a secret" how it is changed'
+            )
+        if self.max_body < SMALLEST_BODY:
+            found.append(f"DATAPOST_MAX_BODY is {self.max_body}: many leads are longer than so many bytes")
+        if self.trusted_proxies > MOST_PROXIES:
+            found.append(
+                f"DATAPOST_TRUSTED_PROXIES is {self.trusted_proxies}: write how many proxies stand in front, 1 on most "
+                "platforms; with too many, every sender may give himself any address"
+            )
+        return found
+
+
+def _meant(name, known):
+    """Return which setting was meant, by what follows the beginning that all have."""
+    close = nearest(name.removeprefix(PREFIX), [other.removeprefix(PREFIX) for other in known])
+    return close.replace('"', f'"{PREFIX}', 1) or ": take it out"
+
+
+def _doubts_of(setting, user, programs):
+    for program in sorted((user.programs or set()) - set(programs)):
+        close = nearest(program, programs)
+        yield f'{setting}: "{user.name}" may post to the program "{program}" only, and there is none{close}'
+    if 0 < len(user.password) < SHORTEST_PASSWORD:
+        count = f"{len(user.password)} character{'s' * (len(user.password) > 1)}"
+        yield f'{setting}: the password of "{user.name}" has {count} and is soon guessed: make it 12 or more'
 
 
 SETTINGS = [row.metadata["setting"] for row in fields(Settings)]

@@ -440,7 +440,7 @@ def test_a_setting_that_cannot_be_used_is_a_plain_error(monkeypatch):
     from click.testing import CliRunner
 
     result = CliRunner().invoke(cli, ["rules", "check"], obj=ScriptInfo("app.py"))
-    assert "DATAPOST_OPEN is neither on nor off" in result.output
+    assert 'DATAPOST_OPEN is "perhaps": write on or off' in result.output
 
 
 def test_commands_work_while_a_rule_file_is_broken(make_app):

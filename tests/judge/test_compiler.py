@@ -427,7 +427,7 @@ def test_a_file_from_the_future_is_used_by_the_first_lead_too(book, later, clock
 def test_a_folder_that_is_gone_takes_its_programs_along(book, later):
     shutil.rmtree(book.folder)
     assert later(20) == {}
-    assert "there is no rule file here" in str(book.errors[0])
+    assert "this folder of rule files cannot be read (No such file or directory)" in str(book.errors[0])
 
 
 class Arrivals:

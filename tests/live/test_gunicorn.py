@@ -269,9 +269,12 @@ def test_proxies_that_were_not_said_to_be_there_are_warned_of(service):
         ({"DATAPOST_USERS": "impact"}, "DATAPOST_USERS: entry 1 is not name:password"),
         ({"DATAPOST_SECRET": ""}, "DATAPOST_SECRET is not set"),
         ({"DYNO": "web.1"}, "DATABASE_URL names a SQLite file"),
-        ({"DATAPOST_OPEN": "perhaps"}, "DATAPOST_OPEN is neither on nor off"),
-        ({"PORT": "http"}, "PORT is not a number from 1 to 65535"),
-        ({"DATAPOST_RULES": "/nowhere"}, "/nowhere: there is no rule file here"),
+        ({"DATAPOST_OPEN": "perhaps"}, 'DATAPOST_OPEN is "perhaps": write on or off'),
+        ({"PORT": "http"}, 'PORT is "http": write a number from 1 to 65535'),
+        ({"WEB_CONCURRENCY": "0"}, 'WEB_CONCURRENCY is "0": write how many processes'),
+        ({"DATAPOST_MAX_BODY": "0"}, "DATAPOST_MAX_BODY is 0, so that no lead would be taken"),
+        ({"DATAPOST_RULES": "/nowhere"}, "/nowhere: this folder of rule files cannot be read (No such file"),
+        ({"DATAPOST_RULES": __file__}, "cannot be read (Not a directory): DATAPOST_RULES names it"),
         ({"DATABASE_URL": "sqlite:////nowhere/leads.db"}, "unable to open or make /nowhere/leads.db: No such file"),
     ],
 )
@@ -282,6 +285,22 @@ def test_gunicorn_refuses_to_start_and_says_what_to_set(service, environ, senten
     assert process.returncode == 1
     assert sentence in log
     assert "Traceback" not in log
+
+
+def test_the_start_is_told_in_one_line_and_then_what_is_probably_not_meant(service):
+    service.environ |= {"DATAPOST_OPERATOR": "owner:canary", "DATAPOST_USERS": "impact/solar:canary"}
+    service.start()
+    lines = read_log(service.stop())
+    (started,) = [line for line in lines if line["message"] == "Datapost starts"]
+    assert started["store"] == service.environ["DATABASE_URL"] and started["users"] == ["impact"]
+    assert re.fullmatch("default:[0-9a-f]{12}", *started["programs"])
+    warnings = [line["message"] for line in lines if line["level"] == "warning"]
+    assert warnings == [
+        'DATAPOST_OPERATOR is no setting of Datapost. Did you mean "DATAPOST_OPERATORS"?',
+        'DATAPOST_USERS: "impact" may post to the program "solar" only, and there is none',
+        'DATAPOST_USERS: the password of "impact" has 6 characters and is soon guessed: make it 12 or more',
+    ]
+    assert "canary" not in str(lines)
 
 
 def test_gunicorn_refuses_to_start_with_a_damaged_file(service):

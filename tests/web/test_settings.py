@@ -68,6 +68,7 @@ def test_a_network_of_ipv4_addresses_in_ipv6_is_one_of_ipv4():
     [
         ("DATAPOST_OPEN", "perhaps"),
         ("DATAPOST_MAX_BODY", "256k"),
+        ("DATAPOST_MAX_BODY", "0"),
         ("DATAPOST_TRUSTED_PROXIES", "-1"),
         ("DATAPOST_ALLOWED_IPS", "192.0.2.0/33"),
         ("DATABASE_URL", "oracle://db"),
@@ -81,8 +82,18 @@ def test_a_setting_that_cannot_be_used_is_named(name, text):
         load(**{name: text})
 
 
+def test_all_settings_that_cannot_be_used_are_named_at_once():
+    with pytest.raises(SettingsError) as caught:
+        load(DATAPOST_OPEN="perhaps", DATAPOST_MAX_BODY="256k")
+    assert str(caught.value).splitlines() == [
+        'DATAPOST_OPEN is "perhaps": write on or off',
+        'DATAPOST_MAX_BODY is "256k": write a whole number',
+    ]
+
+
 def test_the_password_of_a_database_is_never_shown():
     url = "postgres://user:canary@host/leads?sslmode=require"
+    assert load(DATABASE_URL=url).store == "postgresql://host/leads"
     assert load(DATABASE_URL=url).database_url == "postgresql://user:canary@host/leads?sslmode=require"
     assert "canary" not in repr(load(DATABASE_URL=url))
 
@@ -112,6 +123,8 @@ SOUND = {"users": (User("a", "b"),), "secret": "s"}
         ({"users": (User("a", ""),)}, {}, "empty password"),
         ({"secret": ""}, {}, "DATAPOST_SECRET is not set"),
         ({}, {"DYNO": "web.1"}, "DATABASE_URL names a SQLite file"),
+        ({}, {"PORT": "70000"}, 'PORT is "70000"'),
+        ({}, {"WEB_CONCURRENCY": "0"}, 'WEB_CONCURRENCY is "0"'),
     ],
 )
 def test_what_must_not_serve_says_what_to_set(changes, environ, sentence):
@@ -122,6 +135,42 @@ def test_what_must_not_serve_says_what_to_set(changes, environ, sentence):
 def test_sound_settings_may_serve():
     assert Settings(**SOUND).refusals({}) == []
     assert Settings(**SOUND | {"users": (), "open": True}).refusals({}) == []
+
+
+GOOD = {"DATAPOST_USERS": "impact:a-long-password", "DATAPOST_SECRET": "1f2e" * 16}
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        (
+            {"DATAPOST_OPERATOR": "a:b"},
+            'DATAPOST_OPERATOR is no setting of Datapost. Did you mean "DATAPOST_OPERATORS"?',
+        ),
+        ({"DATAPOST_XYZ": "a"}, "DATAPOST_XYZ is no setting of Datapost: take it out"),
+        (
+            {"DATAPOST_USERS": "ann/solra:a-long-password"},
+            'DATAPOST_USERS: "ann" may post to the program "solra" only, and there is none. Did you mean "solar"?',
+        ),
+        (
+            {"DATAPOST_OPERATORS": "ann:abc"},
+            'DATAPOST_OPERATORS: the password of "ann" has 3 characters and is soon guessed: make it 12 or more',
+        ),
+        ({"DATAPOST_SECRET": "s3cr3t"}, "DATAPOST_SECRET is short, or one word, and may be guessed"),
+        ({"DATAPOST_SECRET": "konfiguration"}, "DATAPOST_SECRET is short, or one word, and may be guessed"),
+        ({"DATAPOST_OPEN": "on"}, "DATAPOST_OPEN is on: whoever knows the address may post leads that are paid"),
+        ({"DATAPOST_MAX_BODY": "64"}, "DATAPOST_MAX_BODY is 64: many leads are longer"),
+        ({"DATAPOST_TRUSTED_PROXIES": "10"}, "DATAPOST_TRUSTED_PROXIES is 10: write how many proxies stand in front"),
+    ],
+)
+def test_what_is_probably_not_meant_is_told_by_its_setting(environ, sentence):
+    environ = GOOD | environ
+    (found,) = Settings.load(environ).doubts(["solar", "loans"], environ)
+    assert found.startswith(sentence)
+
+
+def test_nothing_is_doubted_of_sound_settings():
+    assert Settings.load(GOOD).doubts(["solar"], GOOD | {"DATAPOST_PASSWORD": "x", "PORT": "80"}) == []
 
 
 def test_a_password_never_shows_in_the_settings_text():
