@@ -16,7 +16,7 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnava
 
 import database
 import models
-from dashboard import leads, overview, programs
+from dashboard import leads, overview, programs, warnings
 from database import SchemaError, StoreError
 from database.secret import hold_secret
 from judge.judgement import judge, unreadable
@@ -66,15 +66,19 @@ def health():
     except StoreError as error:
         log.error("health: the store cannot be reached: %s", error)
         reachable = False
-    book = rulebook()
+    book, strict = rulebook(), request.args.get("strict") == "1"
+    grave = warnings.count_grave() if strict and reachable else 0
     report = {
-        "status": "ok" if reachable and not book.errors else "failing",
+        "status": "failing" if not reachable or book.errors or grave else "ok",
         "version": version(),
         "store": "reachable" if reachable else "unreachable",
         "rules": {p.name: {"file": p.path, "hash": p.hash} for p in book.programs.values()},
         "broken_rules": sorted({error.path for error in book.errors}),
     }
-    return jsonify(report), 200 if reachable else 503
+    if strict:
+        report["grave_warnings"] = grave
+    fails = not reachable or (strict and report["status"] != "ok")
+    return jsonify(report), 503 if fails else 200
 
 
 # --- Steps of a lead's way ---

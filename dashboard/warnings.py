@@ -3,13 +3,15 @@
 import os
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 
 from flask import url_for
 from ulid import ULID
 
+import database
 from database.secret import keyed_hash
 from judge.rules import quota_key
 from judge.values import Refused, folded
@@ -17,11 +19,12 @@ from leads.daily import OTHERS, count_leads, first_day, id_at, midnight, money, 
 from leads.figures import collect
 from leads.masks import MASK
 from models import Lead, Total, first_id
-from web import pages
+from web.service import rulebook, service
 
 NEARLY = 0.8  # of a limit
 GROUPS_NAMED = 3  # of a limit that many have reached
 FLEETING = {"tmpfs", "ramfs", "overlay", "aufs"}  # file systems that a restart empties
+GRAVE_KEPT = 60  # seconds
 MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -36,13 +39,26 @@ class Concern:
     link: str = ""
 
 
-def standing(book, settings, programs, now):
-    """Return the Concerns about some programs, the grave ones first. Needs the database."""
-    found = [*disk(settings.database_url), *_broken_files(book, programs)]
+def standing(programs, now, may_see=lambda name: True):
+    """Return the Concerns about some programs, the grave ones first. Needs the database.
+
+    `may_see(name)` tells whether a broken file of this name is to be told of.
+    """
+    found = [*disk(service().settings.database_url), *_broken_files(rulebook(), programs, may_see)]
     for program in programs.values():
         found += [*silence(program, now), *_fields(program, now)]
         found += [*_tests(program, now), *_limits(program, now)]
     return sorted(found, key=lambda warning: not warning.grave)
+
+
+def count_grave():
+    """Return how many grave Concerns there are. Who asks needs no login, so they are looked for once a minute."""
+    at, count = service().grave
+    if monotonic() - at > GRAVE_KEPT:
+        with database.read():
+            count = sum(concern.grave for concern in standing(rulebook().programs, datetime.now(UTC)))
+        service().grave = monotonic(), count
+    return count
 
 
 def disk(database_url, environ=os.environ):
@@ -71,12 +87,12 @@ def file_system(path, mounts=None):
     return next((kinds[str(folder)] for folder in [path, *path.parents] if str(folder) in kinds), "")
 
 
-def _broken_files(book, programs):
+def _broken_files(book, programs, may_see):
     broken = Counter(error.path for error in book.errors)
     for path, mistakes in broken.items():
         name = Path(path).stem
         used = name in programs
-        if pages.may_see(name):
+        if may_see(name):
             yield Concern(
                 f"{path} is broken: {mistakes} {'mistake' if mistakes == 1 else 'mistakes'}.",
                 "Leads are judged by its last good version until it is mended."

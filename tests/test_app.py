@@ -447,6 +447,35 @@ def test_health_is_503_when_the_store_cannot_be_reached(make_app, tmp_path):
     assert response.get_json()["store"] == "unreachable"
 
 
+def test_health_is_failing_and_200_while_a_rule_file_is_broken_since_leads_go_on(partner, tmp_path, clock):
+    (tmp_path / "rules" / "default.yaml").write_text("fields: {}")
+    clock.passes(20)
+    response = partner.http.get("/health")
+    assert (response.status_code, response.get_json()["status"]) == (200, "failing")
+    assert partner.lead(email="ann@example.com")["valid"] == "true"
+    assert partner.http.get("/health?strict=1").status_code == 503
+
+
+CAPPED = "fields: {email: {}}\nrules: [{id: cap, limit: 1, per: day}]"
+
+
+def test_strict_health_is_200_where_nothing_needs_a_look(make_app):
+    response = make_app(CAPPED).test_client().get("/health?strict=1")
+    assert (response.status_code, response.get_json()["status"], response.get_json()["grave_warnings"]) == (
+        200,
+        "ok",
+        0,
+    )
+
+
+def test_strict_health_is_503_where_leads_are_refused_since_a_cap_is_reached(make_app):
+    partner = Partner(make_app(CAPPED))
+    partner.lead(email="ann@example.com")
+    response = partner.http.get("/health?strict=1")
+    assert (response.status_code, response.get_json()["grave_warnings"]) == (503, 1)
+    assert partner.http.get("/health").status_code == 200
+
+
 # --- Headers of every answer ---
 
 PROTECTED = {

@@ -1,5 +1,6 @@
 """What the app works with, and the one way to it: `service()`."""
 
+import math
 from dataclasses import dataclass, field
 
 from flask import current_app
@@ -12,13 +13,17 @@ from web.settings import Settings, version
 
 @dataclass
 class Service:
-    """The parts of one app. `given` holds the warnings that are not repeated."""
+    """The parts of one app.
+
+    `given` holds the warnings that are not repeated; `grave` when grave ones were counted last, and how many they were.
+    """
 
     settings: Settings
     rulebook: RuleBook
     login: Login
     operators: Login
     given: set = field(default_factory=set)
+    grave: tuple = (-math.inf, 0)
 
 
 def service():
