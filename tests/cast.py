@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from lxml import etree
 from werkzeug.serving import make_server
 
 import database
 import models
+from judge.compiler import compile_program
+from judge.rulefile import RuleFileError
 from judge.verdict import Claim, Reason, Verdict
 from leads import search
 
@@ -141,6 +144,18 @@ def scans(sql, params):
 
 
 RULES_FOLDER = ROOT / "rules"
+
+
+def program(text):
+    """Return what the text of a rule file is compiled to."""
+    return compile_program("solar", "rules/solar.yaml", text, "hash", datetime(2026, 3, 1, tzinfo=UTC))
+
+
+def errors(text):
+    """Return the mistakes that the text of a rule file is refused for."""
+    with pytest.raises(RuleFileError) as caught:
+        program(text)
+    return [*map(str, caught.value.errors)]
 
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)

@@ -1,0 +1,37 @@
+"""The JSON schema of rule files, by which an editor helps."""
+
+import json
+import re
+
+import jsonschema
+import pytest
+import yaml
+from cast import RULES_FOLDER
+
+from judge.schema import json_schema
+
+
+def test_the_schema_that_is_shipped_is_the_one_of_the_code():
+    assert json.loads((RULES_FOLDER.parent / "rules.schema.json").read_text()) == json_schema()
+
+
+@pytest.mark.parametrize("path", [RULES_FOLDER / "default.yaml", *sorted((RULES_FOLDER / "examples").glob("*.yaml"))])
+def test_the_schema_takes_our_files_as_an_editor_reads_them(path):
+    schema, text = json_schema(), path.read_text()
+    jsonschema.Draft7Validator.check_schema(schema)
+    document = json.loads(json.dumps(yaml.safe_load(text), default=str))
+    jsonschema.Draft7Validator(schema).validate(document)
+    assert re.search(r"yaml-language-server: \$schema=(\.\./)+rules.schema.json", text.splitlines()[0])
+
+
+@pytest.mark.parametrize("text", ["fields: {a: {typ: email}}", "fields: {a: {type: emial}}", "rules: []", "x: 1"])
+def test_the_schema_refuses_what_the_code_refuses(text):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(json_schema()).validate(yaml.safe_load(text))
+
+
+def test_every_key_of_the_schema_is_described():
+    schema = json_schema()
+    for part in [schema, *schema["$defs"].values()]:
+        for key, value in part["properties"].items():
+            assert value.get("description"), key
