@@ -4,20 +4,15 @@ import hashlib
 import hmac
 import json
 import re
-from urllib.parse import urlencode
-from xml.sax.saxutils import escape
 
 import pytest
-from cast import RULES, Partner, multipart, read_answer
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from cast import FORM, JSON, RULES, XML, Partner, multipart, read_answer
 
 import app as application
 import database
 import models
 from web.settings import User
 
-FORM, JSON, XML = "application/x-www-form-urlencoded", "application/json", "application/xml"
 ULID = re.compile("[0-9A-HJKMNP-TV-Z]{26}")
 
 
@@ -69,6 +64,13 @@ def test_the_body_wins_over_the_query_under_whatever_name(make_app):
     partner = Partner(make_app("fields: {email: {type: email, aliases: [contact.email]}}"))
     body = '{"contact": {"email": "body@example.com"}, "x": 1}'
     assert read_answer(partner.post(body, JSON, "/leads?email=query"))["email"] == "body@example.com"
+
+
+def test_the_partner_that_impact_com_appends_to_the_address_wins_where_the_rule_file_says_so(make_app):
+    rules = RULES.replace("fields:", "partner: irpid\nquery_wins: [irpid]\nfields:\n  irpid: {}")
+    partner = Partner(make_app(rules))
+    partner.lead("/leads?irpid=4242", email="ann@example.com", irpid="1")
+    assert [lead.partner for lead in partner.stored()] == ["4242"]
 
 
 def test_a_program_may_answer_invalid_leads_with_another_status(make_app):
@@ -141,95 +143,6 @@ def test_a_field_that_is_not_stored_is_checked_and_stands_nowhere(make_app, tmp_
         assert json.loads(bytes(lead.body)) == {"email": ["a@example.com"], "other": ["kept"]}
         assert lead.customerid
         assert partner.lead(ssn="536904399")["valid"] == "false"
-
-
-# --- One lead in every format ---
-
-texts = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), max_size=12)
-emails = st.sampled_from(["ann@example.com", "ANN@EXAMPLE.COM", " ann@example.com ", "ann@", ""])
-posted_leads = st.fixed_dictionaries(
-    {}, optional={"email": emails, "first_name": texts, "years": st.sampled_from(["17", "18", "x", ""]), "other": texts}
-)
-
-
-@given(posted_leads)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_a_lead_gets_the_same_fields_and_decision_in_every_format(partner, lead):
-    with database.read():
-        models.Lead.delete().execute()
-    elements = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in lead.items())
-    bodies = [
-        (urlencode(lead), FORM),
-        multipart(lead.items()),
-        (json.dumps(lead), JSON),
-        (f"<lead>{elements}</lead>", XML),
-    ]
-    answers = []
-    for body, content_type in bodies:
-        with database.read():
-            models.Taken.delete().execute()
-        answer = read_answer(partner.post(body, content_type, "/leads?format=xml"))
-        answers.append({name: value for name, value in answer.items() if name != "uniqueid"})
-    stored = [(kept.fields, kept.valid, kept.reasons, kept.trace) for kept in partner.stored()]
-    assert answers == answers[:1] * 4
-    assert stored == stored[:1] * 4
-
-
-# --- The format of the answer ---
-
-
-@pytest.mark.parametrize(
-    ("query", "accept", "content_type", "expected"),
-    [
-        ("", None, FORM, "xml"),
-        ("", None, XML, "xml"),
-        ("", None, JSON, "json"),
-        ("", None, "text/vnd.acme+json", "json"),
-        ("?format=xml", "application/json", JSON, "xml"),
-        ("?format=JSON", "application/xml", XML, "json"),
-        ("?format=pdf", None, FORM, "xml"),
-        ("?format=pdf", "application/json", FORM, "json"),
-        ("?a=1&format=json&b=2", None, FORM, "json"),
-        ("", "a/b," * 250 + "application/json", FORM, "xml"),
-        ("", "application/json", FORM, "json"),
-        ("", "application/xml", JSON, "xml"),
-        ("", "text/xml", JSON, "xml"),
-        ("", "*/*", JSON, "json"),
-        ("", "*/*", FORM, "xml"),
-        ("", "application/*", JSON, "json"),
-        ("", "text/*", JSON, "json"),
-        ("", "application/xml, application/json", JSON, "json"),
-        ("", "application/xml;q=0.9, application/json;q=0.9", FORM, "xml"),
-        ("", "application/xml;q=0.8, application/json;q=0.9", FORM, "json"),
-        ("", "application/json, */*;q=0.5", FORM, "json"),
-        ("", "text/html, application/xml;q=0.9, */*;q=0.8", JSON, "xml"),
-        ("", "image/png", JSON, "json"),
-        ("", "garbage;;q=x", JSON, "json"),
-    ],
-)
-def test_the_query_then_accept_then_the_body_choose_the_format(partner, query, accept, content_type, expected):
-    body = {FORM: "a=1", XML: "<a/>"}.get(content_type, "{}")
-    response = partner.post(body, content_type, "/leads" + query, headers={"Accept": accept} if accept else {})
-    assert response.mimetype == f"application/{expected}"
-    read_answer(response)
-
-
-def test_a_json_body_is_told_by_its_first_character_too(partner):
-    assert partner.post('{"a": 1}', FORM).mimetype == JSON
-    assert partner.post("<a/>", JSON).mimetype == XML
-    assert partner.post("a=1", "").mimetype == XML
-
-
-def test_the_program_says_the_format_where_the_request_does_not(make_app):
-    partner = Partner(make_app("respond: json\nfields: {a: {}}"))
-    assert partner.post("a=1").mimetype == JSON
-    assert partner.post("<a/>", XML, headers={"Accept": "text/xml"}).mimetype == XML
-    assert partner.post("a=1", auth=None).mimetype == JSON
-
-
-def test_the_format_in_the_query_is_no_field_of_the_lead(partner):
-    partner.post("email=ann@example.com", path="/leads?format=xml&click=1")
-    assert partner.stored()[0].fields == {"email": "ann@example.com", "click": "1"}
 
 
 # --- Every status, in both formats ---
@@ -324,108 +237,6 @@ def test_nothing_is_stored_after_401_403_404_405_413_415(make_app):
         if status > 400 and not fault:
             assert "Datapost-Lead" not in partner.post(**request_made).headers
     assert partner.stored() == []
-
-
-# --- Repeated requests ---
-
-KEY = {"Idempotency-Key": "k-1"}
-
-
-def test_a_request_with_the_same_idempotency_key_gets_the_first_answer_again(partner):
-    first = partner.lead(headers=KEY, email="ann@example.com")
-    again = partner.lead(headers=KEY, email="ann@example.com")
-    assert again["headers"]["Idempotent-Replayed"] == "true"
-    assert "Idempotent-Replayed" not in first["headers"]
-    assert {key: again[key] for key in again if key != "headers"} == {
-        key: first[key] for key in first if key != "headers"
-    }
-    assert again["headers"]["Datapost-Lead"] == first["uniqueid"]
-    assert len(partner.stored()) == 1
-
-
-def test_a_refusal_is_repeated_too_and_in_the_format_that_is_asked_for_now(partner):
-    first = partner.lead(headers=KEY, years="5")
-    again = partner.post("<lead><years>5</years></lead>", XML, headers=KEY)
-    assert again.headers["Idempotent-Replayed"] == "true"
-    assert again.mimetype == XML
-    assert read_answer(again)["note"] == first["note"]
-
-
-def test_the_same_key_with_other_content_is_invalid(partner):
-    partner.lead(headers=KEY, email="ann@example.com")
-    other = partner.lead(headers=KEY, email="bob@example.com")
-    assert other["valid"] == "false"
-    assert partner.stored()[1].reasons == ["retry.mismatch"]
-    assert partner.lead(email="bob@example.com")["valid"] == "true"
-
-
-def test_a_refused_repetition_takes_no_other_key(make_app):
-    partner = Partner(make_app("retry_key: [click_id]\nfields: {email: {type: email}, click_id: {}}"))
-    partner.lead(email="ann@example.com", click_id="C1", headers=KEY)
-    assert partner.lead(email="bob@example.com", click_id="C2", headers=KEY)["valid"] == "false"
-    assert partner.lead(email="bob@example.com", click_id="C2")["valid"] == "true"
-
-
-def test_the_partner_that_impact_com_appends_to_the_address_wins_where_the_rule_file_says_so(make_app):
-    rules = RULES.replace("fields:", "partner: irpid\nquery_wins: [irpid]\nfields:\n  irpid: {}")
-    partner = Partner(make_app(rules))
-    partner.lead("/leads?irpid=4242", email="ann@example.com", irpid="1")
-    assert [lead.partner for lead in partner.stored()] == ["4242"]
-
-
-@pytest.mark.parametrize("path", ["/leads", "/leads?is_test=1"])
-def test_a_partner_who_marks_the_same_lead_as_a_test_again_and_again_is_paid_once(make_app, path):
-    rules = RULES.replace("fields:", "test_flag: is_test\nfields:\n  is_test: {type: boolean}")
-    partner, mark = Partner(make_app(rules)), {} if "?" in path else {"is_test": "yes"}
-    answers = [partner.lead(path, email="ann@example.com", **mark) for _ in range(8)]
-    assert [answer["valid"] for answer in answers] == ["true"] + ["false"] * 7
-    assert all(lead.test for lead in partner.stored())
-
-
-def test_the_fields_of_the_retry_key_tell_a_repeated_request_too(make_app):
-    rules = "retry_key: [click_id]\nfields: {email: {type: email}, click_id: {}}\nrules: [{id: dup, unique: [email]}]"
-    partner = Partner(make_app(rules))
-    first = partner.lead(email="ann@example.com", click_id="C1")
-    again = partner.lead(email="ann@example.com", click_id="C1", headers={"Idempotency-Key": "a proxy's fresh one"})
-    assert again["uniqueid"] == first["uniqueid"]
-    assert partner.lead(email="bob@example.com", click_id="C1")["valid"] == "false"
-    assert partner.lead(email="ann@example.com", click_id="C2")["note"] == "This email was already submitted"
-    assert partner.lead(email="ann@example.com")["note"] == "This email was already submitted"
-
-
-def test_a_replay_binds_a_key_that_came_with_it(make_app):
-    partner = Partner(make_app("retry_key: [click_id]\nfields: {email: {type: email}, click_id: {}}"))
-    first = partner.lead(email="ann@example.com", click_id="C1")
-    assert partner.lead(email="ann@example.com", click_id="C1", headers=KEY)["uniqueid"] == first["uniqueid"]
-    assert partner.lead(email="bob@example.com", click_id="C9", headers=KEY)["valid"] == "false"
-    assert partner.stored()[-1].reasons == ["retry.mismatch"]
-
-
-def test_a_body_that_could_not_be_read_is_answered_the_same_again(partner):
-    first, again = (partner.post(b'{"a"', JSON, headers=KEY) for _ in range(2))
-    assert (first.status_code, again.status_code) == (400, 400)
-    assert again.headers["Idempotent-Replayed"] == "true"
-    assert again.headers["Datapost-Lead"] == first.headers["Datapost-Lead"]
-
-
-def test_a_test_lead_uses_up_no_retry_key(make_app):
-    rules = "retry_key: [click_id]\ntest_flag: is_test\nfields: {click_id: {}, is_test: {type: boolean}}"
-    partner = Partner(make_app(rules))
-    test = partner.lead(click_id="C1", is_test="true")
-    live = partner.lead(click_id="C1")
-    assert live["valid"] == "true"
-    assert live["uniqueid"] != test["uniqueid"]
-    assert partner.lead(click_id="C1", is_test="true")["uniqueid"] == test["uniqueid"]
-
-
-def test_keys_of_different_users_and_programs_are_different_keys(make_app):
-    app = make_app({"default": "fields: {a: {}}", "solar": "fields: {a: {}}"}, users=(User("x", "1"), User("y", "2")))
-    x, y = Partner(app, ("x", "1")), Partner(app, ("y", "2"))
-    for turn in range(2):
-        posts = [x.lead(headers=KEY, a="1"), y.lead(headers=KEY, a="1"), x.lead("/leads/solar", headers=KEY, a="1")]
-        assert len({answer["uniqueid"] for answer in posts}) == 3
-        assert ["Idempotent-Replayed" in answer["headers"] for answer in posts] == [bool(turn)] * 3
-    assert len(x.stored()) == 3
 
 
 # --- Health ---
