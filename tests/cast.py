@@ -17,6 +17,8 @@ from judge.compiler import compile_program
 from judge.rulefile import RuleFileError
 from judge.verdict import Claim, Reason, Verdict
 from leads import search
+from partners.contract import EXPRESSIONS
+from web.formats import ANSWERED
 
 ROOT = Path(__file__).parents[1]
 RULES = """
@@ -172,3 +174,7 @@ def submit(*keys, at=NOW, within=timedelta(days=90), asked=False, rules="h" * 64
 
 def blocks(document, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+
+
+# The regular expressions that impact.com's engineer is given, each with its name and the format that it reads.
+REGEXES = [(name, form, row["regex"][form]) for name, row in EXPRESSIONS.items() for form in ANSWERED]
