@@ -264,6 +264,6 @@ class Writers:
 
     def _put_back(self, jobs):
         for job in jobs:
-            job.attempts += 1
+            job.attempts = 0 if self._at_work else job.attempts + 1
             self._jobs.put(job)
         sleep(BETWEEN_ATTEMPTS)

@@ -40,6 +40,10 @@ sale_amount: 10.00
 """
 
 
+# Seconds. What has not come until then never comes: so that a test that fails leaves no thread waiting for ever.
+NEVER = 60
+
+
 KEYS = ["valid", "uniqueid", "sale_amount", "customerid", "email", "note"]
 
 

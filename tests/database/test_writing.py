@@ -6,6 +6,7 @@ from threading import Barrier, Event
 
 import peewee
 import pytest
+from cast import NEVER
 
 import database
 import models
@@ -28,11 +29,11 @@ def busy_writer():
 
     def wait():
         begun.set()
-        go_on.wait()
+        assert go_on.wait(NEVER)
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(database.transact, wait)
-        begun.wait()
+        assert begun.wait(NEVER)
         try:
             yield
         finally:
@@ -114,11 +115,11 @@ def test_work_is_not_committed_once_its_sender_gave_up(sqlite_file):
     def work():
         remember("slow")()
         slow.set()
-        go_on.wait()
+        assert go_on.wait(NEVER)
 
     writers = writing.Writers(database.engine(), [])
     job = writers.submit(work)
-    slow.wait()
+    assert slow.wait(NEVER)
     given_up = job.cancel()
     go_on.set()
     writers.stop()
@@ -133,11 +134,11 @@ def test_a_commit_that_takes_too_long_is_said_to_be_unsure(sqlite_file, monkeypa
 
     def commit_slowly():
         committing.set()
-        go_on.wait()
+        assert go_on.wait(NEVER)
         commit()
 
     def wait_too_shortly(_job, _seconds):
-        committing.wait()
+        assert committing.wait(NEVER)
         raise TimeoutError
 
     monkeypatch.setattr(database.db.obj, "commit", commit_slowly)
@@ -167,7 +168,7 @@ def test_threads_that_get_no_connection_leave_the_work_to_those_that_have_one(po
 
 
 def test_in_postgresql_work_is_written_side_by_side(postgresql_ledger):
-    together = Barrier(4)
+    together = Barrier(4, timeout=NEVER)
     with ThreadPoolExecutor(4) as threads:
         assert sorted(threads.map(lambda _: database.transact(together.wait), range(4))) == [0, 1, 2, 3]
 
@@ -189,6 +190,27 @@ def test_the_chore_is_done_in_quiet_moments_and_again_while_there_is_more(tmp_pa
     assert done_in_time
 
 
+def test_a_chore_may_take_longer_than_a_lead_may_wait(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "WRITE_WAIT", 0)
+    begun, go_on = Event(), Event()
+
+    def chore():
+        begun.set()
+        return go_on.wait(NEVER)
+
+    database.connect(f"sqlite:///{tmp_path}/leads.db")
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(database.do_chores, [chore])
+        try:
+            assert begun.wait(NEVER)
+            with pytest.raises(database.StoreError):  # which had as long as the chore
+                database.transact(lambda: None)
+        finally:
+            go_on.set()
+        assert done.result() == [chore]
+    database.disconnect()
+
+
 def test_a_chore_that_fails_is_logged_and_the_others_are_done(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(writing, "CHORE_PAUSE", 0)
     done = Event()
@@ -199,6 +221,6 @@ def test_a_chore_that_fails_is_logged_and_the_others_are_done(tmp_path, monkeypa
     database.connect(f"sqlite:///{tmp_path}/leads.db", fail)
     database.add_chore(done.set)
     database.transact(lambda: None)
-    done.wait()
+    assert done.wait(NEVER)
     database.disconnect()
     assert "a chore failed" in caplog.messages

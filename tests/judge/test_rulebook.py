@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from cast import NEVER
 
 from judge import rulebook
 from judge.judgement import judge
@@ -183,7 +184,7 @@ def test_of_two_first_leads_at_once_neither_is_judged_by_the_old_rules(book, sav
 
         def load_slowly(path):
             others.append(threads.submit(judge_one))
-            arrivals.second.wait()
+            assert arrivals.second.wait(NEVER)
             return load_file(path)
 
         monkeypatch.setattr(rulebook, "time", arrivals)

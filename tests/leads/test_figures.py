@@ -9,7 +9,7 @@ from decimal import Decimal
 from threading import Event
 
 import pytest
-from cast import scans, statements
+from cast import NEVER, scans, statements
 from counted import NOW, PROGRAM, RULES, collect, count_all, program, submit
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,7 +168,7 @@ def test_a_lead_that_is_being_stored_while_its_time_is_counted_is_counted_once(p
         def do():
             done = work()
             stored.set()
-            go_on.wait()
+            assert go_on.wait(NEVER)
             return done
 
         return transact(do)
@@ -176,7 +176,7 @@ def test_a_lead_that_is_being_stored_while_its_time_is_counted_is_counted_once(p
     monkeypatch.setattr(database, "transact", slowly)
     with ThreadPoolExecutor(1) as other_process:
         other_process.submit(submit, now - timedelta(minutes=20))  # by a clock that is behind
-        stored.wait()
+        assert stored.wait(NEVER)
         monkeypatch.undo()
         database.transact(lambda: daily.roll_up([PROGRAM]))
         go_on.set()

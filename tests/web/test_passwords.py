@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import werkzeug.security
-from cast import statements
+from cast import NEVER, statements
 from logins import HASH, count_hashes, failed_logins, guess, header, status
 
 from web import login
@@ -75,7 +75,7 @@ def test_an_unknown_name_and_a_wrong_password_are_answered_the_same(make_app):
 def test_many_who_come_at_once_with_the_same_credentials_pay_for_one_hash(make_app, monkeypatch):
     calls = count_hashes(monkeypatch)
     app = make_app(users=(User("impact", SCRYPT),))
-    look_up, all_are_there = login.look_up_login, Barrier(8)
+    look_up, all_are_there = login.look_up_login, Barrier(8, timeout=NEVER)
     monkeypatch.setattr(login, "look_up_login", lambda *given: (look_up(*given), all_are_there.wait())[0])
     with ThreadPoolExecutor(8) as threads:
         answers = [threads.submit(status, app, auth=("impact", "secret")) for _ in range(8)]
@@ -94,7 +94,7 @@ def held(monkeypatch):
 
     def held_back(*given):
         events.started.set()
-        events.go.wait()
+        assert events.go.wait(NEVER)
         return check(*given)
 
     monkeypatch.setattr(login, "check_password_hash", held_back)
@@ -125,7 +125,7 @@ def test_of_those_who_bring_the_right_password_at_once_none_is_refused_for_guess
     app = make_app(users=(User("impact", SCRYPT), User("other", "secret")))
     status(app, auth=("other", "secret"))
     guess = held.threads.submit(status, app, auth=("impact", "guess"), address="203.0.113.1")
-    held.started.wait()
+    assert held.started.wait(NEVER)
     leads = [held.threads.submit(status, app, auth=("impact", "secret")) for _ in range(8)]
     held.go.set()
     assert [lead.result() for lead in leads] == [200] * 8
@@ -139,7 +139,7 @@ def test_an_address_that_has_sent_a_wrong_password_does_not_stand_in_line(make_a
     held.go.clear()
     held.started.clear()
     checked = held.threads.submit(status, app, auth=("impact", "guess"), address="203.0.113.1")
-    held.started.wait()
+    assert held.started.wait(NEVER)
     assert status(app, auth=("impact", "another guess")) == 503
     held.go.set()
     assert checked.result() == 401
