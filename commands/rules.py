@@ -105,6 +105,8 @@ def backtest_rules(file, since, program, shown, output):
         raise click.ClickException(str(error)) from None
     start, memory, name = read_filter(False, {"since": since}).since, memory_of(changed), program or Path(file).stem
     with reading():
+        if not search.leads(Filter(program=name)).exists():
+            raise click.ClickException(f"there are no leads of the program {name}: say whose to judge by --program")
         wanted = Filter(program=name, since=max(start - memory, EPOCH) if memory is not None else None)
         count, hidden = search.leads(wanted).count(), not sys.stderr.isatty()
         leads_then = search.each(wanted, newest_first=False)

@@ -16,10 +16,17 @@ as_json = click.option(
 
 
 def find_program(name):
+    """Return a program, and say it where its file is broken, so that its last good rules are used."""
+    book = service().rulebook
     try:
-        return service().rulebook.find(name)
+        program = book.find(name)
     except RuleFileError as error:
         raise click.ClickException(str(error)) from None
+    if broken := [error for error in book.errors if error.path == program.path]:
+        click.echo(f"{program.path} is broken, and these are the rules that judged its last lead:", err=True)
+        for error in broken:
+            click.echo(f"  {error}", err=True)
+    return program
 
 
 def progress(length, label, hidden=False):

@@ -23,6 +23,7 @@ from leads.search import FilterError
 from web import logs, pages
 from web.answer import of_lead, render
 from web.pages import page
+from web.payload import as_text
 from web.request import answer_format
 
 EXPORT_PAGE = 500
@@ -209,7 +210,7 @@ def _lead_page(lead, revealed):
         others=others,
         sensitive=sensitive,
         revealed=revealed,
-        body=None if sensitive and not revealed else _text_of(lead),
+        body=None if sensitive and not revealed else as_text(bytes(lead.body), lead.content_type),
         query=None if sensitive and not revealed else bytes(lead.query).decode(errors="replace"),
         answer=_answer(lead, judged_by, masked),
         names_lists=bool(judged_by and judged_by.lists),
@@ -221,7 +222,7 @@ def _holds(lead, hidden):
     """Tell whether there may be something to mask in the submission of a lead."""
     if hidden or any(name in hidden for name in lead.fields):
         return True
-    text = _text_of(lead) + "\n" + bytes(lead.query).decode(errors="replace")
+    text = as_text(bytes(lead.body), lead.content_type) + "\n" + bytes(lead.query).decode(errors="replace")
     return "body.unreadable" in lead.reasons and hidden.stand_in(text)
 
 
@@ -243,15 +244,6 @@ def _values(lead, program, masked):
         shown = masks.MASK if name in masked else value
         rows.append((label[:1].upper() + label[1:] if name in fields else name, shown, name in fields))
     return sorted(rows, key=lambda row: not row[2])
-
-
-def _text_of(lead):
-    """Return the body as text; what is no text is told by the sign for it."""
-    charset = re.search(r"charset=\"?([\w-]+)", lead.content_type)
-    try:
-        return bytes(lead.body).decode(charset[1] if charset else "utf-8", errors="replace")
-    except LookupError:
-        return bytes(lead.body).decode(errors="replace")
 
 
 def _answer(lead, program, masked):

@@ -54,8 +54,8 @@ def scope(values, now):
 def compile_condition(source, kinds):
     """Return a function from a scope to the condition's truth. Raises ConditionError.
 
-    `kinds` gives each field's kind (text, number, date, datetime, boolean, unknown). The function's `names` are
-    those it uses, and `compared` the texts it looks for, by field.
+    `kinds` gives each field's kind (text, number, date, datetime, boolean, unknown). The function's `names` are those
+    it uses, `compared` the texts it looks for, by field, and `alone` the fields that it compares with nothing.
     """
     source = " ".join(source.split())
     short = source if len(source) <= 200 else f"{source[:60]}…"
@@ -73,6 +73,9 @@ def compile_condition(source, kinds):
         raise ConditionError(f"\"{short}\" is too long: use in ['a', 'b'], or all: and any: with parts") from None
     holds.names = {node.name for node in found if isinstance(node, nodes.Name)}
     holds.compared = _compared(found)
+    joined = [side for node in found if isinstance(node, _JOINTS) for side in node.iter_child_nodes()]
+    asked = {node.name for node in [expression, *joined] if isinstance(node, nodes.Name)}
+    holds.alone = {name for name in asked if kinds[name] not in ("boolean", "unknown")}
     return holds
 
 
@@ -172,6 +175,10 @@ def _truth(part):
     if isinstance(part.node, nodes.Const):
         raise ConditionError(
             f"{written(part.node)} alone is always true: write field == 'a' or field == 'b', or field in ['a', 'b']"
+        )
+    if not isinstance(part.node, nodes.Name):
+        raise ConditionError(
+            f"{written(part.node)} is a {part.kind}, and neither true nor false: compare it with something, by > or =="
         )
     return lambda lead_scope: bool(part.run(lead_scope))
 
@@ -302,6 +309,8 @@ def _compared(found):
                 match pair:
                     case nodes.Name(name=name), nodes.Const(value=str(text)):
                         compared.setdefault(name, set()).add(text)
+                    case nodes.Call(node=nodes.Name(name="weekday")), nodes.Const(value=str(text)):
+                        compared.setdefault("weekday()", set()).add(text)
             left = right
     return compared
 
@@ -330,6 +339,7 @@ def _call(node, kinds):
     return function.gives, run
 
 
+_JOINTS = (nodes.And, nodes.Or, nodes.Not)
 _LEAVES = (nodes.Name, nodes.Const, nodes.Operand, nodes.List, nodes.Tuple)
 _PARTS = {
     nodes.Name: _field,

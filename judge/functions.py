@@ -75,7 +75,7 @@ def _is_count(part):
 
 _TEXT, _TWO_TEXTS = {"a text": _is_text}, {"a text": _is_text, "another text": _is_text}
 _DATE, _START = {"a date field": _is_date}, {"a text": _is_text, "a whole number of characters": _is_count}
-_WEEKDAYS = [Text(day) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")]
+WEEKDAYS = [Text(day) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")]
 
 FUNCTIONS = {
     "age": Function("age(birth_date)", "number", _age, _DATE),
@@ -84,7 +84,7 @@ FUNCTIONS = {
     "date": Function("date('2026-12-31')", "date", lambda _, text: iso_day(text), {"a day in quotes": _is_day}),
     "today": Function("today()", "date", lambda at: at.now.date(), {}),
     "now": Function("now()", "datetime", lambda at: at.now, {}),
-    "weekday": Function("weekday()", "text", lambda at: _WEEKDAYS[at.now.weekday()], {}),
+    "weekday": Function("weekday()", "text", lambda at: WEEKDAYS[at.now.weekday()], {}),
     "domain": Function("domain(email)", "text", _domain, {"an email field": _is_text}),
     "starts_with": Function("starts_with(phone, '+1')", "boolean", lambda _, x, start: x.startswith(start), _TWO_TEXTS),
     "ends_with": Function("ends_with(email, '.edu')", "boolean", lambda _, x, end: x.endswith(end), _TWO_TEXTS),

@@ -3,6 +3,7 @@
 import re
 
 from judge.conditions import scope
+from judge.functions import WEEKDAYS
 from judge.values import Text, canonical
 
 ERRORS = {400, 401, 403, 404, 405, 413, 415, 429}  # what a lead is answered that is no decision
@@ -21,8 +22,11 @@ def of_condition(holds, path, spec, now):
     if not holds.names and len(path) == 1:
         always, never = _CONSTANT[path[0]]
         yield always if holds(scope({}, now)) else never
+    for name in sorted(holds.alone):
+        yield f"compares {name} with nothing: write {name} is present, or what it must be"
     for name, texts in holds.compared.items():
-        choices = set(map(Text, spec.fields[name].one_of or []))
+        given = WEEKDAYS if name == "weekday()" else spec.fields[name].one_of or []
+        choices = set(map(Text, given))
         for text in sorted(texts) if choices else []:
             if Text(text) not in choices:
                 yield f'looks for "{text}", which is not one of the values of {name}: this is never true'

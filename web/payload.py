@@ -331,6 +331,12 @@ def _text(body, encoding):
         raise _not_text(charset) from None
 
 
+def as_text(body, content_type):
+    """Return a body as text to look at; what is no text in its charset is told by the sign for it."""
+    named = parse_options_header(content_type)[1].get("charset", "utf-8")
+    return body.decode(_SPELLINGS.get(normalize_encoding(named).lower(), "utf-8"), errors="replace")
+
+
 def _not_text(charset, what="The body"):
     return PayloadError(f"{what} is not valid {charset.removesuffix('-sig').upper()} text: send UTF-8")
 

@@ -66,7 +66,13 @@ def test_a_backtest_answers_claims_from_memory(shop):
 def test_a_backtest_may_be_limited_to_a_time(shop):
     assert backtest(shop, shop.rules, "--since", "2099-01-01")["judged"] == 0
     assert backtest(shop, shop.rules, "--since", "1h", "--program", "default")["judged"] == 4
-    assert backtest(shop, shop.rules, "--program", "other")["judged"] == 0
+
+
+def test_a_backtest_of_a_program_without_leads_says_that_there_are_none(shop, tmp_path):
+    (tmp_path / "changed.yaml").write_text(shop.rules)
+    result = shop.flask("rules", "backtest", "changed.yaml")
+    assert result.exit_code == 1
+    assert "there are no leads of the program changed: say whose to judge by --program" in result.output
 
 
 def test_a_backtest_is_readable(shop):

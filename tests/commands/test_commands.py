@@ -8,6 +8,7 @@ import pytest
 from cast import RULES, Partner
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from app import create_app
 from web.settings import User
 
 # --- flask rules ---
@@ -128,6 +129,18 @@ def test_a_setting_that_cannot_be_used_is_a_plain_error(monkeypatch):
 
     result = CliRunner().invoke(cli, ["rules", "check"], obj=ScriptInfo("app.py"))
     assert 'DATAPOST_OPEN is "perhaps": write on or off' in result.output
+
+
+def test_a_command_that_uses_the_last_good_rules_says_so(make_app, tmp_path, monkeypatch):
+    app = make_app()
+    Partner(app).lead(email="ann@example.com")
+    (tmp_path / "rules" / "default.yaml").write_text("fields: {}")
+    broken = create_app(app.extensions["datapost"].settings)
+    result = broken.test_cli_runner().invoke(
+        args=["rules", "try", "default", "-"], input='{"email": "bob@example.com"}'
+    )
+    assert "default.yaml is broken, and these are the rules that judged its last lead:" in result.stderr
+    assert 'default.yaml:1: "fields:" is empty' in result.stderr and "valid         true" in result.stdout
 
 
 def test_commands_work_while_a_rule_file_is_broken(make_app):

@@ -116,6 +116,12 @@ def test_a_body_that_could_not_be_read_is_shown_with_why(brand):
     assert "Refused The body could not be read" in page and "text/xml <lead>" in page
 
 
+@pytest.mark.parametrize("charset", ["idna", "undefined", "punycode", "x", '"'])
+def test_a_charset_that_is_none_does_no_harm_on_the_page_of_a_lead(brand, charset):
+    answer = brand.post(b'{"a": "caf\xe9"}', f"application/json; charset={charset}", "/leads/solar")
+    assert '{"a": "caf�"}' in brand.operator.words(f"/dashboard/leads/{answer.headers['Datapost-Lead']}")
+
+
 HOSTILE = "<script>alert(1)</script>{{ 7*7 }}\u202egpj.exe\x07"
 
 

@@ -201,6 +201,9 @@ def test_a_field_may_be_named_like_a_function():
         ("", "cannot be read as a condition"),
         ("email is presnt", 'there is no "presnt" here. Did you mean "present"?'),
         ("range(10)", 'there is no function "range"'),
+        ("loan + 1", "is a number, and neither true nor false: compare it with something"),
+        ("weekday()", "weekday() is a text, and neither true nor false"),
+        ("consent and not length(email)", "length(email) is a number, and neither true nor false"),
     ],
 )
 def test_a_condition_that_cannot_be_used_says_why(source, sentence):
