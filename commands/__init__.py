@@ -1,5 +1,6 @@
 """`flask …`: the commands. Knows no dashboard."""
 
+from commands.backup import backup, restore
 from commands.database import copy_to, migrate
 from commands.integration import show_contract, show_docs, simulate_posts
 from commands.leads import leads
@@ -10,4 +11,16 @@ from commands.start import example, hash_password
 leads.add_command(purge_leads)
 leads.add_command(erase_leads)
 
-COMMANDS = (rules, leads, hash_password, example, migrate, copy_to, show_contract, show_docs, simulate_posts)
+COMMANDS = (
+    rules,
+    leads,
+    hash_password,
+    example,
+    migrate,
+    copy_to,
+    backup,
+    restore,
+    show_contract,
+    show_docs,
+    simulate_posts,
+)
