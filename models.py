@@ -304,7 +304,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
         hold_secret()
         rules = RuleText.insert(hash=verdict.rules, program=verdict.program, text=rule_text)
         rules.on_conflict_ignore().execute()
-    if keys := list(_retry_keys(submission, verdict)):
+    if keys := list(retry_keys(submission, verdict)):
         first, mismatch = _repeated(keys, submission, lead_id)
         if first:
             first.replayed = True
@@ -348,7 +348,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
 def _insert(lead):
     fields = Lead._meta.sorted_fields
     columns = tuple(field.column_name for field in fields)
-    statements.insert("lead", columns, [field.db_value(lead.__data__.get(field.name)) for field in fields])
+    secret.insert_with_ours("lead", columns, [field.db_value(lead.__data__.get(field.name)) for field in fields])
 
 
 def _repeated(keys, submission, lead_id):
@@ -370,7 +370,7 @@ def _repeated(keys, submission, lead_id):
     return first, mismatch and not first
 
 
-def _retry_keys(submission, verdict):
+def retry_keys(submission, verdict):
     """Return what a repeated request repeats. Tests have keys of their own: none stands in a live lead's way."""
     if submission.idempotency_key:
         yield "request", submission.program, submission.user, submission.idempotency_key, verdict.test

@@ -6,6 +6,7 @@ from commands.integration import show_contract, show_docs, simulate_posts
 from commands.leads import leads
 from commands.privacy import erase_leads, purge_leads
 from commands.rules import rules
+from commands.secret import rotate_secret
 from commands.start import example, hash_password
 
 leads.add_command(purge_leads)
@@ -20,6 +21,7 @@ COMMANDS = (
     copy_to,
     backup,
     restore,
+    rotate_secret,
     show_contract,
     show_docs,
     simulate_posts,

@@ -1,6 +1,6 @@
 """The engines, connections, the writers and the migrations. Knows no other room."""
 
-from database.connection import engine, exists, lock, migrate, now, read, scrub
+from database.connection import engine, exists, lock, migrate, now, read, scrub, write
 from database.engines import MigrationError, SchemaError, StoreError, Unsure, db
 from database.writing import (
     ANSWER_WAIT,

@@ -55,6 +55,20 @@ def read():
             yield
 
 
+@contextmanager
+def write():
+    """Hold a transaction of this thread, for work that takes longer than who waits for an answer. Raises StoreError.
+
+    With SQLite nobody else writes meanwhile; with PostgreSQL, lock what must stay as it is.
+    """
+    with failures():
+        check()
+        with _current.engine.turn():
+            _current.engine.look()
+            with hold(), db.atomic():
+                yield
+
+
 def check():
     """Raise what keeps the database from being used; with the first use, see to its tables."""
     _current.engine.check()

@@ -90,6 +90,9 @@ class Sqlite(SqliteFile):
     def lock(self, name):
         """Wait until no other transaction holds the lock of this name: here, none writes beside this one."""
 
+    def lock_tables(self, *names):
+        """Wait until no other transaction writes to these tables; none does until this one ends. Here, none does."""
+
     def to_write(self, query, wait=False):
         """Let a query choose rows that no other transaction is about to write, or wait for those."""
         return query
@@ -147,6 +150,9 @@ class Postgres:
 
     def lock(self, name):
         db.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCKS, name])
+
+    def lock_tables(self, *names):
+        db.execute_sql(f"LOCK TABLE {', '.join(names)} IN EXCLUSIVE MODE")
 
     def to_write(self, query, wait=False):
         return query.for_update("FOR UPDATE" if wait else "FOR UPDATE SKIP LOCKED")

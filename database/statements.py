@@ -16,11 +16,17 @@ def insert(table, columns, *rows):
     execute(_insertion(table, columns, len(rows)), [value for row in rows for value in row])
 
 
+def insert_if(condition, values, table, columns, row):
+    """Write a row if the condition holds, whose values are these, and tell whether it does."""
+    return execute(_insertion(table, columns, 1, condition), [*row, *values]) == 1
+
+
 @cache
-def _insertion(table, columns, count):
-    row = f"({', '.join('?' * len(columns))})"
+def _insertion(table, columns, count, condition=None):
+    row = ", ".join("?" * len(columns))
     names = ", ".join(f'"{column}"' for column in columns)
-    return f"INSERT INTO {table} ({names}) VALUES {', '.join([row] * count)}"  # noqa: S608
+    rows = f"SELECT {row} WHERE {condition}" if condition else f"VALUES {', '.join([f'({row})'] * count)}"
+    return f"INSERT INTO {table} ({names}) {rows}"
 
 
 # A lead is late whose time is counted already: the clock was set back, or that of this machine is behind. Where leads

@@ -10,6 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from judge.conditions import Unanswered, scope
+from judge.rules import only_claims
 from judge.values import FORBIDDEN, UNSEEN, Refused, canonical, clean, folded, stored
 from judge.verdict import TEST_LIMIT, Claim, Reason, Verdict
 
@@ -44,6 +45,23 @@ def judge(program, submitted, now, stored_lead=False):
     if not verdict.valid:
         verdict.claims = []
     elif verdict.test:
+        verdict.claims = _claims_of_test(program, verdict)
+    return verdict
+
+
+def recognize(program, submitted, now):
+    """Return the verdict on a stored lead with all the claims that its values can make, and no reasons.
+
+    Whether it passes today is not asked: it may be refused by a list that has grown since, and holds its places.
+    """
+    verdict = Verdict(program.name, program.hash, sale_amount=Decimal(0), now=now.astimezone(program.spec.timezone))
+    _check_fields(program, submitted, verdict, program.forgets)
+    _identify(program, verdict)
+    verdict = verdict.anew()
+    for rule, spec in zip(program.rules, program.spec.rules, strict=True):
+        if rule.mode != "off" and only_claims(spec):
+            rule.check(None, verdict)
+    if verdict.test:
         verdict.claims = _claims_of_test(program, verdict)
     return verdict
 

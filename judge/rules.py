@@ -252,13 +252,14 @@ class RuleWord:
 
     `compile` takes the rule's specification and the Compiler, and returns the check; `sentences` are the notes where
     a rule has none; `said` tells partners what it asks, in words and, if need be, code; `keys` are those that belong to
-    it, beside those that every rule may have.
+    it, beside those that every rule may have. `claims` says that its check only hands over claims.
     """
 
     compile: Callable
     sentences: Callable = _not_accepted
     said: Callable = lambda spec, program: ("", "")  # of lists, which are nobody's business, nothing is said
     keys: tuple = ()
+    claims: bool = False
 
 
 RULES = {
@@ -274,12 +275,13 @@ RULES = {
         lambda spec, labels: [f"This {labels(names)} was already submitted" for names in spec.unique],
         _say_unique,
         ("within", "across"),
+        claims=True,
     ),
     "limit": RuleWord(
-        _limit, lambda spec, labels: [f"The limit of leads per {spec.per} is reached"], _say_limit, ("per", "by")
+        _limit, lambda spec, labels: [f"The limit of leads per {spec.per} is reached"], _say_limit, ("per", "by"), True
     ),
     "budget": RuleWord(
-        _budget, lambda spec, labels: [f"The budget per {spec.per} is used up"], _say_budget, ("per", "by")
+        _budget, lambda spec, labels: [f"The budget per {spec.per} is used up"], _say_budget, ("per", "by"), True
     ),
 }
 
@@ -287,3 +289,8 @@ RULES = {
 def owners_of(key):
     """Return the words that a key belongs to: none for a key that every rule may have."""
     return [word for word, row in RULES.items() if key in row.keys]
+
+
+def only_claims(spec):
+    """Tell whether a rule hands over claims and looks at nothing but the lead's values for that."""
+    return any(row.claims and getattr(spec, word) is not None for word, row in RULES.items())

@@ -212,6 +212,15 @@ def test_with_another_secret_no_server_stores_a_lead_or_says_that_it_could(ledge
     assert kept() == (1, 0)
 
 
+def test_a_service_that_runs_while_the_secret_is_changed_stores_no_more_leads(ledger):
+    submit("ann")
+    with database.write():
+        models.Fact.update(value="that of another").where(models.Fact.name == "secret").execute()
+    with pytest.raises(database.SchemaError, match=OTHER_SECRET):
+        submit("kim")
+    assert kept() == (1, 0)
+
+
 def test_of_two_that_note_their_secrets_at_once_one_wins(postgresql_ledger):
     with psycopg.connect(postgresql_ledger) as other, ThreadPoolExecutor(1) as threads:
         other.execute("INSERT INTO fact (name, value) VALUES ('secret', 'of the other')")

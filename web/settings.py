@@ -201,6 +201,13 @@ class Settings:
         "would be new",
         shown=False,
     )
+    old_secret: str = _row(
+        "DATAPOST_OLD_SECRET",
+        "",
+        _text,
+        "for `flask rotate-secret` alone: the secret that `DATAPOST_SECRET` was before",
+        shown=False,
+    )
     rules: str = _row("DATAPOST_RULES", "rules", _text, "folder of the rule files")
     max_body: int = _row("DATAPOST_MAX_BODY", "262144", _size, "largest body, in bytes")
     trusted_proxies: int = _row(

@@ -4,18 +4,13 @@ import base64
 import http.client
 import json
 import os
-import re
-import shlex
 import signal
 import sqlite3
-import subprocess
-import sys
 import uuid
 from contextlib import closing
 from itertools import count
 from random import Random
 
-import psycopg
 import pytest
 from cast import ROOT, RULES
 from gunicorns import HEAD, Service, at_once, read_log
@@ -25,8 +20,6 @@ import database
 import models
 from database.secret import hold_secret
 from web.answer import HEADERS
-
-SECURITY = (ROOT / "SECURITY.md").read_text()
 
 
 @pytest.fixture
@@ -350,21 +343,6 @@ def test_the_start_notes_the_secret_of_a_database_that_knows_none(make_service, 
     make_service(DATABASE_URL=migrated_url).start().stop()
     with pytest.raises(database.SchemaError, match=SECRET_LINE):
         start(migrated_url, "another")
-
-
-def test_a_secret_that_is_lost_for_ever_is_forgotten_as_security_says(migrated_url):
-    start(migrated_url, "the first")
-    sqlite = migrated_url.startswith("sqlite:")
-    (line,) = re.findall("^python3 -c 'import sqlite3.*" if sqlite else "^psql .*", SECURITY, re.MULTILINE)
-    if sqlite:
-        line = line.replace("datapost.db", migrated_url.removeprefix("sqlite:///"))
-        subprocess.run([sys.executable, *shlex.split(line)[1:]], check=True)
-    else:
-        with psycopg.connect(migrated_url) as connection:
-            connection.execute(shlex.split(line)[-1])
-    start(migrated_url, "another")
-    with pytest.raises(database.SchemaError, match=SECRET_LINE):
-        start(migrated_url, "the first")
 
 
 def test_open_needs_no_users(service):
