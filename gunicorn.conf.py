@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sys
 from contextlib import suppress
 
@@ -14,12 +15,15 @@ from database.secret import hold_secret
 from judge.rulebook import RuleBook
 from leads import search
 from web import logs
-from web.settings import Settings, SettingsError, port
+from web.settings import Settings, SettingsError, host, port
 from web.worker import Worker
 
 wsgi_app = "app:app"
 port_is_sound = port().isdecimal() and 0 < int(port()) < 65536
-bind = f"0.0.0.0:{port() if port_is_sound else 0}"  # a wrong one is refused below
+address = host()
+is_ipv6 = address is not None and address.version == 6
+place = f"[{address}]" if is_ipv6 else str(address)
+bind = f"{place}:{port()}" if address and port_is_sound else "127.0.0.1:0"  # a wrong one is refused below
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 threads = 16
 limit_request_line = 8190  # the longest there is: leads may come in the query string
@@ -68,6 +72,16 @@ def post_fork(server, worker):
             os.sched_setaffinity(0, {worker.core})
 
 
+def can_listen():
+    """Tell whether HOST is an address of this machine."""
+    try:
+        with socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET) as attempt:
+            attempt.bind((str(address), 0))
+    except OSError:
+        return False
+    return address is not None
+
+
 def on_starting(_server):
     """Refuse to start, in the master: a worker that exits would be started again for ever."""
     try:
@@ -76,6 +90,11 @@ def on_starting(_server):
         problems = settings.refusals() + book.errors
         if not port_is_sound:
             problems.append("PORT is not a number from 1 to 65535")
+        if not can_listen():
+            problems.append(
+                "HOST is no address of this machine: write 127.0.0.1 to listen to this machine alone, "
+                "0.0.0.0 or [::] to listen to all, or leave it out"
+            )
         if not problems:
             models.connect(settings.database_url, settings.secret)
             database.prepare(hold_secret)

@@ -7,12 +7,14 @@ import os
 import re
 import shlex
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import count
+from pathlib import Path
 from random import Random
 
 import psycopg
@@ -271,6 +273,9 @@ def test_proxies_that_were_not_said_to_be_there_are_warned_of(service):
         ({"DYNO": "web.1"}, "DATABASE_URL names a SQLite file"),
         ({"DATAPOST_OPEN": "perhaps"}, "DATAPOST_OPEN is neither on nor off"),
         ({"PORT": "http"}, "PORT is not a number from 1 to 65535"),
+        ({"HOST": "localhost"}, "HOST is no address of this machine: write 127.0.0.1"),
+        ({"HOST": "192.0.2.1"}, "HOST is no address of this machine"),
+        ({"HOST": "[2001:db8::1]"}, "HOST is no address of this machine"),
         ({"DATAPOST_RULES": "/nowhere"}, "/nowhere: there is no rule file here"),
         ({"DATABASE_URL": "sqlite:////nowhere/leads.db"}, "unable to open or make /nowhere/leads.db: No such file"),
     ],
@@ -282,6 +287,37 @@ def test_gunicorn_refuses_to_start_and_says_what_to_set(service, environ, senten
     assert process.returncode == 1
     assert sentence in log
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(
+    ("host", "told", "answers"),
+    [
+        (None, "0.0.0.0", {"127.0.0.1", "127.0.0.2"}),
+        ("127.0.0.1", "127.0.0.1", {"127.0.0.1"}),
+        ("127.0.0.2", "127.0.0.2", {"127.0.0.2"}),
+        ("[::1]", "[::1]", {"::1"}),
+        ("::", "[::]", {"127.0.0.1", "127.0.0.2", "::1"}),
+    ],
+)
+def test_gunicorn_listens_where_host_says(service, host, told, answers):
+    if "::1" in answers and not Path("/proc/net/if_inet6").exists():
+        pytest.skip("this machine has no IPv6")
+    service.environ |= {"HOST": host} if host else {}
+    service.start()
+
+    def listens(address):
+        with suppress(OSError), socket.create_connection((address, service.port), timeout=5):
+            return True
+
+    assert {address for address in ("127.0.0.1", "127.0.0.2", "::1") if listens(address)} == answers
+    assert f"Listening at: http://{told}:{service.port} " in service.stop()
+
+
+def test_without_a_port_gunicorn_listens_to_this_machine_alone(service):
+    del service.environ["PORT"]
+    service.environ["GUNICORN_CMD_ARGS"] = "--check-config --print-config"
+    output, _ = service.command("gunicorn").communicate()
+    assert re.search(r"(?m)^bind +=.*127\.0\.0\.1:8000", output)
 
 
 def test_gunicorn_refuses_to_start_with_a_damaged_file(service):
