@@ -74,12 +74,14 @@ def post_fork(server, worker):
 
 def can_listen():
     """Tell whether HOST is an address of this machine."""
+    if address is None:
+        return False
     try:
         with socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET) as attempt:
             attempt.bind((str(address), 0))
     except OSError:
         return False
-    return address is not None
+    return True
 
 
 def on_starting(_server):
