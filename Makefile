@@ -1,5 +1,6 @@
 # make run    start the service on this machine, with fresh credentials in .env
-# make test   run all tests; make chromium installs the browser that the tests of pages need, where that may be done
+# make test   run all tests; make chromium installs the browser that the tests of pages need, where that may be done.
+#             PYTHON=python3.13 runs them, and all the others, on that Python: if .venv is of another, it is made anew
 # make lint   check the style, and who imports whom; make format mends it
 # make bench  measure the service against two peers; PARTS="growth --rounds 3" measures one part
 # make fuzz, make attacks   send what no partner would, for ten minutes; print what attacks cost
@@ -13,6 +14,11 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN = .venv/bin
 export FLASK_APP = app.py
+
+# Where no Python is named, .venv stays what it is.
+ifneq ($(origin PYTHON),file)
+ANEW := $(shell test "$$($(PYTHON) -V 2>&1)" = "$$($(BIN)/python -V 2>&1)" || echo anew)
+endif
 
 run: .venv/run .env
 	@$(BIN)/flask example --url http://127.0.0.1:$(PORT)
@@ -53,9 +59,9 @@ format: .venv/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-.venv/run: requirements.txt
+.venv/run: requirements.txt $(ANEW)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Datapost needs Python 3.11 or newer")'
-	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/pip -a -z "$(ANEW)" || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
@@ -81,4 +87,4 @@ bench/.venv/run: bench/requirements.txt
 	print("DATAPOST_OPERATORS=owner:" + secrets.token_urlsafe(18)); \
 	print("DATAPOST_SECRET=" + secrets.token_hex(32))' > $@.new && mv $@.new $@
 
-.PHONY: run test chromium screenshots lint format bench fuzz attacks lock audit
+.PHONY: run test chromium screenshots lint format bench fuzz attacks lock audit anew

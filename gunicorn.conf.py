@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sys
 from contextlib import suppress
 
@@ -15,12 +16,14 @@ from judge.rulebook import RuleBook
 from leads import search
 from web import logs
 from web.service import tell_start
-from web.settings import MOST_PROCESSES, Settings, SettingsError, is_number, port, processes
+from web.settings import MOST_PROCESSES, Settings, SettingsError, host, is_number, port, processes
 from web.worker import Worker
 
 wsgi_app = "app:app"
-# A wrong port or number of processes is refused below.
-bind = f"0.0.0.0:{port() if is_number(port(), 65535) else 0}"
+# A wrong address, port or number of processes is refused below.
+address = host()
+place = f"[{address}]" if address and address.version == 6 else str(address)
+bind = f"{place}:{port()}" if address and is_number(port(), 65535) else "127.0.0.1:0"
 workers = int(processes()) if is_number(processes(), MOST_PROCESSES) else 1
 threads = 16
 limit_request_line = 8190  # the longest there is: leads may come in the query string
@@ -69,12 +72,29 @@ def post_fork(server, worker):
             os.sched_setaffinity(0, {worker.core})
 
 
+def can_listen():
+    """Tell whether HOST is an address of this machine."""
+    if address is None:
+        return False
+    try:
+        with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET) as attempt:
+            attempt.bind((str(address), 0))
+    except OSError:
+        return False
+    return True
+
+
 def on_starting(_server):
     """Refuse to start, in the master: a worker that exits would be started again for ever."""
     try:
         settings = Settings.load()
         book = RuleBook(settings.rules)
         problems = settings.refusals() + book.errors
+        if not can_listen():
+            problems.append(
+                "HOST is no address of this machine: write 127.0.0.1 to listen to this machine alone, "
+                "0.0.0.0 or [::] to listen to all, or leave it out"
+            )
         if not problems:
             models.connect(settings.database_url, settings.secret)
             database.prepare(hold_secret)

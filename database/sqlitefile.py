@@ -108,8 +108,12 @@ class SqliteFile:
         self._damage, self._longest = None, 0
         # While this connection is open, no other that closes is the last, and makes a checkpoint.
         keeper = sqlite3.connect(self.path, timeout=self._wait, isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode = wal", "wal_autocheckpoint = 0", "synchronous = normal", "user_version"):
-            keeper.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in ("journal_mode = wal", "wal_autocheckpoint = 0", "synchronous = normal", "user_version"):
+                keeper.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            keeper.close()
+            raise
         self._place, self._known = self._where(), _names(numbers or ()) or {self._name()}
         self._keeper = keeper
         if numbers == ():

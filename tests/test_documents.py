@@ -56,7 +56,7 @@ def test_the_settings_table_shows_every_setting_as_it_is():
     for row in SETTINGS:
         assert f"| `{row.name}` | {row.shown_default} | {row.help} |\n" in OPERATIONS
     names = rows(OPERATIONS, "| name | default | what |")
-    assert names == [row.name for row in SETTINGS] + ["PORT", "WEB_CONCURRENCY"]
+    assert names == [row.name for row in SETTINGS] + ["PORT", "HOST", "WEB_CONCURRENCY"]
 
 
 def test_the_commands_table_names_every_command(make_app):

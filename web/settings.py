@@ -41,6 +41,15 @@ def is_number(text, most):
     return bool(re.fullmatch("[0-9]{1,12}", text)) and 1 <= int(text) <= most
 
 
+def host(environ=os.environ):
+    """Return the address of HOST, where gunicorn listens, or None if that is none: where a platform sets PORT, all."""
+    text = environ.get("HOST") or ("0.0.0.0" if environ.get("PORT") else "127.0.0.1")  # noqa: S104
+    try:
+        return ipaddress.ip_address(re.sub(r"^\[(.*)\]$", r"\1", text))
+    except ValueError:
+        return None
+
+
 def version():
     """Return the version: the newest one in the changelog."""
     text = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -53,6 +53,7 @@ def test_damage_that_one_process_finds_is_known_to_all(sqlite_file):
         Lead.select().where(Lead.partner == "none").first()
     with pytest.raises(FileProblem, match="leads.db is damaged"):
         other.check()
+    other.close()
 
 
 # --- A commit that the disk does not confirm ---

@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.settings import Settings, SettingsError, User, version
+from web.settings import Settings, SettingsError, User, host, version
 
 
 def load(**environ):
@@ -179,3 +179,22 @@ def test_a_password_never_shows_in_the_settings_text():
 
 def test_the_version_is_the_newest_of_the_changelog():
     assert version().count(".") == 2
+
+
+@pytest.mark.parametrize(
+    ("environ", "address"),
+    [
+        ({}, "127.0.0.1"),
+        ({"PORT": "80"}, "0.0.0.0"),
+        ({"PORT": "", "HOST": ""}, "127.0.0.1"),
+        ({"PORT": "80", "HOST": "127.0.0.1"}, "127.0.0.1"),
+        ({"HOST": "0.0.0.0"}, "0.0.0.0"),
+        ({"HOST": "::"}, "::"),
+        ({"HOST": "[::1]"}, "::1"),
+        ({"HOST": "localhost"}, "None"),
+        ({"HOST": "127.0.0.1:80"}, "None"),
+        ({"HOST": "[::1]:80"}, "None"),
+    ],
+)
+def test_a_host_is_an_address_and_by_default_all_where_a_platform_sets_the_port(environ, address):
+    assert str(host(environ)) == address

@@ -1,0 +1,152 @@
+"""How the service starts: what it says, where it listens, and what it refuses."""
+
+import re
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from gunicorns import Service, read_log
+
+import database
+import models
+from database.secret import hold_secret
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"DATAPOST_USERS": ""}, "DATAPOST_USERS is not set"),
+        ({"DATAPOST_USERS": "impact:"}, "DATAPOST_USERS holds an empty password"),
+        ({"DATAPOST_USERS": "impact"}, "DATAPOST_USERS: entry 1 is not name:password"),
+        ({"DATAPOST_SECRET": ""}, "DATAPOST_SECRET is not set"),
+        ({"DYNO": "web.1"}, "DATABASE_URL names a SQLite file"),
+        ({"DATAPOST_OPEN": "perhaps"}, 'DATAPOST_OPEN is "perhaps": write on or off'),
+        ({"PORT": "http"}, 'PORT is "http": write a number from 1 to 65535'),
+        ({"WEB_CONCURRENCY": "0"}, 'WEB_CONCURRENCY is "0": write how many processes'),
+        ({"DATAPOST_MAX_BODY": "0"}, "DATAPOST_MAX_BODY is 0, so that no lead would be taken"),
+        ({"DATAPOST_RULES": "/nowhere"}, "/nowhere: this folder of rule files cannot be read (No such file"),
+        ({"DATAPOST_RULES": __file__}, "cannot be read (Not a directory): DATAPOST_RULES names it"),
+        ({"HOST": "localhost"}, "HOST is no address of this machine: write 127.0.0.1"),
+        ({"HOST": "192.0.2.1"}, "HOST is no address of this machine"),
+        ({"HOST": "[2001:db8::1]"}, "HOST is no address of this machine"),
+        ({"DATABASE_URL": "sqlite:////nowhere/leads.db"}, "unable to open or make /nowhere/leads.db: No such file"),
+    ],
+)
+def test_gunicorn_refuses_to_start_and_says_what_to_set(service, environ, sentence):
+    service.environ |= environ
+    process = service.command("gunicorn")
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert sentence in log
+    assert "Traceback" not in log
+
+
+def test_the_start_is_told_in_one_line_and_then_what_is_probably_not_meant(service):
+    service.environ |= {"DATAPOST_OPERATOR": "owner:canary", "DATAPOST_USERS": "impact/solar:canary"}
+    service.start()
+    lines = read_log(service.stop())
+    (started,) = [line for line in lines if line["message"] == "Datapost starts"]
+    assert started["store"] == service.environ["DATABASE_URL"] and started["users"] == ["impact"]
+    assert re.fullmatch("default:[0-9a-f]{12}", *started["programs"])
+    warnings = [line["message"] for line in lines if line["level"] == "warning"]
+    assert warnings == [
+        'DATAPOST_OPERATOR is no setting of Datapost. Did you mean "DATAPOST_OPERATORS"?',
+        'DATAPOST_USERS: "impact" may post to the program "solar" only, and there is none',
+        'DATAPOST_USERS: the password of "impact" has 6 characters and is soon guessed: make it 12 or more',
+    ]
+    assert "canary" not in str(lines)
+
+
+@pytest.mark.parametrize(
+    ("host", "told", "answers"),
+    [
+        (None, "0.0.0.0", {"127.0.0.1", "127.0.0.2"}),
+        ("127.0.0.1", "127.0.0.1", {"127.0.0.1"}),
+        ("127.0.0.2", "127.0.0.2", {"127.0.0.2"}),
+        ("[::1]", "[::1]", {"::1"}),
+        ("::", "[::]", {"127.0.0.1", "127.0.0.2", "::1"}),
+    ],
+)
+def test_gunicorn_listens_where_host_says(service, host, told, answers):
+    if "::1" in answers and not Path("/proc/net/if_inet6").exists():
+        pytest.skip("this machine has no IPv6")
+    service.environ |= {"HOST": host} if host else {}
+    service.start()
+
+    def listens(address):
+        with suppress(OSError), socket.create_connection((address, service.port), timeout=5):
+            return True
+
+    assert {address for address in ("127.0.0.1", "127.0.0.2", "::1") if listens(address)} == answers
+    assert f"Listening at: http://{told}:{service.port} " in service.stop()
+
+
+def test_without_a_port_gunicorn_listens_to_this_machine_alone(service):
+    del service.environ["PORT"]
+    service.environ["GUNICORN_CMD_ARGS"] = "--check-config --print-config"
+    output, _ = service.command("gunicorn").communicate()
+    assert re.search(r"(?m)^bind +=.*127\.0\.0\.1:8000", output)
+
+
+def test_gunicorn_refuses_to_start_with_a_damaged_file(service):
+    service.start()
+    assert service.post("{}")[0] == 200
+    service.stop()
+    size = service.database.stat().st_size
+    with service.database.open("r+b") as file:
+        file.seek(4096)
+        file.write(bytes(size - 4096))
+    for _ in range(2):
+        process = service.command("gunicorn")
+        _, log = process.communicate()
+        assert process.returncode == 1
+        assert "Datapost does not start:\n  leads.db is damaged (database disk image is malformed): stop" in log
+
+
+def test_gunicorn_refuses_to_start_with_a_broken_rule_file(tmp_path):
+    process = Service(tmp_path, rules="fields: {email: {type: emial}}").command("gunicorn")
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert 'default.yaml:1: field "email": "emial" is not one of' in log
+
+
+SECRET_LINE = "DATAPOST_SECRET is not the one that the hashes in this database were made with"
+
+
+@pytest.mark.parametrize("command", [("gunicorn",), ("flask", "run", "--port", "0")], ids=["gunicorn", "flask run"])
+def test_with_another_secret_than_the_database_knows_it_does_not_start(make_service, migrated_url, command):
+    start(migrated_url, "the first")
+    process = make_service(DATABASE_URL=migrated_url).command(*command)
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert SECRET_LINE in log and "Traceback" not in log
+
+
+def start(url, secret):
+    """Start as gunicorn's master and `flask run` do."""
+    models.connect(url, secret)
+    try:
+        database.prepare(hold_secret)
+    finally:
+        database.disconnect()
+
+
+def test_the_start_notes_the_secret_of_a_database_that_knows_none(make_service, migrated_url):
+    make_service(DATABASE_URL=migrated_url).start().stop()
+    with pytest.raises(database.SchemaError, match=SECRET_LINE):
+        start(migrated_url, "another")
+
+
+def test_open_needs_no_users(service):
+    service.environ |= {"DATAPOST_USERS": "", "DATAPOST_OPEN": "on"}
+    service.start()
+    assert service.post('{"email": "ann@example.com"}', {"Authorization": ""})[0] == 200
+
+
+def test_the_development_server_refuses_to_start_with_a_broken_rule_file(tmp_path):
+    process = Service(tmp_path, rules="fields: {email: {type: emial}}").command("flask", "run")
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert "Error: the rules are broken:\n" in log
+    assert "Traceback" not in log
