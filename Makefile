@@ -21,8 +21,24 @@ ANEW := $(shell test "$$($(PYTHON) -V 2>&1)" = "$$($(BIN)/python -V 2>&1)" || ec
 endif
 
 run: .venv/run .env
-	@$(BIN)/flask example --url http://127.0.0.1:$(PORT)
-	@exec $(BIN)/flask run --port $(PORT)
+	@$(PYTHON) -c "$$IS_FREE"
+	@./datapost example --url http://127.0.0.1:$(PORT)
+	@exec ./datapost run --port $(PORT)
+
+# Before anything is said to run. A server that has just ended keeps nobody off, as with Flask's.
+define IS_FREE
+import socket, sys
+port = "$(PORT)"
+if not port.isdecimal() or not 0 < int(port) < 65536:
+    sys.exit(f"PORT is \"{port}\": write a number from 1 to 65535, as in PORT=8001 make run")
+place = socket.socket()
+place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try:
+    place.bind(("127.0.0.1", int(port)))
+except OSError as error:
+    sys.exit(f"port {port} cannot be used ({error.strerror}): take another, as in PORT=8001 make run")
+endef
+export IS_FREE
 
 test: .venv/test chromium
 	$(BIN)/pytest

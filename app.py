@@ -9,7 +9,7 @@ import sys
 from functools import partial
 
 import click
-from flask import Blueprint, Flask, jsonify, request
+from flask import Blueprint, Flask, jsonify, redirect, request, url_for
 from flask_httpauth import HTTPBasicAuth
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnavailable
@@ -27,11 +27,12 @@ from web import logs, proxies
 from web.answer import Answer, answer_lead, finish, named_program, respond
 from web.login import Login
 from web.logs import log
+from web.pages import page
 from web.payload import PayloadError
 from web.proxies import client_address
 from web.request import begin, milliseconds, read_submission
-from web.service import Service, rulebook, service, tell_start, warn_once
-from web.settings import Settings, SettingsError, User, version
+from web.service import Service, note_arrival, rulebook, service, tell_start, warn_once
+from web.settings import Settings, User, version
 from web.statuses import meaning
 
 RETRY_AFTER = "5"  # seconds, with a 500 or 503
@@ -81,6 +82,14 @@ def health():
     return jsonify(report), 503 if fails else 200
 
 
+@site.route("/", methods=overview.METHODS)
+def welcome():
+    """Send a browser to the dashboard, or tell it what this is; a program is told that leads go elsewhere."""
+    if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("Accept", ""):
+        raise NotFound
+    return redirect(url_for("dashboard.start")) if service().settings.operators else page("welcome.html")
+
+
 # --- Steps of a lead's way ---
 
 
@@ -91,7 +100,8 @@ def verify_password(name, password):
     scheme = request.headers.get("Authorization", "").partition(" ")[0]
     if not name or scheme.lower() != "basic":
         return None
-    warn_once(proxies.exposure(request, service().settings.trusted_proxies))
+    service().arrival = proxies.arrival(request, service().settings.trusted_proxies)
+    warn_once(service().arrival["problem"])
     return service().login.check(name, password, client_address(request))
 
 
@@ -182,11 +192,11 @@ def answer_fault(error):
 
 def create_app(settings=None):
     """Return the WSGI app for these settings, or for those of the environment."""
-    try:
-        settings = settings or Settings.load()
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
-    logs.set_up(readable=bool(click.get_current_context(silent=True)) or sys.stderr.isatty())
+    context, unread = click.get_current_context(silent=True), []
+    settings = settings or Settings.load(unread=unread)
+    if unread and not (context and context.parent is None):  # else one of our commands, or --help, comes
+        raise click.ClickException("\n".join(unread))
+    logs.set_up(readable=bool(context) or sys.stderr.isatty())
     models.connect(settings.database_url, settings.secret)
     app = Flask(__name__)
     app.jinja_env.undefined = StrictUndefined
@@ -198,7 +208,8 @@ def create_app(settings=None):
     for chore in (retention.clear_expired, backtest.clear_old):
         database.add_chore(chore)
     logins = (Login(users, settings.secret) for users in (settings.users, settings.operators))
-    app.extensions["datapost"] = made = Service(settings, book, *logins)
+    app.extensions["datapost"] = made = Service(settings, book, *logins, unread=unread)
+    database.add_chore(partial(note_arrival, made))
     app.register_blueprint(site)
     for pages in (overview.site, leads.site, programs.site, documents):
         app.register_blueprint(pages)
@@ -208,8 +219,8 @@ def create_app(settings=None):
     app.log_exception = _log_exception
     if settings.trusted_proxies:
         app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, settings.trusted_proxies)
-    _add_commands(app)
-    _check_start(made)
+    _add_commands(app, context)
+    _check_start(made, context)
     return app
 
 
@@ -223,10 +234,9 @@ def _log_exception(exc_info):
     log.error("a fault while an error was answered", exc_info=exc_info)
 
 
-def _check_start(made):
+def _check_start(made, context):
     """Say what is wrong; under `flask run`, a broken rule file stops the service (gunicorn.conf.py does)."""
     settings, book = made.settings, made.rulebook
-    context = click.get_current_context(silent=True)
     command = context.info_name if context else ""
     if command == "run" and book.errors:
         raise click.ClickException("\n".join(["the rules are broken:", *map(str, book.errors)]))
@@ -236,7 +246,7 @@ def _check_start(made):
         except SchemaError as error:
             raise click.ClickException(str(error)) from None
         book.tell_what_began_anew(search.last_rules)
-        tell_start(settings, book)
+        tell_start(settings, book, f"http://{context.params['host']}:{context.params['port']}")
     serving = command in ("", "run")
     for error in book.errors if serving else []:
         log.error("%s", error)
@@ -244,11 +254,14 @@ def _check_start(made):
         log.warning("every post is answered 401: DATAPOST_USERS is not set (or set DATAPOST_OPEN=on)")
 
 
-def _add_commands(app):
-    from commands import COMMANDS
+def _add_commands(app, context):
+    from commands import COMMANDS, doctor, instead_of, show_in_groups
 
+    unread = app.extensions["datapost"].unread
     for command in COMMANDS:
-        app.cli.add_command(command)
+        app.cli.add_command(instead_of(command, unread) if unread and command is not doctor else command)
+    if context:
+        show_in_groups(context.find_root().command)
 
 
 def __getattr__(name):

@@ -24,6 +24,7 @@ wsgi_app = "app:app"
 address = host()
 place = f"[{address}]" if address and address.version == 6 else str(address)
 bind = f"{place}:{port()}" if address and is_number(port(), 65535) else "127.0.0.1:0"
+reached = place if address and not address.is_unspecified else "127.0.0.1"
 workers = int(processes()) if is_number(processes(), MOST_PROCESSES) else 1
 threads = 16
 limit_request_line = 8190  # the longest there is: leads may come in the query string
@@ -100,7 +101,7 @@ def on_starting(_server):
             database.prepare(hold_secret)
             book.tell_what_began_anew(search.last_rules)
             database.disconnect()
-            tell_start(settings, book)
+            tell_start(settings, book, f"http://{reached}:{port()}")
     except (SettingsError, SchemaError) as error:
         problems = str(error).splitlines()
     if problems:

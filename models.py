@@ -184,7 +184,7 @@ class Fact(Table):
     """What is known of the database itself.
 
     `secret` tells the secret that its hashes were made with; `file` names the SQLite file that this is, or that
-    this is a copy of as long as no lead was stored here.
+    this is a copy of as long as no lead was stored here; `arrival` tells by what way requests come.
     """
 
     name = TextField(primary_key=True)

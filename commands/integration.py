@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-from flask.cli import with_appcontext
+from flask.cli import ScriptInfo, with_appcontext
 
 from commands.shared import as_json, find_program
 from leads.export import to_json
@@ -18,12 +18,13 @@ from partners.simulator import POSTED, Case, Endpoint, NoAnswer, cases_of, simul
 from web import payload
 from web.logs import printable
 from web.request import read as read_lead
+from web.running import address as running_at
 from web.service import service
-from web.settings import port
 
 
-def service_url(_context, _option, text):
+def service_url(context, _option, text):
     """Check where the service is, and return it without a slash at its end."""
+    text = text or running_at(context.find_object(ScriptInfo).load_app().extensions["datapost"].settings)
     try:
         parts = urlsplit(text)
         fits = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
@@ -36,8 +37,7 @@ def service_url(_context, _option, text):
 
 where = click.option(
     "--url",
-    default=lambda: f"http://127.0.0.1:{port()}",
-    show_default="this machine, port 8000 or PORT",
+    show_default="where it runs on this machine, else port 8000 or PORT",
     callback=service_url,
     help="where the service is",
 )

@@ -1,6 +1,5 @@
 """What an owner must know in the morning: what is broken, silent, missing or nearly used up; and how that is known."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from flask import url_for
 from ulid import ULID
 
 import database
+from database.disk import fleeting
 from database.secret import keyed_hash
 from judge.rules import quota_key
 from judge.values import Refused, folded
@@ -23,9 +23,7 @@ from web.service import rulebook, service
 
 NEARLY = 0.8  # of a limit
 GROUPS_NAMED = 3  # of a limit that many have reached
-FLEETING = {"tmpfs", "ramfs", "overlay", "aufs"}  # file systems that a restart empties
 GRAVE_KEPT = 60  # seconds
-MOUNTS = Path("/proc/self/mountinfo")
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def standing(programs, now, may_see=lambda name: True):
 
     `may_see(name)` tells whether a broken file of this name is to be told of.
     """
-    found = [*disk(service().settings.database_url), *_broken_files(rulebook(), programs, may_see)]
+    found = [*_disk(service().settings.database_url), *_broken_files(rulebook(), programs, may_see)]
     for program in programs.values():
         found += [*silence(program, now), *_fields(program, now)]
         found += [*_tests(program, now), *_limits(program, now)]
@@ -61,30 +59,13 @@ def count_grave():
     return count
 
 
-def disk(database_url, environ=os.environ):
-    if database_url.startswith("sqlite:"):
-        kind = file_system(Path(database_url.removeprefix("sqlite:///")).resolve())
-        if environ.get("DYNO") or kind in FLEETING:
-            where = "this platform" if environ.get("DYNO") else f"this disk ({kind})"
-            yield Concern(
-                f"The leads are in a SQLite file, and {where} does not last: a restart may lose them all.",
-                "Add a PostgreSQL database (docs/operations.md says how under Deploy), or a disk that lasts.",
-                grave=True,
-            )
-
-
-def file_system(path, mounts=None):
-    """Return the kind of the file system that a file is on, or "" where that is not to be known."""
-    try:
-        lines = (mounts if mounts is not None else MOUNTS.read_text()).splitlines()
-    except OSError:  # not Linux
-        return ""
-    kinds = {}
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        point = before.split()[4].encode().decode("unicode_escape")  # a space is \040
-        kinds[point] = after.split()[0]
-    return next((kinds[str(folder)] for folder in [path, *path.parents] if str(folder) in kinds), "")
+def _disk(database_url):
+    if database_url.startswith("sqlite:") and (where := fleeting(database_url.removeprefix("sqlite:///"))):
+        yield Concern(
+            f"The leads are in a SQLite file, and {where} does not last: a restart may lose them all.",
+            "Add a PostgreSQL database (docs/operations.md says how under Deploy), or a disk that lasts.",
+            grave=True,
+        )
 
 
 def _broken_files(book, programs, may_see):

@@ -287,6 +287,28 @@ def test_strict_health_is_503_where_leads_are_refused_since_a_cap_is_reached(mak
     assert partner.http.get("/health").status_code == 200
 
 
+# --- The first page ---
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def test_a_browser_is_sent_from_the_first_page_to_the_dashboard(make_app):
+    response = make_app(operators=(User("owner", "secret"),)).test_client().get("/", headers=BROWSER)
+    assert (response.status_code, response.headers["Location"]) == (302, "/dashboard")
+
+
+def test_a_browser_is_told_what_this_is_where_there_is_no_dashboard(partner):
+    response = partner.http.get("/", headers=BROWSER)
+    assert (response.status_code, response.mimetype) == (200, "text/html")
+    assert "This is Datapost" in response.text and "DATAPOST_OPERATORS" in response.text
+
+
+def test_a_program_that_asks_for_the_first_page_is_told_where_leads_go(partner):
+    response = partner.http.get("/")
+    assert response.status_code == 404
+    assert read_answer(response)["note"].startswith("There is no such address: post leads to /leads")
+
+
 # --- Headers of every answer ---
 
 PROTECTED = {

@@ -53,6 +53,15 @@ def origin(address):
     return str(ipaddress.ip_network((address.packed, bits), strict=False))
 
 
+def arrival(request, trusted_proxies):
+    """Return what a request with credentials tells of the way that it came: to be noted for `flask doctor`."""
+    return {
+        "proxies": sum(1 for text in request.headers.get("X-Forwarded-For", "").split(",") if text.strip()),
+        "https": request.scheme == "https",
+        "problem": exposure(request, trusted_proxies) or "",
+    }
+
+
 def exposure(request, trusted_proxies):
     """Return what to warn of when credentials came with this request, or None."""
     if not trusted_proxies and "X-Forwarded-For" in request.headers:

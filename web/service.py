@@ -1,11 +1,14 @@
 """What the app works with, and the one way to it: `service()`."""
 
+import json
 import math
 from dataclasses import dataclass, field
 
 from flask import current_app
 
 from judge.rulebook import RuleBook
+from models import Fact
+from web import running
 from web.login import Login
 from web.logs import log
 from web.settings import Settings, version
@@ -15,7 +18,9 @@ from web.settings import Settings, version
 class Service:
     """The parts of one app.
 
-    `given` holds the warnings that are not repeated; `grave` when grave ones were counted last, and how many they were.
+    `given` holds the warnings that are not repeated; `grave` when grave ones were counted last, and how many they were;
+    `arrival` by what way the last request came, and `noted` what of that the database knows; `unread` the settings
+    that cannot be read, by sentences: their defaults stand in for them.
     """
 
     settings: Settings
@@ -24,6 +29,9 @@ class Service:
     operators: Login
     given: set = field(default_factory=set)
     grave: tuple = (-math.inf, 0)
+    arrival: dict | None = None
+    noted: dict | None = None
+    unread: list = field(default_factory=list)
 
 
 def service():
@@ -45,9 +53,11 @@ def warn_once(sentence):
         log.warning("%s", sentence)
 
 
-def tell_start(settings, book):
-    """Log in one line what starts here, and then what is probably not meant."""
+def tell_start(settings, book, url):
+    """Log in one line what starts here, and then what is probably not meant; and note where."""
+    running.note(url, settings)
     started = {
+        "url": url,
         "version": version(),
         "store": settings.store,
         "programs": [f"{name}:{program.hash[:12]}" for name, program in sorted(book.programs.items())],
@@ -66,3 +76,11 @@ def _features(settings):
         "networks": settings.allowed_ips,
         "proxies": settings.trusted_proxies,
     }
+
+
+def note_arrival(made):
+    """Note in the database by what way the last request came, for `flask doctor`; for `database.add_chore`."""
+    if made.arrival not in (None, made.noted):
+        made.noted = made.arrival
+        row = {Fact.name: "arrival", Fact.value: json.dumps(made.noted)}
+        Fact.insert(row).on_conflict(conflict_target=[Fact.name], update=row).execute()

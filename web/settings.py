@@ -231,15 +231,21 @@ class Settings:
     )
 
     @classmethod
-    def load(cls, environ=os.environ):
-        """Read the environment. Raises SettingsError, which names all settings that cannot be read."""
+    def load(cls, environ=os.environ, unread=None):
+        """Read the environment. Raises SettingsError, which names all settings that cannot be read.
+
+        With a list `unread`, their sentences are added to it, and their defaults stand in for them.
+        """
         values, problems = [], []
         for row in SETTINGS:
             try:
                 values.append(row.read(row.name, environ.get(row.name, row.default)))
             except SettingsError as error:
                 problems.append(str(error))
-        if problems:
+                values.append(row.read(row.name, row.default))
+        if unread is not None:
+            unread += problems
+        elif problems:
             raise SettingsError("\n".join(problems))
         return cls(*values)
 

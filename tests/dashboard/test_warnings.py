@@ -1,7 +1,6 @@
 """What the first page warns of, each with what to do about it."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from brand import OPERATORS, RULES, SOLAR, Operator, record
@@ -140,34 +139,9 @@ def test_tests_under_made_up_names_of_partners_are_told_together(shop):
     assert f"Home loans: several partners together sent {warnings.MANY_TESTS} test leads since yesterday" in text
 
 
-MOUNTS = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
-23 22 0:5 / /tmp rw,nosuid - tmpfs tmpfs rw
-24 22 0:6 / /data rw master:3 propagate_from:1 - xfs /dev/sdb rw
-25 22 0:7 / /my\\040disk rw - overlay overlay rw
-"""
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/srv/x.db", "ext4"),
-        ("/tmp/a/x.db", "tmpfs"),
-        ("/data/x.db", "xfs"),
-        ("/my disk/x.db", "overlay"),
-        ("/tmpx", "ext4"),
-    ],
-)
-def test_the_file_system_of_a_file_is_that_of_its_nearest_mount(path, kind):
-    assert warnings.file_system(Path(path), MOUNTS) == kind
-
-
-def test_a_sqlite_file_that_a_restart_loses_is_grave(monkeypatch):
-    assert list(warnings.disk("postgresql://x/y", {"DYNO": "web.1"})) == []
-    (warning,) = warnings.disk("sqlite:////srv/x.db", {"DYNO": "web.1"})
-    assert warning.grave and "this platform does not last" in warning.sentence
-    monkeypatch.setattr(warnings, "file_system", lambda _: "overlay")
-    (warning,) = warnings.disk("sqlite:////srv/x.db", {})
-    assert "this disk (overlay) does not last" in warning.sentence
+def test_a_sqlite_file_that_a_restart_loses_is_grave(shop, monkeypatch):
+    monkeypatch.setenv("DYNO", "web.1")
+    assert "this platform does not last: a restart may lose them all" in shop.operator.words("/dashboard")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,194 @@
+"""`flask doctor`: all that can be wrong with this installation, each with what to do."""
+
+import json
+import re
+import shutil
+import sqlite3
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import click
+from flask.cli import with_appcontext
+
+import database
+import models
+from commands.shared import as_json
+from database import StoreError, disk
+from judge.changes import begun_anew
+from leads.export import to_json
+from leads.search import last_rules
+from partners.contract import prove
+from partners.pages import link
+from web.logs import printable
+from web.service import service
+from web.settings import processes, version
+
+ROOT = Path(__file__).parents[1]
+LEAST_FREE = 500_000_000  # bytes: for days of leads, and to notice in time
+OLDEST_POSTGRESQL = 14
+CONNECTIONS = 5  # of a process, at most
+CLOCKS_APART = 2  # seconds
+OTHERS_MAY_READ = 0o004
+
+
+@click.command("doctor")
+@as_json
+@with_appcontext
+def doctor(output):
+    """Look for all that can be wrong here, and say what to do; the exit status is 1 if something is."""
+    found = [
+        {"check": name, "ok": ok, "sentence": printable(sentence)}
+        for name, check in (CHECKS if not service().unread else {"settings": _settings}).items()
+        for ok, sentence in _looked_at(check)
+    ]
+    if output == "json":
+        click.echo(to_json(found, indent=2))
+    for row in found if output == "text" else []:
+        click.echo(f"{'ok   ' if row['ok'] else 'WRONG'}  {row['check']:9}  {row['sentence']}")
+    sys.exit(not all(row["ok"] for row in found))
+
+
+def _looked_at(check):
+    """Return what a check finds; one that cannot be made is a fault of its own."""
+    try:
+        return list(check())
+    except StoreError as error:
+        return [(False, str(error))]
+
+
+def _settings():
+    made = service().settings
+    if service().unread:
+        yield from ((False, sentence) for sentence in service().unread)
+        return
+    wrong = made.refusals() + made.doubts(service().rulebook.programs)
+    yield from ((False, sentence) for sentence in wrong)
+    if (ROOT / ".env").exists() and (ROOT / ".env").stat().st_mode & OTHERS_MAY_READ:
+        yield False, "everybody on this machine can read .env, which holds the passwords: chmod 600 .env"
+    elif not wrong:
+        who = "anybody" if made.open else ", ".join(sorted({user.name for user in made.users}))
+        yield True, f"{who} may post; " + ("there is a dashboard" if made.operators else "there is no dashboard")
+
+
+def _rules():
+    book = service().rulebook
+    yield from ((False, str(finding)) for finding in book.errors)
+    for name, program in sorted(book.programs.items()):
+        if program.path in {finding.path for finding in book.errors}:
+            continue
+        yield from ((True, str(finding)) for finding in program.warnings)
+        with database.read():
+            yield from ((True, str(finding)) for finding in begun_anew(program, *last_rules(program)))
+        yield True, f"{name} is {program.path}, {program.hash[:12]}"
+
+
+def _templates():
+    for name, program in sorted(service().rulebook.programs.items()):
+        count, mistakes = prove(program)
+        yield from ((False, f"{name}: {line}") for line in mistakes)
+        if not mistakes:
+            yield True, f"{name}: what the contract says reads {count} answers rightly"
+
+
+def _store():
+    models.check_writing()
+    with database.read():
+        yield from (_of_postgresql if database.engine().side_by_side else _of_sqlite)()
+
+
+def _of_sqlite():
+    path = Path(database.engine().path)
+    (found,) = database.db.execute_sql("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        yield False, f"{path} is damaged ({found}): docs/operations.md says how to put a backup in its place"
+    if where := disk.fleeting(path):
+        yield False, f"the leads are in {path}, and {where} does not last: a restart may lose them all"
+    free = shutil.disk_usage(path.parent.absolute()).free
+    if free < LEAST_FREE:
+        yield False, f"only {free / 1e6:,.0f} MB are free where {path} is: without room no lead is stored. Make room"
+    size = path.stat().st_size
+    yield True, f"{path}: {_count_leads()}, {size / 1e6:,.1f} MB, {free / 1e9:,.1f} GB free, no damage found"
+
+
+def _of_postgresql():
+    (number,), (encoding,) = (
+        database.db.execute_sql(f"SHOW {name}").fetchone() for name in ("server_version", "server_encoding")
+    )
+    if int(number.split(".")[0]) < OLDEST_POSTGRESQL:
+        yield False, f"PostgreSQL {number} is not supported any more: move to {OLDEST_POSTGRESQL} or newer"
+    (used,), (most,) = (
+        database.db.execute_sql(sql).fetchone()
+        for sql in ("SELECT count(*) FROM pg_stat_activity", "SELECT current_setting('max_connections')::int")
+    )
+    needed = CONNECTIONS * int(processes())
+    if needed > most - 3:  # which PostgreSQL keeps for its owner
+        fewer = f"set WEB_CONCURRENCY to {max((most - 3) // CONNECTIONS, 1)}, or raise max_connections"
+        yield False, f"{processes()} processes use up to {needed} connections, and PostgreSQL takes {most}: {fewer}"
+    apart = abs((database.now() - datetime.now(UTC)).total_seconds())
+    if apart > CLOCKS_APART:
+        yield False, f"the clocks of this machine and of PostgreSQL are {apart:.0f} s apart: set both by a time server"
+    told = f"PostgreSQL {number}, {encoding}, {used} of {most} connections"
+    yield True, f"{service().settings.store}: {told}, {_count_leads()}"
+
+
+def _count_leads():
+    count = models.Lead.select().count()
+    return f"{count:,} lead{'s' * (count != 1)}"
+
+
+def _proxies():
+    trusted = service().settings.trusted_proxies
+    with database.read():
+        row = models.Fact.get_or_none(name="arrival")
+    if not row:
+        yield True, f"DATAPOST_TRUSTED_PROXIES is {trusted}; no request has come yet that tells whether that is right"
+        return
+    seen = json.loads(row.value)
+    if seen["problem"]:
+        yield False, seen["problem"]
+    elif seen["proxies"] < trusted:
+        yield (
+            False,
+            (
+                f"DATAPOST_TRUSTED_PROXIES is {trusted}, but the last request names {seen['proxies']}: with too many, "
+                "senders may give themselves any address. Set it to the number of proxies that stand in front"
+            ),
+        )
+    else:
+        how = "https" if seen["https"] else "plain http, and not from outside"
+        yield True, f"DATAPOST_TRUSTED_PROXIES is {trusted}; the last request came by {how}"
+
+
+def _docs():
+    for name, program in sorted(service().rulebook.programs.items()):
+        if link(name, "") is None:
+            yield False, f"{name}: partners have no link to their posting instructions: set DATAPOST_SECRET"
+        else:
+            yield True, f"{name}: posting instructions are seen by {WHO[program.spec.docs]}"
+
+
+WHO = {"public": "everybody", "link": "who has the link", "operators": "operators alone"}
+
+
+def _versions():
+    for name, tested in re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.txt").read_text()):
+        with suppress(metadata.PackageNotFoundError):  # on this machine it may not be needed
+            if (there := metadata.version(name)) != tested:
+                told = f"{name} is installed in version {there}, and Datapost is tested with {tested}"
+                yield False, f"{told}: pip install -r requirements.txt"
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield True, f"Datapost {version()}, Python {python}, SQLite {sqlite3.sqlite_version}"
+
+
+CHECKS = {
+    "settings": _settings,
+    "rules": _rules,
+    "templates": _templates,
+    "store": _store,
+    "proxies": _proxies,
+    "docs": _docs,
+    "versions": _versions,
+}
