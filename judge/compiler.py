@@ -185,8 +185,7 @@ def _make_type(compiler, spec, row):
     try:
         return row.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
-        to_blame = next((key for key in ("formats", "standard") if getattr(spec, key)), "country")
-        compiler.complain_of(to_blame, error)
+        compiler.complain_of(next(key for key in ("formats", "standard", "country") if key in row.keys), error)
         return None
 
 
