@@ -114,6 +114,12 @@ def test_a_file_shows_all_its_mistakes_at_once_each_with_its_line():
     assert errors(MISTAKES) == [f"rules/solar.yaml:{message}" for message in MESSAGES]
 
 
+@pytest.mark.parametrize("name", ["id: no id", "note: x"])
+def test_a_rule_whose_id_cannot_be_used_is_told_by_its_number_whatever_else_is_wrong(name):
+    _, other = sorted(errors(f"fields: {{a: {{}}}}\nrules:\n  - {name}\n    reject_if: b is present"))
+    assert other.startswith('rules/solar.yaml:4: rule number 1: reject_if: "b is present": there is no field "b"')
+
+
 ALIAS_BOMB = "".join(
     f"{name}: &{name} [{', '.join([inner] * 9)}]\n"
     for inner, name in zip(["x", "*a", "*b", "*c", "*d"], "abcde", strict=True)
