@@ -133,6 +133,7 @@ ALIAS_BOMB = "".join(
         ("- a", "1: this is no rule file"),
         ("title: x", '1: "fields:" is missing'),
         ("fields: {}", '1: "fields:" is empty'),
+        ("title: x\nfields:\nrules: []", '2: "fields:" is empty'),
         ("fields: x", '1: "fields:" needs names with values'),
         ("fields:\n  a:{type: text}", '2: field "a:{type": .* leave a space after the colon'),
         ("fields: {a b: {type: foo}, c: {typ: x}}", '1: field "c": "typ" is not a known key'),
