@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 
 import database
 import models
-from commands.shared import find_program, progress, reading
+from commands.shared import find_program, progress, reading, refuse_empty
 from database import StoreError
 from leads import erasure, retention, search
 from web.service import service
@@ -26,6 +26,7 @@ def purge_leads(only, dry_run):
 
     The service does so by itself once a day; this is for a scheduler, or for now.
     """
+    refuse_empty(program=only)
     now, found = datetime.now(UTC), []
     if only:
         find_program(only)

@@ -22,6 +22,13 @@ def find_program(name):
         raise click.ClickException(str(error)) from None
 
 
+def refuse_empty(**options):
+    """Refuse an option that is given and empty: a variable of a script that is not set would mean everything."""
+    for name, text in options.items():
+        if text is not None and not text.strip():
+            raise click.ClickException(f"--{name} is empty: write what it is to be, or leave it out")
+
+
 def progress(length, label, hidden=False):
     hidden = hidden or not sys.stderr.isatty()
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden, update_min_steps=20)

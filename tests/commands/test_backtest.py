@@ -69,6 +69,13 @@ def test_a_backtest_may_be_limited_to_a_time(shop):
     assert backtest(shop, shop.rules, "--program", "other")["judged"] == 0
 
 
+@pytest.mark.parametrize("option", ["--since", "--program"])
+def test_a_backtest_of_an_option_that_is_given_empty_is_refused(shop, option):
+    backtest(shop, shop.rules)
+    result = shop.flask("rules", "backtest", "default.yaml", option, "")
+    assert (result.exit_code, result.output.startswith(f"Error: {option} is empty")) == (1, True)
+
+
 def test_a_backtest_is_readable(shop):
     backtest(shop, shop.rules)
     output = shop.flask("rules", "backtest", "default.yaml").output

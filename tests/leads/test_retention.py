@@ -153,6 +153,11 @@ def test_purge_says_what_it_would_do_and_what_it_did(service):
     assert 'there is no program defalt. Did you mean "default"?' in mistaken
 
 
+def test_purge_of_a_program_that_is_given_empty_is_refused(service):
+    result = service.flask("leads", "purge", "--program", "")
+    assert (result.exit_code, result.output.startswith("Error: --program is empty")) == (1, True)
+
+
 def test_purge_names_programs_whose_leads_nobody_purges(service):
     ann(to=program("gone", RULES))
     output = service.flask("leads", "purge").output
