@@ -45,6 +45,8 @@ def example(url):
 
     The lead is the first valid example of the rule file, with an email address of its own.
     """
+    if errors := service().rulebook.errors:  # with which no service starts: nothing would answer
+        raise click.ClickException("\n".join(["the rules are broken:", *map(str, errors)]))
     program, lead = _example_lead()
     user = next(iter(service().settings.users), None)
     line = ["curl"]
