@@ -15,6 +15,11 @@ as_json = click.option(
 )
 
 
+def telling(output):
+    """Return how sentences for people are told: not at all where a program reads what is printed."""
+    return click.echo if output == "text" else lambda _: None
+
+
 def find_program(name):
     try:
         return service().rulebook.find(name)

@@ -164,6 +164,25 @@ def test_purge_names_programs_whose_leads_nobody_purges(service):
     assert "gone: kept as they came, since there is no rule file that says how long" in output
 
 
+def test_purge_tells_programs_what_was_done_to_the_leads_of_each(service):
+    ann(to=program("gone", RULES))
+
+    def purged(*options):
+        return json.loads(service.flask("leads", "purge", "--format", "json", *options).stdout)
+
+    done = {"program": "default", "masked": 1, "deleted": 1, "kept_as_they_came": False, "still_in_files": False}
+    kept = {"program": "gone", "masked": 0, "deleted": 0, "kept_as_they_came": True, "still_in_files": False}
+    assert purged("--dry-run") == [done | {"dry_run": True}, kept | {"dry_run": True}]
+    assert purged() == [done | {"dry_run": False}, kept | {"dry_run": False}]
+    assert purged()[0] == done | {"masked": 0, "deleted": 0, "dry_run": False}
+
+
+def test_purge_tells_programs_of_a_program_that_keeps_its_leads(make_app):
+    runner = make_app({"keep": "fields: {a: {}}"}).test_cli_runner()
+    (row,) = json.loads(runner.invoke(args=["leads", "purge", "--format", "json"]).stdout)
+    assert (row["program"], row["kept_as_they_came"]) == ("keep", True)
+
+
 def test_the_chores_of_the_service_count_and_purge(service):
     do_chores()
     assert [bool(lead.masked_at) for lead in service.stored()] == [True, False, False, False]
