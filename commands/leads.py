@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 
 import models
 from commands.output import WRITERS, show
-from commands.shared import as_json, find_program, progress, reading
+from commands.shared import as_json, find_program, progress, reading, refuse_empty
 from judge.compiler import compile_text
 from judge.judgement import judge, unreadable
 from judge.rulefile import RuleFileError
@@ -49,6 +49,7 @@ def filters(command):
 
 
 def read_filter(tests, texts):
+    refuse_empty(**texts)
     if name := texts.get("program"):
         with reading():
             known = search.leads(search.Filter(program=clean(name))).exists()  # the rule file may be gone

@@ -1,6 +1,7 @@
 """The commands that take personal data away: `flask leads purge` and `flask leads erase`."""
 
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -9,9 +10,10 @@ from flask.cli import with_appcontext
 
 import database
 import models
-from commands.shared import find_program, progress, reading
+from commands.shared import as_json, find_program, progress, reading, refuse_empty, telling
 from database import StoreError
 from leads import erasure, retention, search
+from leads.export import to_json
 from web.service import service
 
 READ = "Somebody reads the database, so its -wal file may hold {} for a while: run this again"
@@ -20,37 +22,53 @@ READ = "Somebody reads the database, so its -wal file may hold {} for a while: r
 @click.command("purge")
 @click.option("--program", "only", help="only this program")
 @click.option("--dry-run", is_flag=True, help="only say what would be masked and deleted")
+@as_json
 @with_appcontext
-def purge_leads(only, dry_run):
+def purge_leads(only, dry_run, output):
     """Mask and delete the leads that are older than the programs' `privacy:` allows.
 
     The service does so by itself once a day; this is for a scheduler, or for now.
     """
-    now, found = datetime.now(UTC), []
+    refuse_empty(program=only)
     if only:
         find_program(only)
-    for name, program in sorted(service().rulebook.programs.items()):
-        if not program.spec.privacy or only not in (None, name):
-            continue
-        found.append(name)
-        with reading():
-            masked, deleted = retention.due(program, now)
-        if not dry_run:
-            with failing_plainly(), progress(masked + deleted, f"Purging {name}") as bar:
-                masked, deleted = retention.purge(program, now, bar.update)
-        would = "would be " if dry_run else ""
-        click.echo(f"{name}: {leads_of(masked)} {would}masked, {leads_of(deleted)} {would}deleted")
-    if found and not dry_run:
-        with failing_plainly():
-            if not retention.scrub(found, now):
-                click.echo(READ.format("what was removed"))
+    say, now, programs = telling(output), datetime.now(UTC), service().rulebook.programs
+    chosen = [program for name, program in sorted(programs.items()) if only in (None, name)]
+    purged = {p.name: _purge(p, now, dry_run, say) for p in chosen if p.spec.privacy}
+    clean = not purged or dry_run or _scrub(list(purged), now)
+    if not clean:
+        say(READ.format("what was removed"))
     with reading():
         stored = {name for (name,) in models.Lead.select(models.Lead.program).distinct().tuples()}
-    for name in sorted(stored - service().rulebook.programs.keys()):
-        click.echo(f"{name}: kept as they came, since there is no rule file that says how long")
-    if not found:
+    gone = sorted(stored - programs.keys())
+    for name in gone:
+        say(f"{name}: kept as they came, since there is no rule file that says how long")
+    if not purged:
         whose = f"the program {only} has no" if only else "no program has"
-        click.echo(f"{whose} privacy: in its rule file, so that all leads are kept as they came")
+        say(f"{whose} privacy: in its rule file, so that all leads are kept as they came")
+    if output == "json":
+        rows = [{"program": name} | purged.get(name, KEPT) for name in [*(p.name for p in chosen), *gone]]
+        click.echo(to_json([row | {"dry_run": dry_run, "still_in_files": not clean} for row in rows], indent=2))
+
+
+KEPT = {"masked": 0, "deleted": 0, "kept_as_they_came": True}
+
+
+def _purge(program, now, dry_run, say):
+    """Mask and delete the leads of a program that are due, or count them only."""
+    with reading():
+        masked, deleted = retention.due(program, now)
+    if not dry_run:
+        with failing_plainly(), progress(masked + deleted, f"Purging {program.name}") as bar:
+            masked, deleted = retention.purge(program, now, bar.update)
+    would = "would be " if dry_run else ""
+    say(f"{program.name}: {leads_of(masked)} {would}masked, {leads_of(deleted)} {would}deleted")
+    return {"masked": masked, "deleted": deleted, "kept_as_they_came": False}
+
+
+def _scrub(names, now):
+    with failing_plainly():
+        return retention.scrub(names, now)
 
 
 @click.command("erase")
@@ -60,50 +78,67 @@ def purge_leads(only, dry_run):
 @click.option("--dry-run", is_flag=True, help="only say what would be erased")
 @click.option("--yes", is_flag=True, help="do not ask")
 @click.option("--forget-duplicates", is_flag=True, help="forget too that the person's values were submitted")
+@as_json
 @with_appcontext
-def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates):
+def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates, output):
     """Erase a person from all leads of all programs, for ever.
 
     The leads stay for the books, with their dates, amounts and reasons and nothing of the person.
     """
     kind, text = one_of(email=email, phone=phone, id=lead_id)
+    say, forgets = telling(output), forget_duplicates and not dry_run
     with failing_plainly():
         person, found = find_person(kind, text)
-        programs, by_program = service().rulebook.programs.values(), {}
-        for lead in found:
-            by_program[lead.program] = by_program.get(lead.program, 0) + 1
-        for program, count in sorted(by_program.items()):
-            click.echo(f"{program}: {leads_of(count)} with this {kind}")
+        by_program = dict(sorted(Counter(lead.program for lead in found).items()))
+        for program, count in by_program.items():
+            say(f"{program}: {leads_of(count)} with this {kind}")
         if not found:
-            database.scrub()  # which may have been in somebody's way the last time
-            click.echo(f"no lead holds this {kind}: there is nothing to erase")
-            if forget_duplicates and not dry_run:
-                erasure.forget_places(found, person, programs)
-                click.echo("It is forgotten that the value was submitted")
-            return
-        if dry_run:
+            clean = _erase_nobody(person, kind, forgets, say)
+        elif dry_run:
+            clean = True
             for lead in found:
-                click.echo(f"  {lead.id}")
-            return
-        if not yes and not _is_meant(f"Erase all that is known of people in {leads_of(len(found))}, for ever?"):
-            raise click.Abort
-        if forget_duplicates:
-            erasure.forget_places(found, person, programs)
-        clean = erasure.erase(found, person, kind)
-    click.echo(f"erased: {leads_of(len(found))}, of which nothing is left but dates, amounts and reasons")
-    if not forget_duplicates:
-        click.echo(
+                say(f"  {lead.id}")
+        else:
+            question = f"Erase all that is known of people in {leads_of(len(found))}, for ever?"
+            if not yes and not _is_meant(question, aside=output == "json"):
+                raise click.Abort
+            clean = _erase(found, person, kind, forgets, say)
+    if output == "json":
+        made = {"kind": kind, "leads": [lead.id for lead in found], "by_program": by_program, "dry_run": dry_run}
+        made |= {"erased": 0 if dry_run else len(found), "duplicates_forgotten": forgets, "still_in_files": not clean}
+        click.echo(to_json(made, indent=2))
+
+
+def _erase_nobody(person, kind, forgets, say):
+    clean = database.scrub()  # which may have been in somebody's way the last time
+    say(f"no lead holds this {kind}: there is nothing to erase")
+    if forgets:
+        erasure.forget_places([], person, service().rulebook.programs.values())
+        say("It is forgotten that the value was submitted")
+    return clean
+
+
+def _erase(found, person, kind, forgets, say):
+    """Erase the person; return whether nothing is left in the database's files."""
+    if forgets:
+        erasure.forget_places(found, person, service().rulebook.programs.values())
+    clean = erasure.erase(found, person, kind)
+    say(f"erased: {leads_of(len(found))}, of which nothing is left but dates, amounts and reasons")
+    if not forgets:
+        say(
             "Kept are keyed hashes, by which a duplicate is known and not paid twice: nobody can read them without "
             "DATAPOST_SECRET. --forget-duplicates removes them too."
         )
     if not clean:
-        click.echo(READ.format("the person"))
-    click.echo("Backups and exports made before still hold the person.")
+        say(READ.format("the person"))
+    say("Backups and exports made before still hold the person.")
+    return clean
 
 
-def _is_meant(question):
+def _is_meant(question, aside):
+    """Ask; `aside`: on standard error, since standard output is for programs."""
     try:
-        return click.confirm(question)
+        return click.confirm(question, err=aside)
     except click.Abort:  # nobody is there to be asked: a script that names a person means it
         return not sys.stdin.isatty()
 

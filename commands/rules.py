@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 
 from commands.leads import read_filter
 from commands.output import show
-from commands.shared import as_json, find_program, reading
+from commands.shared import as_json, find_program, reading, refuse_empty
 from judge.changes import begun_anew
 from judge.compiler import load
 from judge.rulebook import rule_files, why_empty
@@ -99,6 +99,7 @@ def show_schema():
 @as_json
 def backtest_rules(file, since, program, shown, output):
     """Tell which stored leads FILE would judge differently, by reason and partner, and in money."""
+    refuse_empty(program=program)
     try:
         changed = load(file)
     except RuleFileError as error:

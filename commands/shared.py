@@ -15,6 +15,11 @@ as_json = click.option(
 )
 
 
+def telling(output):
+    """Return how sentences for people are told: not at all where a program reads what is printed."""
+    return click.echo if output == "text" else lambda _: None
+
+
 def find_program(name):
     """Return a program, and say it where its file is broken, so that its last good rules are used."""
     book = service().rulebook
@@ -27,6 +32,13 @@ def find_program(name):
         for error in broken:
             click.echo(f"  {error}", err=True)
     return program
+
+
+def refuse_empty(**options):
+    """Refuse an option that is given and empty: a variable of a script that is not set would mean everything."""
+    for name, text in options.items():
+        if text is not None and not text.strip():
+            raise click.ClickException(f"--{name} is empty: write what it is to be, or leave it out")
 
 
 def progress(length, label, hidden=False):

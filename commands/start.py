@@ -15,6 +15,8 @@ from werkzeug.security import generate_password_hash
 import database
 import models
 from commands.integration import where
+from commands.shared import as_json
+from leads.export import to_json
 from partners.pages import link
 from partners.samples import freshened
 from web.login import normalized
@@ -39,28 +41,58 @@ def hash_password():
 
 @click.command("example")
 @where
+@as_json
 @with_appcontext
-def example(url):
+def example(url, output):
     """Print a curl line that posts a lead to this service, what the service answers, and the addresses of its pages.
 
     The lead is the first valid example of the rule file, with an email address of its own.
     """
+    if errors := service().rulebook.errors:  # with which no service starts: nothing would answer
+        raise click.ClickException("\n".join(["the rules are broken:", *map(str, errors)]))
     program, lead = _example_lead()
-    user = next(iter(service().settings.users), None)
-    line = ["curl"]
+    address = f"{url}/leads" + ("" if program == "default" else f"/{program}")
+    made = {
+        "url": address,
+        "program": program,
+        "lead": lead,
+        "curl": shlex.join(_curl(address, lead)),
+        "answer": _answer_to(program, lead),
+        "docs": link(program, url),
+        "dashboard": _dashboard(url),
+    }
+    if output == "json":
+        click.echo(to_json(made, indent=2))
+    else:
+        _show_example(made)
+
+
+def _curl(address, lead):
+    line, user = ["curl"], next(iter(service().settings.users), None)
     if user:
         line += ["-u", user.name if user.hashed else f"{user.name}:{user.password}"]
     for name, value in lead.items():
         for text in value if isinstance(value, list) else [value]:
             line += ["--data-urlencode", f"{name}={text}"]
-    line.append(f"{url}/leads" + ("" if program == "default" else f"/{program}"))
-    click.echo(f"Post a lead from another terminal:\n\n  {shlex.join(line)}\n\nIt answers:\n")
-    click.echo(_answer_to(program, lead))
-    if told := link(program, url):
-        click.echo(f"Posting instructions for partners:\n\n  {told}\n")
+    return [*line, address]
+
+
+def _dashboard(url):
+    """Return where the dashboard is and who may see it, with the password if it is known; None if there is none."""
     if operator := next(iter(service().settings.operators), None):
-        password = "" if operator.hashed else f", password {operator.password}"
-        click.echo(f"Dashboard, for the user {operator.name}{password}:\n\n  {url}/dashboard\n")
+        password = None if operator.hashed else operator.password
+        return {"url": f"{url}/dashboard", "user": operator.name, "password": password}
+    return None
+
+
+def _show_example(made):
+    click.echo(f"Post a lead from another terminal:\n\n  {made['curl']}\n\nIt answers:\n")
+    click.echo(made["answer"])
+    if made["docs"]:
+        click.echo(f"Posting instructions for partners:\n\n  {made['docs']}\n")
+    if dashboard := made["dashboard"]:
+        password = "" if dashboard["password"] is None else f", password {dashboard['password']}"
+        click.echo(f"Dashboard, for the user {dashboard['user']}{password}:\n\n  {dashboard['url']}\n")
 
 
 def _example_lead():

@@ -59,7 +59,9 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
         _name_field(program, field_name, field_spec, source)
     _check_field_lists(spec, source)
     for index, rule in enumerate(spec.rules):
-        _compile_rule(compiler.at(("rules", index), f'rule "{rule.id}": '), rule)
+        place = ("rules", index)
+        is_named = (*place, "id") not in source.broken  # else its id is none that stands in the file
+        _compile_rule(compiler.at(place, f'rule "{rule.id}": ' if is_named else f"rule number {index + 1}: "), rule)
     for index, entry in enumerate(spec.sale_amount):
         there = compiler.at(("sale_amount", index), "sale_amount: ")
         program.amounts.append((there.condition(entry.when, "when") if entry.when else None, entry.amount))
@@ -185,8 +187,7 @@ def _make_type(compiler, spec, row):
     try:
         return row.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
-        to_blame = next((key for key in ("formats", "standard") if getattr(spec, key)), "country")
-        compiler.complain_of(to_blame, error)
+        compiler.complain_of(next(key for key in ("formats", "standard", "country") if key in row.keys), error)
         return None
 
 

@@ -57,6 +57,8 @@ def of_program(spec, source):
     for index, entry in enumerate(spec.sale_amount[:-1]):
         if not entry.when:
             source.warn(("sale_amount", index), "sale_amount: the amounts after this one are never reached")
+    if ("sale_amount",) in source.lines and not spec.sale_amount:
+        source.warn(("sale_amount",), "sale_amount: it holds no amount, so every lead is worth 0.00: write one")
     if spec.sale_amount and spec.sale_amount[-1].when:
         place = ("sale_amount", len(spec.sale_amount) - 1)
         source.warn(place, "sale_amount: a lead that fits none of the amounts is worth 0.00")

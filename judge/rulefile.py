@@ -142,7 +142,7 @@ def _leave_out(document, place, broken):
             kept = {name: value for name, value in entry.items() if name not in rest[:1]} if rest else {}
             needed = {"id": f"number-{index + 1}"} if key == "rules" else {"amount": "0"}
             document[key][index] = needed | kept
-            broken.add((key, index))
+            broken |= {(key, index), (key, index, *(rest[:1] or ["id"]))}
         case (key, *_):
             document.pop(key, None)
 

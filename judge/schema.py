@@ -311,15 +311,17 @@ def _amounts(value):
 
 
 def _empty_fields(value):
-    """Read `irpid:` with nothing behind it as `irpid: {}`."""
-    return {name: {} if spec == "" else spec for name, spec in value.items()} if isinstance(value, dict) else value
+    """Read `irpid:` with nothing behind it as `irpid: {}`, and so `fields:` itself."""
+    if isinstance(value, dict):
+        return {name: {} if spec == "" else spec for name, spec in value.items()}
+    return {} if value == "" else value
 
 
 class RuleFile(_Model):
     @model_validator(mode="before")
     @classmethod
     def _leave_out_empty_keys(cls, document):
-        return {key: value for key, value in document.items() if value != ""}
+        return {key: value for key, value in document.items() if value != "" or key == "fields"}
 
     title: Sentence = Field("", description="What the program is called.")
     respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")

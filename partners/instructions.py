@@ -108,12 +108,7 @@ def instructions(program, url, login=True):
         statuses=_statuses(spec),
         fields=[_field(program, rule, examples[rule.name]) for rule in program.fields.values()],
         rules=[_rule(program, rule) for rule in shown],
-        reasons=[
-            *_field_reasons(program),
-            *(r for rule in shown for r in _reasons(program, rule)),
-            *([TEST_LIMIT] if spec.test_flag else []),
-            RETRY_MISMATCH,
-        ],
+        reasons=_all_reasons(program, shown),
         accepted=_exchanges(program, _accepted(program, examples), url, login),
         rejected=_exchanges(program, _rejected(program, examples), url, login),
     )
@@ -200,6 +195,13 @@ def _told(word, spec, program):
 
 def _reasons(program, spec):
     return reasons(_word(spec), spec, program.labels)
+
+
+def _all_reasons(program, shown):
+    """Return why a lead may be rejected: each code and sentence once, though a rule may have several ways to it."""
+    of_rules = (reason for rule in shown for reason in _reasons(program, rule))
+    of_tests = [TEST_LIMIT] if program.spec.test_flag else []
+    return list(dict.fromkeys([*_field_reasons(program), *of_rules, *of_tests, RETRY_MISMATCH]))
 
 
 def _field_reasons(program):

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from judge.verdict import VALID_NOTE
 from web.answer import TEMPLATES
+from web.pages import has_long_word
 
 # CommonMark, section 2.4, less those that mean something only at the start of a line: no text starts one.
 _SPECIAL = re.compile(r"([\\`*_\[\]|~])")
@@ -101,6 +102,8 @@ def _describe_tables(tokens):
             headings.append(following.content)
             table.attrs |= {"class": "stacked"} if len(headings) >= _STACKED else {}
         elif token.type == "td_open":
+            texts = (part.content for part in following.children if part.type == "text")  # code breaks by itself
+            token.attrs |= {"class": "long"} if any(map(has_long_word, texts)) else {}
             token.attrs |= {"data-label": headings[column]} if column else {"role": "rowheader", "scope": "row"}
             token.tag = "td" if column else "th"
         elif token.type == "td_close":

@@ -29,6 +29,7 @@ PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 RULES_README = (ROOT / "rules" / "README.md").read_text(encoding="utf-8")
 
@@ -300,9 +301,20 @@ def test_every_reason_code_is_named_in_the_rules_readme():
 
 
 def test_the_changelog_has_lines_for_the_newest_version():
-    newest = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
+    newest = CHANGELOG.split("\n## ")[1]
     assert newest.startswith(version())
     assert "\n- " in newest
+
+
+def test_the_changelog_tells_each_change_once_under_the_version_that_brought_it():
+    told = re.findall(r"^- .*(?:\n  .*)*", CHANGELOG, re.MULTILINE)
+    assert len(told) > 50
+    assert len(told) == len(set(told))
+
+
+def test_the_changelog_names_the_document_that_says_how_to_put_a_copy_in_its_place():
+    (name,) = re.findall(r"(\S+) says how to put a copy in its place", CHANGELOG)
+    assert "To put a copy in its place, stop the service" in (ROOT / name).read_text(encoding="utf-8")
 
 
 def test_the_benchmark_measures_the_full_job():

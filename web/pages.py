@@ -1,6 +1,7 @@
 """What all pages share: who may see them, how they are rendered, and how they say what went wrong."""
 
 import logging
+import re
 from datetime import UTC
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -56,6 +57,7 @@ def _set_up(state):
     environment = state.app.jinja_env
     environment.finalize = visible
     environment.filters |= {"money": money, "moment": moment, "number": number, "told": told}
+    environment.tests["long"] = has_long_word
 
 
 def number(count):
@@ -64,6 +66,11 @@ def number(count):
 
 def money(amount):
     return "–" if amount is None else f"{Decimal(amount):,.2f}"
+
+
+def has_long_word(text):
+    """Tell whether a text has a word that the cell of a table must break, or the page grows wider than a phone."""
+    return bool(re.search(r"\S{30}", text))
 
 
 def told(value):

@@ -75,6 +75,13 @@ def test_a_backtest_of_a_program_without_leads_says_that_there_are_none(shop, tm
     assert "there are no leads of the program changed: say whose to judge by --program" in result.output
 
 
+@pytest.mark.parametrize("option", ["--since", "--program"])
+def test_a_backtest_of_an_option_that_is_given_empty_is_refused(shop, option):
+    backtest(shop, shop.rules)
+    result = shop.flask("rules", "backtest", "default.yaml", option, "")
+    assert (result.exit_code, result.output.startswith(f"Error: {option} is empty")) == (1, True)
+
+
 def test_a_backtest_is_readable(shop):
     backtest(shop, shop.rules)
     output = shop.flask("rules", "backtest", "default.yaml").output

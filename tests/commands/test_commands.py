@@ -121,6 +121,18 @@ def test_example_prints_where_the_pages_are_and_no_password_that_is_a_hash(make_
         assert re.search(r"\n  http://127\.0\.0\.1:8000/docs/default\?key=[0-9a-f]{32}\n", output)
 
 
+def test_example_says_all_that_is_wrong_with_the_rules_before_anything_else(make_app, tmp_path):
+    rules = RULES + "examples: [{name: x, lead: {email: ann@example.com}, expect: valid}]"
+    app = make_app({"default": rules, "solar": "fields: {a: {typ: x}, b: {requird: yes}}"})
+    result = app.test_cli_runner().invoke(args=["example"])
+    assert result.exit_code == 1
+    assert result.output.replace(f"{tmp_path}/", "").splitlines() == [
+        "Error: the rules are broken:",
+        'rules/solar.yaml:1: field "a": "typ" is not a known key. Did you mean "type"?',
+        'rules/solar.yaml:1: field "b": "requird" is not a known key. Did you mean "required"?',
+    ]
+
+
 def test_a_setting_that_cannot_be_used_is_a_plain_error(monkeypatch):
     from flask.cli import ScriptInfo, cli
 

@@ -7,6 +7,7 @@ import json
 import pytest
 from cast import Partner
 
+from commands.leads import FILTERS
 from leads import export
 
 
@@ -123,6 +124,16 @@ def test_list_and_export_take_the_same_filters(shop, options, emails):
 def test_list_says_what_is_wrong_with_a_filter(shop, options, sentence):
     result = shop.flask("leads", "list", *options)
     assert (result.exit_code, result.output.startswith(sentence)) == (1, True)
+
+
+@pytest.mark.parametrize("name", [*FILTERS])
+@pytest.mark.parametrize("command", ["list", "export"])
+@pytest.mark.parametrize("text", ["", " "])
+def test_a_filter_that_is_given_empty_is_refused_and_does_not_find_all_leads(shop, command, name, text):
+    result = shop.flask("leads", command, f"--{name}", text)
+    assert (result.exit_code, result.output) == (
+        1, f"Error: --{name} is empty: write what it is to be, or leave it out\n",
+    )  # fmt: skip
 
 
 def test_export_of_nothing_is_well_formed(flask):

@@ -114,6 +114,12 @@ def test_a_file_shows_all_its_mistakes_at_once_each_with_its_line():
     assert errors(MISTAKES) == [f"rules/solar.yaml:{message}" for message in MESSAGES]
 
 
+@pytest.mark.parametrize("name", ["id: no id", "note: x"])
+def test_a_rule_whose_id_cannot_be_used_is_told_by_its_number_whatever_else_is_wrong(name):
+    _, other = sorted(errors(f"fields: {{a: {{}}}}\nrules:\n  - {name}\n    reject_if: b is present"))
+    assert other.startswith('rules/solar.yaml:4: rule number 1: reject_if: "b is present": there is no field "b"')
+
+
 ALIAS_BOMB = "".join(
     f"{name}: &{name} [{', '.join([inner] * 9)}]\n"
     for inner, name in zip(["x", "*a", "*b", "*c", "*d"], "abcde", strict=True)
@@ -127,6 +133,7 @@ ALIAS_BOMB = "".join(
         ("- a", "1: this is no rule file"),
         ("title: x", '1: "fields:" is missing'),
         ("fields: {}", '1: "fields:" is empty'),
+        ("title: x\nfields:\nrules: []", '2: "fields:" is empty'),
         ("fields: x", '1: "fields:" needs names with values'),
         ("fields:\n  a:{type: text}", '2: field "a:{type": .* leave a space after the colon'),
         ("fields: {a b: {type: foo}, c: {typ: x}}", '1: field "c": "typ" is not a known key'),
@@ -150,6 +157,9 @@ ALIAS_BOMB = "".join(
         ('title: "a\\x01"\nfields: {a: {}}', "1: .*control character"),
         ("fields: {a: {required: maybe}}", '1: field "a": required: "maybe": there is no field "maybe"'),
         ("fields: {a: {sensitive: maybe}}", '1: field "a": "maybe" is neither true nor false'),
+        ("fields: {a: {type: id}}", '1: field "a": standard: an id needs its standard'),
+        ("fields:\n  a:\n    type: id\n    standard: no", '4: field "a": standard: an id needs its standard'),
+        ("fields: {a: {type: phone, country: Utopia}}", '1: field "a": country: "Utopia" is not a country'),
         ("fields: {a: x}", '1: field "a": "a:" needs keys with values, such as {type: text}'),
         ("fields: {a: {}}\nrules: x", '2: "rules:" needs a list'),
         ("fields: {a: {}}\nsale_amount: 1000000", "2: .*at most 999999.99"),

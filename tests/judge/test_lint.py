@@ -32,6 +32,8 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
          'rule "r": it has no note, so partners read a sentence that is the same for all such rules: write note:'),
         ("sale_amount: [{amount: 1}, {amount: 2}]", "the amounts after this one are never reached"),
         ("sale_amount: [{when: a is present, amount: 1}]", "a lead that fits none of the amounts is worth 0.00"),
+        ("sale_amount: []", "sale_amount: it holds no amount, so every lead is worth 0.00: write one"),
+        ("sale_amount:", "sale_amount: it holds no amount, so every lead is worth 0.00: write one"),
         ("examples: [{name: x, lead: {a: 1}, expect: valid}]", 'field "c": no example has it'),
     ],
 )  # fmt: skip

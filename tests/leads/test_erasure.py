@@ -1,5 +1,6 @@
 """A person who asks is erased: wherever the person stands, and nobody else."""
 
+import json
 import time
 from datetime import timedelta
 from urllib.parse import quote
@@ -268,6 +269,27 @@ def test_erase_asks_and_says_what_it_did_and_what_is_kept(service):
     assert "--forget-duplicates removes them too" in output
     assert [lead.email for lead in service.stored()] == [""] * 4 + ["bob@example.com"]
     assert "there is nothing to erase" in service.flask("leads", "erase", "--email", "ann@example.com").output
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--forget-duplicates"]])
+def test_erase_tells_programs_whose_leads_were_found_and_what_was_done(service, options):
+    line = ["leads", "erase", "--email", "ann@example.com", "--format", "json", *options]
+    leads = [lead.id for lead in service.stored() if lead.email == "ann@example.com"]
+    made = json.loads(service.flask(*line, input="").stdout)
+    assert made == {
+        "kind": "email",
+        "leads": leads,
+        "by_program": {"default": 4},
+        "dry_run": "--dry-run" in options,
+        "erased": 0 if "--dry-run" in options else 4,
+        "duplicates_forgotten": "--forget-duplicates" in options,
+        "still_in_files": False,
+    }
+
+
+def test_erase_tells_programs_that_nobody_was_found(service):
+    made = json.loads(service.flask("leads", "erase", "--phone", "+1 212 555 0100", "--format", "json").stdout)
+    assert (made["kind"], made["leads"], made["by_program"], made["erased"]) == ("phone", [], {}, 0)
 
 
 def test_a_script_is_not_asked_whether_it_means_it(service):

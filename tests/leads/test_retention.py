@@ -153,10 +153,34 @@ def test_purge_says_what_it_would_do_and_what_it_did(service):
     assert 'there is no program defalt. Did you mean "default"?' in mistaken
 
 
+def test_purge_of_a_program_that_is_given_empty_is_refused(service):
+    result = service.flask("leads", "purge", "--program", "")
+    assert (result.exit_code, result.output.startswith("Error: --program is empty")) == (1, True)
+
+
 def test_purge_names_programs_whose_leads_nobody_purges(service):
     ann(to=program("gone", RULES))
     output = service.flask("leads", "purge").output
     assert "gone: kept as they came, since there is no rule file that says how long" in output
+
+
+def test_purge_tells_programs_what_was_done_to_the_leads_of_each(service):
+    ann(to=program("gone", RULES))
+
+    def purged(*options):
+        return json.loads(service.flask("leads", "purge", "--format", "json", *options).stdout)
+
+    done = {"program": "default", "masked": 1, "deleted": 1, "kept_as_they_came": False, "still_in_files": False}
+    kept = {"program": "gone", "masked": 0, "deleted": 0, "kept_as_they_came": True, "still_in_files": False}
+    assert purged("--dry-run") == [done | {"dry_run": True}, kept | {"dry_run": True}]
+    assert purged() == [done | {"dry_run": False}, kept | {"dry_run": False}]
+    assert purged()[0] == done | {"masked": 0, "deleted": 0, "dry_run": False}
+
+
+def test_purge_tells_programs_of_a_program_that_keeps_its_leads(make_app):
+    runner = make_app({"keep": "fields: {a: {}}"}).test_cli_runner()
+    (row,) = json.loads(runner.invoke(args=["leads", "purge", "--format", "json"]).stdout)
+    assert (row["program"], row["kept_as_they_came"]) == ("keep", True)
 
 
 def test_the_chores_of_the_service_count_and_purge(service):

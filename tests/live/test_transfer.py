@@ -1,5 +1,6 @@
 """A ledger that is copied from SQLite to PostgreSQL: all of it, at any time, and compared."""
 
+import json
 import re
 import subprocess
 import sys
@@ -76,6 +77,15 @@ def test_a_copy_is_the_same_and_the_service_goes_on_with_it(service, postgresql_
     )
     assert service.post('{"email": "new@example.com", "years": 18}')[2]["valid"] is True
     assert service.post("{}", {"Authorization": "Basic eDp5"})[0] == 401  # which is recorded
+
+
+def test_a_copy_tells_programs_the_rows_and_the_checksum_of_each_table(service, postgresql_url):
+    post_some(service, "ann", 3)
+    status, said = copy_to(service, postgresql_url, "--format", "json")
+    assert status == 0
+    tables = {row["table"]: row for row in json.loads(said)}
+    assert tables["lead"]["rows"] == 3
+    assert all(re.fullmatch("[0-9a-f]{64}", row["sha256"]) for row in tables.values())
 
 
 def test_a_second_copy_brings_what_came_since(service, postgresql_url):

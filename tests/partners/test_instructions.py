@@ -167,6 +167,11 @@ def test_reasons_have_the_sentences_of_the_answers(told):
     assert "nationality.required" not in codes and "retry.mismatch" in codes
 
 
+def test_a_rule_that_says_the_same_of_each_of_its_fields_is_one_reason(told):
+    doc = told(f"{FIELDS}rules: [{{id: known, unique: {{any_of: [e, t]}}, note: We know this person}}]")
+    assert [reason.note for reason in doc.reasons if reason.code == "known"] == ["We know this person"]
+
+
 # --- Requests and answers ---
 
 
