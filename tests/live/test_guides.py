@@ -60,6 +60,7 @@ class Newcomer:
             "PLATFORM": str(self.platform),
             "PLATFORM_PORT": str(platform_port),
             "PLATFORM_DATABASE": postgresql_url,
+            "PLATFORM_BIN": str(ROOT / ".venv" / "bin"),
             **{f"GIT_{who}_{what}": "a@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         }
         self.say("git init -q -b main && git add -A && git commit -qm Datapost")
@@ -147,8 +148,14 @@ def follow(newcomer, guide):
             assert agrees(shown, printed) if shown else status == 0, f"{command}\n{printed}"
 
 
-def test_a_newcomer_gets_from_a_clone_to_a_conversion(newcomer):
+def test_a_newcomer_gets_from_a_clone_to_a_conversion_and_leaves_no_example_behind(newcomer):
     follow(newcomer, "first-lead.md")
+    line = re.search(r"^  (curl .*)$", newcomer.printed, re.MULTILINE)[1]
+    assert "There is no such address" in newcomer.say(line)[0]
+
+
+def test_the_line_that_make_run_prints_is_a_lead_and_then_a_duplicate(newcomer):
+    newcomer.say("make run")
     line = re.search(r"^  (curl .*)$", newcomer.printed, re.MULTILINE)[1]
     for answer in ("<valid>true</valid>", "This email address was already submitted"):
         assert answer in newcomer.say(line)[0]
