@@ -241,19 +241,6 @@ def test_the_caddy_of_compose_passes_on_to_its_datapost(tmp_path):
     subprocess.run(line, env=environ, check=True, capture_output=True)
 
 
-def test_a_running_sqlite_file_is_copied_as_operations_says(tmp_path):
-    (line,) = re.findall(r"(?m)^\$ docker compose exec sqlite (python -c .*)$", section("Docker"))
-    service = Service(tmp_path).start()
-    try:
-        assert service.post('{"email": "ann@example.com"}')[0] == 200
-        code = shlex.split(line)[-1].replace("/data/datapost.db", str(service.database)).replace("/data", str(tmp_path))
-        subprocess.run([sys.executable, "-c", code], check=True)
-    finally:
-        service.stop()
-    service.environ["DATABASE_URL"] = f"sqlite:///{tmp_path}/copy.db"
-    assert [email for _, email in service.leads()] == ["ann@example.com"]
-
-
 # --- Platforms ---
 
 # The keys of a web service and of a database, as Render's blueprint reference lists them.
