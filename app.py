@@ -10,6 +10,7 @@ from functools import partial
 
 import click
 from flask import Blueprint, Flask, jsonify, redirect, request, url_for
+from flask.cli import FlaskGroup
 from flask_httpauth import HTTPBasicAuth
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnavailable
@@ -260,7 +261,7 @@ def _add_commands(app, context):
     unread = app.extensions["datapost"].unread
     for command in COMMANDS:
         app.cli.add_command(instead_of(command, unread) if unread and command is not doctor else command)
-    if context:
+    if context and isinstance(context.find_root().command, FlaskGroup):
         show_in_groups(context.find_root().command)
 
 
