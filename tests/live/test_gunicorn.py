@@ -73,7 +73,7 @@ def test_the_first_lead_is_judged_by_the_files_that_there_are(service):
 
 
 @pytest.mark.long
-def test_no_lead_that_was_answered_valid_is_lost_in_15_kills(make_service, migrated_url):
+def test_no_lead_that_was_answered_valid_is_lost_in_8_kills(make_service, migrated_url):
     """Four clients post while the whole process group is killed; then the service starts with no help."""
     service, answered, moments = make_service(DATABASE_URL=migrated_url), [], Random(15)
 
@@ -88,7 +88,7 @@ def test_no_lead_that_was_answered_valid_is_lost_in_15_kills(make_service, migra
             if len(answered) >= killed_after:
                 os.killpg(service.process.pid, signal.SIGKILL)
 
-    for _ in range(15):
+    for _ in range(8):
         service.start()
         killed_after = len(answered) + moments.randint(1, 60)
         at_once(4, lambda number: client(number, killed_after))  # noqa: B023

@@ -90,6 +90,7 @@ def test_a_service_that_was_not_stopped_stores_nothing_meanwhile_nor_with_the_ol
     assert OLD not in log + person.said and NEW not in log + person.said
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # tests/leads/test_rotation.py has both
 def test_a_secret_that_is_lost_for_ever_is_forgotten(service):
     service.start()
     assert post(service, "ann") == (200, True)
