@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 import database
 from commands.shared import as_json, progress
 from database import StoreError
-from database.copies import put_in_place, write_copy
+from database.copies import named_when_whole, put_in_place, write_copy
 from database.secret import keyed_hash
 from database.sqlitefile import FileProblem
 from leads.export import to_json
+from web import running
 from web.service import service
 
 NO_PG_DUMP = (
@@ -42,7 +43,7 @@ def backup(file, output):
     try:
         rows = write_copy(file, partial(progress, label="Copying")) if url.startswith("sqlite:") else dump(url, file)
     except (FileProblem, StoreError, sqlite3.Error) as error:
-        raise click.ClickException(f"there is no backup: {error}") from None
+        raise click.ClickException(f"there is no backup: {_told_by(error, file)}") from None
     size = Path(file).stat().st_size
     if output == "json":
         click.echo(to_json({"file": file, "bytes": size, "checked": True, "rows": rows}, indent=2))
@@ -59,20 +60,24 @@ def restore(file, output):
     url = service().settings.database_url
     if not url.startswith("sqlite:"):
         raise click.ClickException(HOW_TO_RESTORE.format(file=file))
+    if noted := running.noted(service().settings):
+        raise click.ClickException(
+            f"nothing was restored: the service runs at {noted['url']} (process {noted['pid']}): stop it first"
+        )
     try:
         rows, aside = put_in_place(file, partial(progress, label="Restoring"))
     except (FileProblem, StoreError, sqlite3.Error) as error:
-        raise click.ClickException(f"nothing was restored: {error}") from None
+        raise click.ClickException(f"nothing was restored: {_told_by(error, file)}") from None
     path = url.removeprefix("sqlite:///")
-    other = _made_with_another_secret(path)
+    fits = _secret_fits(path)
     if output == "json":
         report = {"file": file, "database": path, "checked": True, "rows": rows, "aside": aside}
-        click.echo(to_json(report | {"secret_fits": not other}, indent=2))
+        click.echo(to_json(report | {"secret_fits": fits}, indent=2))
         return
     click.echo(f"{path} is what {file} holds: {_told(rows)}, checked")
     if aside:
         click.echo(f"the old database is kept as {aside}: what came since the backup is there, and only there")
-    if other:
+    if fits is False:
         click.echo("it was made with another DATAPOST_SECRET: set that one before you start the service", err=True)
     click.echo("start the service now")
 
@@ -82,12 +87,10 @@ def dump(url, file):
     programs = [shutil.which("pg_dump"), shutil.which("pg_restore")]
     if not all(programs):
         raise FileProblem(NO_PG_DUMP.format(file=file))
-    if os.path.lexists(file):
-        raise FileProblem(f"{file} is there already: name another file")
-    parts, part = conninfo_to_dict(url), f"{file}.part"
+    parts = conninfo_to_dict(url)
     # Not in the command, which everybody on the machine can see.
     environ = os.environ | {"PGPASSWORD": parts.pop("password", os.environ.get("PGPASSWORD", ""))}
-    try:
+    with named_when_whole(file) as part:
         with database.read(), database.db.atomic():
             database.db.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             (moment,) = database.db.execute_sql("SELECT pg_export_snapshot()").fetchone()
@@ -98,10 +101,6 @@ def dump(url, file):
             _run([*line, f"--dbname={make_conninfo(**parts)}"], environ)
         if _run([programs[1], "--data-only", "--file=-", part], environ, _count_copied) != rows:
             raise FileProblem("pg_dump has not written all rows: try again, on another disk")
-        os.rename(part, file)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(part)
     return rows
 
 
@@ -112,12 +111,19 @@ def _count(table):
 def _run(line, environ, read=list):
     """Return what `read` makes of the lines that a program of PostgreSQL prints."""
     with tempfile.TemporaryFile() as said:
-        with subprocess.Popen(line, env=environ, stdout=subprocess.PIPE, stderr=said, umask=0o077) as running:  # noqa: S603
-            found = read(running.stdout)
+        with subprocess.Popen(line, env=environ, stdout=subprocess.PIPE, stderr=said, umask=0o077) as program:  # noqa: S603
+            found = read(program.stdout)
         said.seek(0)
-        if running.returncode:
-            raise FileProblem(" ".join(said.read().decode(errors="replace").split()))
+        if program.returncode:
+            why = " ".join(said.read().decode(errors="replace").split())
+            raise FileProblem(f"{why or f'{line[0]} ended with status {program.returncode}'}{_advice(why)}")
     return found
+
+
+def _advice(why):
+    return (
+        ": install PostgreSQL's client programs of the server's version or newer" if "version mismatch" in why else ""
+    )
 
 
 def _count_copied(lines):
@@ -134,12 +140,17 @@ def _count_copied(lines):
     return rows
 
 
+def _told_by(error, file):
+    return f"{file}: {error}" if isinstance(error, sqlite3.Error) else error
+
+
 def _told(rows):
     return f"{rows['lead']:,} lead{'s' * (rows['lead'] != 1)}, {sum(rows.values()):,} rows in {len(rows)} tables"
 
 
-def _made_with_another_secret(path):
+def _secret_fits(path):
+    """Tell whether the hashes in a file were made with the secret in use; None where it knows none."""
     with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as made:
         tables = made.execute("SELECT count(*) FROM sqlite_master WHERE name = 'fact'").fetchone()[0]
         noted = made.execute("SELECT value FROM fact WHERE name = 'secret'").fetchone() if tables else None
-    return noted is not None and noted[0] != keyed_hash("secret")
+    return noted and noted[0] == keyed_hash("secret")

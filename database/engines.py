@@ -7,6 +7,7 @@ What befalls the file itself is looked after in sqlitefile.py.
 PostgreSQL commits side by side, so there each piece of work is a transaction of its own.
 """
 
+import os
 import sqlite3
 import threading
 from contextlib import contextmanager, nullcontext
@@ -63,7 +64,9 @@ class Sqlite(SqliteFile):
     clock = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
     def __init__(self, url):
-        super().__init__(url.removeprefix("sqlite:///"), LOCK_WAIT)
+        path = url.removeprefix("sqlite:///")
+        # SQLite puts the log beside the file itself, and not beside a link to it.
+        super().__init__(os.path.realpath(path) if os.path.islink(path) else path, LOCK_WAIT)
         self.url = url
         pragmas = {
             "busy_timeout": int(LOCK_WAIT * 1000),

@@ -42,6 +42,7 @@ REPLACED = (
     "the database file was replaced or written over while it was in use: stop the service, put the file right as "
     'docs/operations.md says under "SQLite", and start'
 )
+INTERRUPTED = "a restore was interrupted, so that the database file is gone: run flask restore again"
 STRANGE_LOG = (
     "{log} belongs to another file than {file}. If {file} is a copy that you put there, stop the service, move {log} "
     "away (keep it: it holds the last leads of the old file), and start; else put the file back that {log} belongs to"
@@ -66,10 +67,10 @@ class SqliteFile:
         self._opening = threading.Lock()
 
     @contextmanager
-    def file_lock(self):
-        """Wait until none of our processes and threads writes."""
+    def file_lock(self, waits=True):
+        """Wait until none of our processes and threads writes, or raise BlockingIOError if one does."""
         with open(self._lock, "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
 
     # --- Opening and closing ---
@@ -97,11 +98,9 @@ class SqliteFile:
                 f"unable to open or make {self.path}: {error.strerror}. See that its folder is there and may be "
                 "written, or name another file in DATABASE_URL"
             ) from None
-        # Where the log does not say whose it is, it may still be that of a file that can have one.
-        if numbers is not None and not (name in _names(numbers) or (not numbers and name.startswith(WITH_LOG))):
-            raise FileProblem(self._says(STRANGE_LOG))
-        if numbers == ():
-            self._check_all(STRANGE_LOG)
+        if not name and os.path.exists(f"{self.path}.new"):
+            raise FileProblem(INTERRUPTED)
+        self._refuse_strange_log(name, numbers)
         if found:
             self._check_all(DAMAGED)
             os.truncate(self._lock, 0)
@@ -119,6 +118,20 @@ class SqliteFile:
         if numbers == ():
             with self.file_lock():
                 self.renew()  # so that the next one need not check all of it again
+
+    def refuse_strange_log(self):
+        """Raise FileProblem if the log that lies beside the file is that of another."""
+        try:
+            self._refuse_strange_log(self._name(), self._numbers())
+        finally:
+            self._drop_bytes()
+
+    def _refuse_strange_log(self, name, numbers):
+        # Where the log does not say whose it is, it may still be that of a file that can have one.
+        if numbers is not None and not (name in _names(numbers) or (not numbers and name.startswith(WITH_LOG))):
+            raise FileProblem(self._says(STRANGE_LOG))
+        if numbers == ():
+            self._check_all(STRANGE_LOG)
 
     def _check_all(self, problem):
         try:

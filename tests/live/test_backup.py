@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -62,7 +63,10 @@ def test_a_backup_under_load_is_whole_and_restored_as_it_was(service):
     assert os.stat(service.folder / BACKUP).st_mode & 0o077 == 0
 
     status, _, complaints = run(service, "restore", BACKUP)
-    assert status == 1 and "is in use: stop the service, and what else reads it, first" in complaints
+    assert status == 1 and f"the service runs at http://127.0.0.1:{service.port} (process" in complaints
+    (service.folder / "leads.db-running").unlink()
+    status, _, complaints = run(service, "restore", BACKUP)
+    assert status == 1 and "is in use: stop the service, and what else reads or writes it, first" in complaints
     service.stop()
     kept = rows(service.database)
     status, output, complaints = run(service, "restore", BACKUP, "--format", "json")
@@ -90,6 +94,70 @@ def test_what_a_log_holds_after_a_crash_is_kept_aside_too(service):
     assert [found for found, _ in rows(json.loads(output)["aside"])] == [first, second]
     service.start()
     post(service, 3)
+
+
+def test_the_log_of_another_file_beside_a_backup_is_never_taken_for_its_own(service):
+    service.start()
+    post(service, 1)
+    assert run(service, "backup", BACKUP)[0] == 0
+    post(service, 2)
+    service.stop(9)
+    with closing(sqlite3.connect(service.folder / BACKUP)) as other:
+        other.execute("PRAGMA user_version = 1")
+    shutil.copy(f"{service.database}-wal", service.folder / f"{BACKUP}-wal")
+    status, _, complaints = run(service, "restore", BACKUP)
+    assert status == 1 and f"{BACKUP}-wal belongs to another file than {BACKUP}" in complaints
+
+
+def test_a_database_behind_a_link_is_restored_where_the_link_leads(service):
+    (service.folder / "disk").mkdir()
+    real = service.folder / "disk" / "real.db"
+    service.database.symlink_to(real)
+    service.start()
+    post(service, 1)
+    assert run(service, "backup", BACKUP)[0] == 0
+    (service.folder / "leads.db-running").unlink()
+    assert "is in use" in run(service, "restore", BACKUP)[2]
+    service.stop()
+    assert run(service, "restore", BACKUP)[0] == 0
+    assert service.database.is_symlink() and len(rows(real)) == 1
+
+
+def test_a_restore_that_was_interrupted_is_no_empty_database(service):
+    service.start()
+    post(service, 1)
+    assert run(service, "backup", BACKUP)[0] == 0
+    service.stop()
+    service.database.rename(service.folder / "leads.db.before")
+    shutil.copy(service.folder / BACKUP, service.folder / "leads.db.new")
+    status, _, complaints = run(service, "leads", "list")
+    assert status == 1 and "a restore was interrupted, so that the database file is gone" in complaints
+    assert run(service, "restore", BACKUP)[0] == 0
+    service.start()
+    assert len(service.leads()) == 1
+
+
+def test_of_two_backups_to_one_file_at_once_one_is_made_and_only_its_owner_can_read_it(service):
+    service.start()
+    post(service, 1)
+    with ThreadPoolExecutor(2) as operators:
+        done = list(operators.map(lambda _: run(service, "backup", BACKUP), range(2)))
+    assert sorted(status for status, _, _ in done) == [0, 1]
+    assert "is there already: name another file" in "".join(complaints for _, _, complaints in done)
+    assert os.stat(service.folder / BACKUP).st_mode & 0o077 == 0 and len(rows(service.folder / BACKUP)) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_what_root_restores_belongs_to_whom_the_old_file_belonged(service):
+    service.start()
+    post(service, 1)
+    assert run(service, "backup", BACKUP)[0] == 0
+    service.stop()
+    os.chown(service.database, 65534, 65534)
+    os.chmod(service.database, 0o640)
+    assert run(service, "restore", BACKUP)[0] == 0
+    found = os.stat(service.database)
+    assert (found.st_uid, found.st_mode & 0o777) == (65534, 0o640)
 
 
 def test_a_database_that_is_damaged_or_gone_is_replaced(service):
