@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 import sys
 from contextlib import suppress
 
@@ -16,7 +15,7 @@ from judge.rulebook import RuleBook
 from leads import search
 from web import logs
 from web.service import tell_start
-from web.settings import MOST_PROCESSES, Settings, SettingsError, host, is_number, port, processes
+from web.settings import MOST_PROCESSES, Settings, host, is_number, port, processes
 from web.worker import Worker
 
 wsgi_app = "app:app"
@@ -73,37 +72,20 @@ def post_fork(server, worker):
             os.sched_setaffinity(0, {worker.core})
 
 
-def can_listen():
-    """Tell whether HOST is an address of this machine."""
-    if address is None:
-        return False
-    try:
-        with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET) as attempt:
-            attempt.bind((str(address), 0))
-    except OSError:
-        return False
-    return True
-
-
 def on_starting(_server):
     """Refuse to start, in the master: a worker that exits would be started again for ever."""
+    settings = Settings.load(unread=(unread := []))
+    book = RuleBook(settings.rules)
+    problems = settings.refusals(unread=unread) + book.errors
     try:
-        settings = Settings.load()
-        book = RuleBook(settings.rules)
-        problems = settings.refusals() + book.errors
-        if not can_listen():
-            problems.append(
-                "HOST is no address of this machine: write 127.0.0.1 to listen to this machine alone, "
-                "0.0.0.0 or [::] to listen to all, or leave it out"
-            )
         if not problems:
             models.connect(settings.database_url, settings.secret)
             database.prepare(hold_secret)
             book.tell_what_began_anew(search.last_rules)
             database.disconnect()
             tell_start(settings, book, f"http://{reached}:{port()}")
-    except (SettingsError, SchemaError) as error:
-        problems = str(error).splitlines()
+    except SchemaError as error:
+        problems = [str(error)]
     if problems:
         print("Datapost does not start:", *problems, sep="\n  ", file=sys.stderr)
         sys.exit(1)

@@ -384,7 +384,6 @@ def check_writing():
 
 
 def _write_and_delete():
-    hold_secret()
     # With SQLite, more than most leads write: on a full disk, less may find room where a lead that failed has been.
     # With PostgreSQL, no more than it can clear away without VACUUM; random, since others would be stored in few.
     texts = dict.fromkeys(("program", "user", "partner", "note", "customerid", "email", "rules", "content_type"), "")

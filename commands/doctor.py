@@ -41,7 +41,7 @@ def doctor(output):
     """Look for all that can be wrong here, and say what to do; the exit status is 1 if something is."""
     found = [
         {"check": name, "ok": ok, "sentence": printable(sentence)}
-        for name, check in (CHECKS if not service().unread else {"settings": _settings}).items()
+        for name, check in (CHECKS_OF_THE_UNREAD if service().unread else CHECKS).items()
         for ok, sentence in _looked_at(check)
     ]
     if output == "json":
@@ -52,19 +52,19 @@ def doctor(output):
 
 
 def _looked_at(check):
-    """Return what a check finds; one that cannot be made is a fault of its own."""
+    """Return what a check finds. A store that cannot be used is told once, by the check of the store."""
+    found = []
     try:
-        return list(check())
+        for row in check():
+            found.append(row)
     except StoreError as error:
-        return [(False, str(error))]
+        found += [(False, str(error))] if check is _store else []
+    return found
 
 
 def _settings():
     made = service().settings
-    if service().unread:
-        yield from ((False, sentence) for sentence in service().unread)
-        return
-    wrong = made.refusals() + made.doubts(service().rulebook.programs)
+    wrong = made.refusals(unread=service().unread) + made.doubts(service().rulebook.programs)
     yield from ((False, sentence) for sentence in wrong)
     if (ROOT / ".env").exists() and (ROOT / ".env").stat().st_mode & OTHERS_MAY_READ:
         yield False, "everybody on this machine can read .env, which holds the passwords: chmod 600 .env"
@@ -79,10 +79,11 @@ def _rules():
     for name, program in sorted(book.programs.items()):
         if program.path in {finding.path for finding in book.errors}:
             continue
-        yield from ((True, str(finding)) for finding in program.warnings)
-        with database.read():
-            yield from ((True, str(finding)) for finding in begun_anew(program, *last_rules(program)))
         yield True, f"{name} is {program.path}, {program.hash[:12]}"
+        yield from ((True, str(finding)) for finding in program.warnings)
+    with database.read():
+        for program in book.programs.values():
+            yield from ((True, str(finding)) for finding in begun_anew(program, *last_rules(program)))
 
 
 def _templates():
@@ -192,3 +193,4 @@ CHECKS = {
     "docs": _docs,
     "versions": _versions,
 }
+CHECKS_OF_THE_UNREAD = {"settings": _settings, "versions": _versions}  # others would look elsewhere than is meant

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -48,6 +49,16 @@ def host(environ=os.environ):
         return ipaddress.ip_address(re.sub(r"^\[(.*)\]$", r"\1", text))
     except ValueError:
         return None
+
+
+def can_listen(address):
+    """Tell whether an address (or None) is one of this machine."""
+    try:
+        with socket.socket(socket.AF_INET6 if address and address.version == 6 else socket.AF_INET) as attempt:
+            attempt.bind((str(address), 0))
+    except OSError:
+        return False
+    return address is not None
 
 
 def version():
@@ -257,8 +268,8 @@ class Settings:
         parts = conninfo_to_dict(self.database_url)
         return f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
 
-    def refusals(self, environ=os.environ):
-        """Return why this must not serve real traffic: a sentence for each setting to mend."""
+    def refusals(self, environ=os.environ, unread=()):
+        """Return why this must not serve real traffic: a sentence for each setting to mend, first the `unread` ones."""
         found = []
         if not self.users and not self.open:
             found.append(
@@ -281,12 +292,18 @@ class Settings:
                 f'WEB_CONCURRENCY is "{processes(environ)}": write how many processes shall answer, 1 to '
                 f"{MOST_PROCESSES} (or take it out: then there is one for each core)"
             )
+        if not can_listen(host(environ)):
+            found.append(
+                "HOST is no address of this machine: write 127.0.0.1 to listen to this machine alone, "
+                "0.0.0.0 or [::] to listen to all, or leave it out"
+            )
         if environ.get("DYNO") and self.database_url.startswith("sqlite:"):
             found.append(
                 "DATABASE_URL names a SQLite file, but the disk of this platform does not last: "
                 "every lead would be lost at the next restart. Add a PostgreSQL database, which sets DATABASE_URL."
             )
-        return found
+        told = set(map(_subject, unread))
+        return [*unread, *(sentence for sentence in found if _subject(sentence) not in told)]
 
     def doubts(self, programs, environ=os.environ):
         """Return what is probably not meant, by sentences; `programs` are the names of those there are."""
@@ -307,6 +324,8 @@ class Settings:
                 "python3 -c 'import secrets; print(secrets.token_hex(32))'. Once leads are stored, "
                 'SECURITY.md says under "Rotate a secret" how it is changed'
             )
+        if self.old_secret:
+            found.append("DATAPOST_OLD_SECRET is for flask rotate-secret alone: when that is done, take it away")
         if self.max_body < SMALLEST_BODY:
             found.append(f"DATAPOST_MAX_BODY is {self.max_body}: many leads are longer than so many bytes")
         if self.trusted_proxies > MOST_PROXIES:
@@ -315,6 +334,11 @@ class Settings:
                 "platforms; with too many, every sender may give himself any address"
             )
         return found
+
+
+def _subject(sentence):
+    """Return the name of the setting that a sentence is about."""
+    return re.match("[A-Z_]+", sentence)[0]
 
 
 def _meant(name, known):

@@ -89,6 +89,18 @@ def test_another_secret_is_found(make):
     )
 
 
+def test_an_address_that_keeps_gunicorn_from_starting_is_found(make, monkeypatch):
+    monkeypatch.setenv("HOST", "a.b")
+    assert fault(make()).startswith("settings: HOST is no address of this machine")
+
+
+def test_a_look_notes_no_secret(make):
+    app = make()
+    assert findings(app)[0] == 0
+    with database.read():
+        assert models.Fact.get_or_none(name="secret") is None
+
+
 def test_a_full_disk_is_found(make, monkeypatch):
     app = make()
     if database.engine().side_by_side:
@@ -166,9 +178,11 @@ def test_settings_that_cannot_be_read_are_found_and_keep_other_commands_from_any
 
     result = run("doctor", "--format", "json")
     assert result.returncode == 1
-    assert [row["sentence"].partition(":")[0] for row in json.loads(result.stdout)] == [
+    assert [row["sentence"].partition(":")[0] for row in json.loads(result.stdout) if not row["ok"]] == [
         "DATABASE_URL is not the address of a database",
         'DATAPOST_OPEN is "perhaps"',
+        "DATAPOST_USERS is not set, so every lead would be refused. Set it to name",
+        "DATAPOST_SECRET is not set. Set it to a long random text and keep it",
     ]
     for line in (["migrate"], ["rules", "check", "x"], ["run", "--port", "0"]):
         result = run(*line)

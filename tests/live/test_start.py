@@ -42,6 +42,14 @@ def test_gunicorn_refuses_to_start_and_says_what_to_set(service, environ, senten
     assert "Traceback" not in log
 
 
+def test_all_settings_that_keep_it_from_starting_are_named_at_once(service):
+    wrong = {"DATAPOST_USERS": "x", "DATAPOST_OPEN": "perhaps", "PORT": "abc", "DATAPOST_SECRET": "", "HOST": "a.b"}
+    service.environ |= wrong | {"WEB_CONCURRENCY": "0"}
+    _, log = service.command("gunicorn").communicate()
+    told = [line.split()[0].rstrip(":") for line in log.splitlines()[1:] if line.startswith("  ")]
+    assert sorted(told) == sorted([*wrong, "WEB_CONCURRENCY"])
+
+
 def test_the_start_is_told_in_one_line_and_then_what_is_probably_not_meant(service):
     service.environ |= {"DATAPOST_OPERATOR": "owner:canary", "DATAPOST_USERS": "impact/solar:canary"}
     service.start()
