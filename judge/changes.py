@@ -11,7 +11,7 @@ from judge.rules import MOST_FORMER, former_places, place_of
 from judge.verdict import longer
 
 # What decides how a value of a field is written.
-WRITTEN_BY = ("type", "country", "formats", "standard")
+WRITTEN_BY = ("type", "country", "formats", "standard", "exact")
 
 
 def begun_anew(program, name_before, text_before):

@@ -137,7 +137,7 @@ class Compiler:
         if field is None or not field.parse:
             return frozenset()
         try:
-            entries, unread = read_list(path, field.parse, self.program.spec.fields[name].type)
+            entries, unread = read_list(path, field.parse, self.program.spec.fields[name])
         except ListError as error:
             self.complain(key, f"{key}: {error}")
             return frozenset()
@@ -172,7 +172,7 @@ def _compile_field(compiler, name, spec):
 
 def _check_keys(compiler, spec, row):
     """Complain of keys that belong to other types, and of those that are missing."""
-    for key in ("country", "formats", "standard", *LIMITS):
+    for key in ("country", "formats", "standard", "exact", "pad", *LIMITS):
         if getattr(spec, key) is not None and key not in row.keys:
             takes = f"it takes {', '.join(sorted(row.keys))}" if row.keys else "it takes none of this sort"
             compiler.complain_of(key, f"a field of type {spec.type} does not take this key; {takes}")
@@ -187,7 +187,8 @@ def _make_type(compiler, spec, row):
     try:
         return row.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
-        compiler.complain_of(next(key for key in ("formats", "standard", "country") if key in row.keys), error)
+        key = error.key or next(key for key in ("formats", "standard", "country") if key in row.keys)
+        compiler.complain_of(key, error)
         return None
 
 

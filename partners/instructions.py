@@ -164,6 +164,11 @@ def _remarks(program, rule):
         yield "Marks a test lead."
     if rule.name in program.retry_key:
         yield "Tells a repeated request from a new lead."
+    compared = {name for told in program.rules if _is_shown(told) for names in told.unique or () for name in names}
+    if spec.type == "email" and not spec.exact and rule.name in compared:
+        yield "Addresses of one mailbox are one: pat.doe+x@gmail.com is patdoe@gmail.com."
+    if spec.pad:
+        yield "Zeros that are missing at its start are put back."
     if spec.default is not None:
         yield f"If it is left out, it counts as {spec.default}."
     if spec.on_invalid == "warn":

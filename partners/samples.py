@@ -2,6 +2,7 @@
 
 from judge.examples import texts_of
 from judge.judgement import judge
+from judge.sameness import identity
 from judge.types import TYPES
 from judge.values import Refused, canonical, stored
 
@@ -90,10 +91,10 @@ def _replaced(program, lead, field_name, new):
 def _other(rule, text):
     """Return another value that the field takes; the same one if none is found, or if it does not take this one."""
     try:
-        before = rule.value(text)
+        before = identity(rule.value(text))
         for candidate in TYPES[rule.spec.type].others(text):
             try:
-                if rule.value(candidate) != before:
+                if identity(rule.value(candidate)) != before:
                     return candidate
             except Refused:
                 continue
