@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from judge.conditions import Unanswered, scope
 from judge.rules import only_claims
-from judge.sameness import identity
+from judge.sameness import has_others, identity
 from judge.values import FORBIDDEN, UNSEEN, Refused, canonical, clean, folded, stored
 from judge.verdict import TEST_LIMIT, Claim, Reason, Verdict
 
@@ -180,7 +180,9 @@ def _identify(program, verdict):
     verdict.partner = _submitted(verdict, spec.partner) if spec.partner and spec.fields[spec.partner].store else ""
     verdict.test = values.get(spec.test_flag) is True
     if any(name in values for name in spec.customer):
-        verdict.customer = [identity(values.get(name)) for name in spec.customer]
+        who = [values.get(name) for name in spec.customer]
+        verdict.customer = list(map(identity, who))
+        verdict.customer_before = list(map(folded, who)) if any(map(has_others, who)) else []
     keys = [folded(_submitted(verdict, name)) for name in spec.retry_key]
     verdict.retry = keys if all(keys) else []
     verdict.email = str(next((values[name] for name in program.emails if name in values), ""))

@@ -120,6 +120,13 @@ def unique_keys(place, former, values):
     return keys + [_key(known, older) for older in older_forms(values) for known in places]
 
 
+def moved_keys(place, former, values):
+    """Yield the keys under which these values were known before, each with the one under which they are now."""
+    texts = list(map(identity, values))
+    for older in older_forms(values):
+        yield from ((_key(known, older), _key(known, texts)) for known in [place, *former])
+
+
 def _key(place, texts):
     scope, *names = place
     pairs = sorted(zip(names, texts, strict=True))

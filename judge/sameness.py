@@ -5,7 +5,7 @@
 
 import re
 
-from judge.mailboxes import mailbox
+from judge.mailboxes import mailbox, provider_of
 from judge.values import Text, folded, folded_before
 
 
@@ -60,12 +60,26 @@ def identity(value):
     return folded(value) if known is None else known
 
 
+def has_others(value):
+    """Tell whether other addresses may lead to the same mailbox."""
+    return type(value) is Address and provider_of(value.folded) is not None
+
+
+def was_another(stored):
+    """Tell whether a stored value may have been compared otherwise before: as another address, or another ZIP."""
+    if not isinstance(stored, str):
+        return False
+    text = stored.lower()
+    return mailbox(text) != text or zip_of(text) != text
+
+
 # How places and customers are known, and how they were before: by each address for itself, and until 0.3.0 as written.
 FORMS = (identity, folded, folded_before)
 
 
 def older_forms(values):
     """Yield the texts by which these values were known before, each once, without those of today."""
+    values = list(values)
     known = [[identity(value) for value in values]]
     for form in FORMS[1:]:
         texts = [form(value) for value in values]

@@ -16,6 +16,7 @@ from ulid import ULID
 import database
 import models
 from database import db
+from database.customers import known_as
 from database.secret import hold_secret, keyed_hash
 from judge.mailboxes import mailbox, provider_of
 from judge.rules import former_places, place_of, unique_keys
@@ -145,6 +146,8 @@ def find(person, progress):
     """
     found, after = {}, ""
     customers = {models.customer_of([form(value)]) for value in person.values for form in FORMS}
+    with database.read():
+        customers |= {known_as(customer, customer) for customer in sorted(customers)}
     query = f"SELECT {COLUMNS} FROM lead WHERE id > ? ORDER BY id LIMIT {CHUNK}".replace("?", db.param)  # noqa: S608
     while True:
         with database.read():

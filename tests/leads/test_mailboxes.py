@@ -17,7 +17,8 @@ from models import Lead
 GMAIL = ["pat.doe@gmail.com", "patdoe@gmail.com", "P.atDoe+x@googlemail.com"]
 OTHERS = ["patdo@gmail.com", "patdoes@gmail.com", "xpatdoe@gmail.com", "patdoe@gmail.example", "patdoe1@gmail.com"]
 OTHERS += ["pat.doe@mail.gmail.com", "patdoe-x@gmail.com", "pat_doe@gmail.com", "patdoe@outlook.com"]
-OUTLOOK, NOT_OUTLOOK = ["a.b@outlook.com", "A.b+x@outlook.com"], ["ab@outlook.com", "a.b@hotmail.com", "a.b-x@outlook.com"]
+OUTLOOK = ["a.b@outlook.com", "A.b+x@outlook.com"]
+NOT_OUTLOOK = ["ab@outlook.com", "a.b@hotmail.com", "a.b-x@outlook.com"]
 YAHOO, NOT_YAHOO = ["pat-x@yahoo.com", "pat-y@yahoo.com", "pat@yahoo.com"], ["pat+x@yahoo.com", "pat-x@yahoo.de"]
 MAILBOXES = [(GMAIL, OTHERS), (OUTLOOK, NOT_OUTLOOK), (YAHOO, NOT_YAHOO)]
 
