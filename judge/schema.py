@@ -325,6 +325,11 @@ class RuleFile(_Model):
     def _leave_out_empty_keys(cls, document):
         return {key: value for key, value in document.items() if value != "" or key == "fields"}
 
+    @property
+    def has_tests(self):
+        """Whether a lead can be a test."""
+        return bool(self.test_flag or self.test_if)
+
     title: Sentence = Field("", description="What the program is called.")
     respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
     invalid_status: Annotated[int, BeforeValidator(_status)] = Field(200, description="The status of an invalid lead.")
@@ -335,6 +340,9 @@ class RuleFile(_Model):
     test_flag: FieldName | None = Field(
         None,
         description="A lead with this field true is a test: answered and paid like any other, but uses up nothing.",
+    )
+    test_if: Condition | None = Field(
+        None, description="A lead that fits this condition is a test, in place of test_flag."
     )
     test_limit: Annotated[int, BeforeValidator(_count)] = Field(50, description="How many tests a day are valid.")
     customer: FieldNames = Field([], description="The fields that say who is the same customer.")
