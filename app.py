@@ -22,7 +22,7 @@ from database import SchemaError, StoreError
 from database.secret import hold_secret
 from judge.judgement import judge, unreadable
 from judge.rulebook import RuleBook
-from leads import backtest, daily, retention, search
+from leads import backtest, daily, known, retention, search
 from partners.pages import documents
 from web import logs, proxies
 from web.answer import Answer, answer_lead, finish, named_program, respond
@@ -204,7 +204,7 @@ def create_app(settings=None):
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected
     book = RuleBook(settings.rules, search.last_rule_text)
-    for chore in (daily.roll_up, retention.purge_some):
+    for chore in (daily.roll_up, retention.purge_some, known.know_again):
         database.add_chore(partial(_do_chore, chore, book))
     for chore in (retention.clear_expired, backtest.clear_old):
         database.add_chore(chore)

@@ -27,7 +27,7 @@ from peewee import (
 from ulid import ULID
 
 import database
-from database import Unsure, claims, db, secret, statements
+from database import Unsure, claims, customers, db, secret, statements
 from database.secret import hold_secret, keyed_hash
 
 RETRY_WINDOW = 24 * 3_600_000  # milliseconds
@@ -183,8 +183,8 @@ class FailedLogin(Table):
 class Fact(Table):
     """What is known of the database itself.
 
-    `secret` tells the secret that its hashes were made with; `file` names the SQLite file that this is, or that
-    this is a copy of as long as no lead was stored here; `arrival` tells by what way requests come.
+    `secret` tells the secret of its hashes; `file` the SQLite file that this is, or that this is a copy of as long as
+    no lead was stored here; `arrival` by what way requests come; `mailboxes:…` how far leads are known again.
     """
 
     name = TextField(primary_key=True)
@@ -325,7 +325,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
         reasons=verdict.codes,
         note=verdict.note,
         sale_amount=verdict.sale_amount if verdict.valid else None,
-        customerid=customer_of(verdict.customer),
+        customerid=customers.known_as(customer_of(verdict.customer), customer_of(verdict.customer_before)),
         email=verdict.email,
         phone=verdict.phone,
         fields=verdict.fields,

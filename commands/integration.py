@@ -14,7 +14,7 @@ from commands.shared import as_json, find_program
 from leads.export import to_json
 from partners.contract import address, prove
 from partners.pages import contract_of, contract_text, is_local, link
-from partners.simulator import POSTED, Case, Endpoint, NoAnswer, cases_of, simulate
+from partners.simulator import POSTED, Case, Endpoint, NoAnswer, are_tests, cases_of, simulate
 from web import payload
 from web.logs import printable
 from web.request import read as read_lead
@@ -127,14 +127,14 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     if not is_local(url) and url.startswith("http:"):
         _warn("WITHOUT ENCRYPTION: the password and the leads can be read on their way. Use the https address.")
     _warn(f"Posting {count} leads to {target}")
-    if program.spec.test_flag:
+    if marked := are_tests(program, cases):
         _warn(
-            f"They are marked as tests ({program.spec.test_flag}): they are stored, use up no limit or budget of real "
+            f"They are marked as tests ({program.mark}): they are stored, use up no limit or budget of real "
             f"leads, at most {program.spec.test_limit} a day are valid, and impact.com pays for those that reach it."
         )
     else:
         _warn(
-            f"THEY ARE REAL to the service, since {program.path} has no test_flag: they are stored, use up limits "
+            f"THEY ARE REAL to the service, since {_why_real(program)}: they are stored, use up limits "
             "and budgets, and go wherever leads go."
         )
         if not is_local(url) and not yes:
@@ -152,13 +152,19 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
         silence = str(error)
     good = not silence and not any(outcome.problems for outcome in outcomes)
     if output == "json":
-        report = {"url": target, "test": bool(program.spec.test_flag), "ok": good, "error": silence}
+        report = {"url": target, "test": marked, "ok": good, "error": silence}
         click.echo(to_json(report | {"posts": [asdict(outcome) for outcome in outcomes]}, indent=2))
     elif outcomes:
         _show_total(outcomes, "all as the rules say" if not file else "read without a problem")
     if silence:
         raise click.ClickException(silence)
     sys.exit(not good)
+
+
+def _why_real(program):
+    if program.mark:
+        return f"not all of them could be marked as tests ({program.mark})"
+    return f"{program.path} has no test_flag"
 
 
 def _case_of(file, program):

@@ -120,12 +120,16 @@ def _tests(program, now):
         yield _of_tests(program, "several partners together", totals)
 
 
+def _mark(program):
+    return "test_if" if program.spec.test_if else "test_flag"
+
+
 def _of_tests(program, who, figure, **filters):
     return Concern(
         f"{title(program)}: {who} sent {figure.valid_tests:,} test leads since yesterday that were answered valid, "
         f"worth {figure.test_amount:,}.",
         "impact.com pays for tests too. Reverse them there, and ask the partner what they are for. If nobody needs "
-        "tests any more, take test_flag out of the rule file: such leads are judged as real ones then.",
+        f"tests any more, take {_mark(program)} out of the rule file: such leads are judged as real ones then.",
         grave=figure.test_amount > 0,
         href=url_for("leads.list_leads", **filters, program=program.name, test="yes", valid="yes"),
         link="See the tests",

@@ -22,6 +22,13 @@ TAKE_PLACE = """
             ELSE claim.expires_at END
     WHERE claim.claimed_at <= ? OR claim.lead = excluded.lead
 """
+PLACE = "SELECT lead, claimed_at, expires_at FROM claim WHERE key = ?"
+MOVE_PLACE = """
+    INSERT INTO claim (key, lead, claimed_at, expires_at, fingerprint) VALUES (?, ?, ?, ?, '')
+    ON CONFLICT (key) DO UPDATE SET
+        lead = excluded.lead, claimed_at = excluded.claimed_at, expires_at = excluded.expires_at
+    WHERE claim.claimed_at < excluded.claimed_at
+"""
 USE_UP = """
     INSERT INTO total (key, used, expires_at) VALUES (?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET used = total.used + excluded.used
@@ -39,6 +46,14 @@ def take_place(key, lead, now, within, kept, fingerprint=""):
 def use_up(key, units, until, limit):
     """Tell whether so many units more are within the limit of the total."""
     return units <= limit and execute(USE_UP, [key, units, until, limit]) == 1
+
+
+def move_place(key, to):
+    """Have what is known under a key stand under another one from now on; of two places, the younger lead's counts."""
+    row = db.execute_sql(PLACE.replace("?", db.param), [key]).fetchone()
+    if row:
+        execute(MOVE_PLACE, [to, *row])
+        execute("DELETE FROM claim WHERE key = ?", [key])
 
 
 def taken_at(keys):

@@ -11,7 +11,7 @@ from judge.rules import MOST_FORMER, former_places, place_of
 from judge.verdict import longer
 
 # What decides how a value of a field is written.
-WRITTEN_BY = ("type", "country", "formats", "standard")
+WRITTEN_BY = ("type", "country", "formats", "standard", "exact")
 
 
 def begun_anew(program, name_before, text_before):
@@ -109,7 +109,7 @@ def _types(program, before):
 
 def _clocks(program, before):
     counts = [rule for rule in program.spec.rules if _quota(rule, ())]
-    if str(before.timezone) != str(program.spec.timezone) and (counts or program.spec.test_flag):
+    if str(before.timezone) != str(program.spec.timezone) and (counts or program.spec.has_tests):
         yield (
             ("timezone",),
             "timezone: days, weeks and months begin at another hour: limits, budgets and tests may count from 0 again",

@@ -58,6 +58,8 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
         program.fields[field_name] = _compile_field(compiler, field_name, field_spec)
         _name_field(program, field_name, field_spec, source)
     _check_field_lists(spec, source)
+    if spec.test_if:
+        program.marks.append(compiler.condition(spec.test_if, "test_if"))
     for index, rule in enumerate(spec.rules):
         place = ("rules", index)
         is_named = (*place, "id") not in source.broken  # else its id is none that stands in the file
@@ -137,7 +139,7 @@ class Compiler:
         if field is None or not field.parse:
             return frozenset()
         try:
-            entries, unread = read_list(path, field.parse, self.program.spec.fields[name].type)
+            entries, unread = read_list(path, field.parse, self.program.spec.fields[name])
         except ListError as error:
             self.complain(key, f"{key}: {error}")
             return frozenset()
@@ -172,7 +174,7 @@ def _compile_field(compiler, name, spec):
 
 def _check_keys(compiler, spec, row):
     """Complain of keys that belong to other types, and of those that are missing."""
-    for key in ("country", "formats", "standard", *LIMITS):
+    for key in ("country", "formats", "standard", "exact", "pad", *LIMITS):
         if getattr(spec, key) is not None and key not in row.keys:
             takes = f"it takes {', '.join(sorted(row.keys))}" if row.keys else "it takes none of this sort"
             compiler.complain_of(key, f"a field of type {spec.type} does not take this key; {takes}")
@@ -187,7 +189,8 @@ def _make_type(compiler, spec, row):
     try:
         return row.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
-        compiler.complain_of(next(key for key in ("formats", "standard", "country") if key in row.keys), error)
+        key = error.key or next(key for key in ("formats", "standard", "country") if key in row.keys)
+        compiler.complain_of(key, error)
         return None
 
 
@@ -235,8 +238,10 @@ def _check_field_lists(spec, source):
         for name in names:
             if name not in spec.fields:
                 source.complain((key,), f'{key}: there is no field "{name}"{nearest(name, spec.fields)}')
-    if "test_limit" in spec.model_fields_set and not spec.test_flag:
-        source.complain(("test_limit",), "test_limit: belongs to test_flag:, which says what marks a test")
+    if "test_limit" in spec.model_fields_set and not spec.has_tests:
+        source.complain(("test_limit",), "test_limit: belongs to test_flag: or test_if:, which says what marks a test")
+    if spec.test_flag and spec.test_if:
+        source.complain(("test_if",), "test_if: test_flag says already what marks a test: keep one of the two")
     flag = spec.fields.get(spec.test_flag)
     if flag and TYPES[flag.type].kind != "boolean" and ("fields", spec.test_flag, "type") not in source.broken:
         source.complain(("test_flag",), f'test_flag: give the field "{spec.test_flag}" the type boolean')

@@ -27,6 +27,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from judge.functions import FUNCTIONS, iso_day
 from judge.grammar import ConditionError, flat, of_syntax, parse, walk
 from judge.instead import INSTEAD, nothing_like_it, written
+from judge.sameness import Zip, zip_of
 from judge.values import FORBIDDEN, Text
 
 MOST_PARTS = 100  # of an expression, beside names and constants
@@ -257,7 +258,10 @@ def _within(left, operand, kinds):
         if not all(map(_is_constant, right.items)):
             raise ConditionError("a list holds texts, numbers or dates, and nothing else: write a == b or a == c")
         values = frozenset(_alike(left, _part(item, kinds))[1](None) for item in right.items)
-        return lambda lead_scope: (left.run(lead_scope) in values) is wanted
+        if (zips := frozenset(map(zip_of, values))) == values:
+            return lambda lead_scope: (left.run(lead_scope) in values) is wanted
+        of = {Zip: zips}
+        return lambda lead_scope: ((value := left.run(lead_scope)) in of.get(type(value), values)) is wanted
     part, whole = _alike(left, _part(right, kinds))
     if left.kind not in ("text", "unknown"):
         raise ConditionError(f"in takes a list or a text, and {written(right)} is a {left.kind}")

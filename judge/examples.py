@@ -97,7 +97,7 @@ def _opening(opening, now):
 
 def _reason_codes(program):
     fields = {f"{name}.{code}" for name, rule in program.fields.items() for code in rule.sentences}
-    tests = {TEST_LIMIT.code} if program.spec.test_flag else set()
+    tests = {TEST_LIMIT.code} if program.spec.has_tests else set()
     return fields | {rule.id for rule in program.rules} | tests
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from judge.conditions import Unanswered, scope
 from judge.rules import only_claims
+from judge.sameness import has_others, identity
 from judge.values import FORBIDDEN, UNSEEN, Refused, canonical, clean, folded, stored
 from judge.verdict import TEST_LIMIT, Claim, Reason, Verdict
 
@@ -177,13 +178,26 @@ def _identify(program, verdict):
     """Fill in who the lead is, for the answer and for the ledger."""
     spec, values = program.spec, verdict.values
     verdict.partner = _submitted(verdict, spec.partner) if spec.partner and spec.fields[spec.partner].store else ""
-    verdict.test = values.get(spec.test_flag) is True
+    verdict.test = _is_test(program.marks[0], verdict) if program.marks else values.get(spec.test_flag) is True
     if any(name in values for name in spec.customer):
-        verdict.customer = [folded(values.get(name)) for name in spec.customer]
+        who = [values.get(name) for name in spec.customer]
+        verdict.customer = list(map(identity, who))
+        verdict.customer_before = list(map(folded, who)) if any(map(has_others, who)) else []
     keys = [folded(_submitted(verdict, name)) for name in spec.retry_key]
     verdict.retry = keys if all(keys) else []
     verdict.email = str(next((values[name] for name in program.emails if name in values), ""))
     verdict.phone = str(next((values[name] for name in program.phones if name in values), ""))
+
+
+def _is_test(mark, verdict):
+    """Tell whether the condition of `test_if` holds; where it has no answer, the lead is a real one."""
+    try:
+        is_test = mark(scope(verdict.values, verdict.now))
+    except Unanswered as why:
+        verdict.say("test_if", f"skipped: {why}")
+        return False
+    verdict.say("test_if", "it is a test" if is_test else "it is no test")
+    return is_test
 
 
 def _claims_of_test(program, verdict):

@@ -13,6 +13,7 @@ import phonenumbers
 import re2
 from disposable_email_domains import blocklist as disposable_domains
 
+from judge.sameness import Zip
 from judge.types import joined, phone_country
 from judge.values import Refused, Unusable
 
@@ -32,7 +33,7 @@ def _matches(pattern, value):
 def _chosen(spelling, value):
     if value not in spelling:
         raise Refused("not_allowed")
-    return spelling[value]
+    return value if type(value) is Zip else spelling[value]  # 78704-1234 is one of [78704], and more than that
 
 
 def _length(text, _):

@@ -13,6 +13,7 @@ _CONSTANT = {
     "reject_if": ("is always true: the rule refuses every lead", "is never true: the rule refuses nobody"),
     "require": ("is always true: the rule refuses nobody", "is never true: the rule refuses every lead"),
     "when": ("is always true and can be left out", "is never true: this never applies"),
+    "test_if": ("is always true: every lead is a test", "is never true: no lead is a test"),
     "required": ("is always true: write true", "is never true: the field is never required"),
 }
 

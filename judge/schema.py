@@ -227,10 +227,12 @@ class FieldSpec(_Model):
     country: str | None = Field(None, description="The country, as two letters.")
     countries: Texts | None = Field(None, description="The countries whose phone numbers are accepted.")
     formats: Texts | None = Field(None, description="How dates are written, such as MM/DD/YYYY.")
+    pad: YesNo | None = Field(None, description="true: zeros that a spreadsheet took are put back, 2134 is 02134.")
     standard: str | None = Field(None, description="What kind of number an id is, such as us.ssn or iban.")
     disposable: str | None = Field(None, description="reject: throw-away addresses are refused.")
     role: str | None = Field(None, description="reject: addresses such as info@ are refused.")
     free: str | None = Field(None, description="reject: addresses of free providers are refused.")
+    exact: YesNo | None = Field(None, description="true: pat+x@gmail.com is another address than pat@gmail.com.")
     sensitive: YesNo = Field(False, description="true: masked in pages, logs and exports.")
     store: YesNo = Field(True, description="false: checked, then forgotten.")
     on_invalid: Literal["reject", "warn"] = Field("reject", description="warn: recorded, but not refused.")
@@ -323,6 +325,11 @@ class RuleFile(_Model):
     def _leave_out_empty_keys(cls, document):
         return {key: value for key, value in document.items() if value != "" or key == "fields"}
 
+    @property
+    def has_tests(self):
+        """Whether a lead can be a test."""
+        return bool(self.test_flag or self.test_if)
+
     title: Sentence = Field("", description="What the program is called.")
     respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
     invalid_status: Annotated[int, BeforeValidator(_status)] = Field(200, description="The status of an invalid lead.")
@@ -333,6 +340,9 @@ class RuleFile(_Model):
     test_flag: FieldName | None = Field(
         None,
         description="A lead with this field true is a test: answered and paid like any other, but uses up nothing.",
+    )
+    test_if: Condition | None = Field(
+        None, description="A lead that fits this condition is a test, in place of test_flag."
     )
     test_limit: Annotated[int, BeforeValidator(_count)] = Field(50, description="How many tests a day are valid.")
     customer: FieldNames = Field([], description="The fields that say who is the same customer.")

@@ -17,6 +17,7 @@ import phonenumbers
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from judge import places, values
+from judge.sameness import Address
 from judge.values import UNSEEN, Refused, Text, Unusable, known_as
 
 # --- Types: specification, time zone -> (text -> value) ---
@@ -26,7 +27,9 @@ def _text(*_):
     return Text
 
 
-def _email(*_):
+def _email(field, _zone):
+    made = Text if field.exact else Address
+
     def parse(text):
         if not text.isascii() and text != text.translate(UNSEEN):  # email-validator takes some of them
             raise Refused
@@ -34,7 +37,7 @@ def _email(*_):
             email = email_validator.validate_email(text, check_deliverability=False)
         except email_validator.EmailNotValidError:
             raise Refused from None
-        return Text(f"{email.local_part}@{email.ascii_domain}")
+        return made(f"{email.local_part}@{email.ascii_domain}")
 
     return parse
 
@@ -221,7 +224,7 @@ class FieldType:
 _TEXT = {"type": "string"}
 _LENGTHS = frozenset({"min_length", "max_length", "pattern", "one_of"})
 _BOUNDS = frozenset({"min", "max"})
-_EMAIL = _LENGTHS | {"disposable", "role", "free"}
+_EMAIL = _LENGTHS | {"disposable", "role", "free", "exact"}
 _COUNTRY = frozenset({"country"})
 _INTEGER = r"^[+-]?[0-9]{1,18}(\.0+)?$"
 _NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
@@ -252,7 +255,7 @@ TYPES = {
         others=lambda text: _other_digits(text, 4),  # the area and the exchange stay: 555 is nobody's
     ),
     "postal_code": FieldType(
-        places.postal_code, "text", _COUNTRY | {"one_of"}, "The {label} is not a valid postal code",
+        places.postal_code, "text", _COUNTRY | {"one_of", "pad"}, "The {label} is not a valid postal code",
         "a postal code of {spec.country}", usual=lambda spec: places.example_of(spec.country)[:1], others=_other_digits,
     ),
     "region": FieldType(

@@ -60,7 +60,11 @@ class Refused(ValueError):
 
 
 class Unusable(ValueError):
-    """A key of a rule file cannot be used; the text says why and what to write."""
+    """A key of a rule file cannot be used; the text says why and what to write. `key` is which, if it is known."""
+
+    def __init__(self, message, key=None):
+        super().__init__(message)
+        self.key = key
 
 
 class Text(str):

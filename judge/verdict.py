@@ -67,6 +67,7 @@ class Verdict:
     `trace` tells the decision step by step, without the lead's data.
     `worth` is the sale amount, whether the lead is valid or not; None if nothing is known.
     `observed` names the rules that only observe and would have refused the lead.
+    `customer_before` is what made the customer id before all addresses of a mailbox were one, if there are others.
     """
 
     program: str
@@ -80,6 +81,7 @@ class Verdict:
     worth: Decimal | None = None
     observed: list[str] = field(default_factory=list)
     customer: list[str] = field(default_factory=list)
+    customer_before: list[str] = field(default_factory=list)
     retry: list[str] = field(default_factory=list)
     email: str = ""
     phone: str = ""

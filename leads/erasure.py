@@ -16,9 +16,11 @@ from ulid import ULID
 import database
 import models
 from database import db
+from database.customers import known_as
 from database.secret import hold_secret, keyed_hash
+from judge.mailboxes import mailbox, provider_of
 from judge.rules import former_places, place_of, unique_keys
-from judge.values import folded, folded_before
+from judge.sameness import FORMS, Address
 from leads import daily
 from leads.masks import forms, plain
 from leads.retention import AT_ONCE, empty
@@ -52,11 +54,28 @@ def nobody():
 
 
 def with_email(*spellings):
-    """Return the Person with this address; `spellings` are how it may be written, but for case."""
-    values, spellings = spellings, {plain(spelling) for spelling in spellings}
+    """Return the Person with this address, or another one of the same mailbox.
+
+    `spellings` are how it may be written, but for case.
+    """
+    values, spellings = [Address(spelling) for spelling in spellings], {plain(spelling) for spelling in spellings}
     spellings |= {_in_unicode(spelling) for spelling in spellings}
-    any_of = "|".join(re.escape(spelling) for spelling in sorted(spellings))
+    any_of = "|".join(_of_mailbox(spelling) for spelling in sorted(spellings))
     return Person(rf"(?<![\w+-])(?<![\w+-]\.)(?:{any_of})(?!-*[^\W_]|\.[^\W_])", values)
+
+
+_TAG = r"[\w.!#$%&'*+/=?^`{|}~-]{0,64}"  # RFC 5321, 4.5.3.1.1: a name has 64 characters at most
+
+
+def _of_mailbox(address):
+    """Return the pattern of the addresses that are the same to their provider; of others, of this one alone."""
+    provider = provider_of(address)
+    if provider is None:
+        return re.escape(address)
+    local, _, domain = mailbox(address).rpartition("@")
+    name = re.escape(local) if provider.dots else r"\.?".join(map(re.escape, local))
+    domains = "|".join(map(re.escape, provider.names if provider.domain else [domain]))
+    return f"{name}(?:{re.escape(provider.tag)}{_TAG})?@(?:{domains})"
 
 
 def _in_unicode(email):
@@ -126,7 +145,9 @@ def find(person, progress):
     the person, or the one that a value of the person makes where `customer:` is one field.
     """
     found, after = {}, ""
-    customers = {models.customer_of([form(value)]) for value in person.values for form in (folded, folded_before)}
+    customers = {models.customer_of([form(value)]) for value in person.values for form in FORMS}
+    with database.read():
+        customers |= {known_as(customer, customer) for customer in sorted(customers)}
     query = f"SELECT {COLUMNS} FROM lead WHERE id > ? ORDER BY id LIMIT {CHUNK}".replace("?", db.param)  # noqa: S608
     while True:
         with database.read():

@@ -22,7 +22,7 @@ from database.statements import execute
 from judge.compiler import compile_text
 from judge.judgement import content, recognize
 from judge.rulefile import RuleFileError
-from judge.values import folded, folded_before
+from judge.sameness import FORMS
 from models import Lead, RuleText, Submission, Taken, Total
 from web.payload import PayloadError
 from web.request import read as read_lead
@@ -183,8 +183,8 @@ def _check(old):
 
 
 def _customers(program, verdict):
-    """Yield what the customer id may have been made of: until 0.3.0, values were written otherwise."""
-    for form in (folded, folded_before) if verdict.customer else ():
+    """Yield what the customer id may have been made of: values were compared otherwise before."""
+    for form in FORMS if verdict.customer else ():
         yield [form(verdict.values.get(name)) for name in program.spec.customer]
 
 

@@ -3,16 +3,19 @@
 Leads are told apart, sorted and paged by their ids, which begin with their time.
 """
 
+import operator
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import reduce
 
 import peewee
 
 import database
 import models
 from database import StoreError
+from judge.mailboxes import mailbox, provider_of
 from judge.schema import FieldSpec
 from judge.types import TYPES
 from judge.values import Refused, clean
@@ -220,9 +223,30 @@ def _also_observed(rule):
 
 
 def _same_email(email):
+    """Return the condition that a lead has this address or, where its provider has others, one of the same mailbox."""
+    provider, lower = provider_of(email.lower()), peewee.fn.LOWER(Lead.email)
+    if provider and email.isascii():
+        return _same_mailbox(provider, mailbox(email.lower()), lower)
     # LOWER as the index has it. SQLite's knows ASCII letters alone: so both cases of the others.
-    spellings = sorted({email.lower(), email.upper()})
-    return peewee.fn.LOWER(Lead.email).in_([peewee.fn.LOWER(text) for text in spellings])
+    return lower.in_([peewee.fn.LOWER(text) for text in sorted({email.lower(), email.upper()})])
+
+
+def _same_mailbox(provider, address, lower):
+    local, _, domain = address.rpartition("@")
+    plain = _sql("REPLACE({}, '.', '')", lower)
+    collation = '"C"' if database.engine().side_by_side else "BINARY"
+    start = local.replace(".", "")
+    near = _sql("{} COLLATE " + collation, plain)  # the index, up to all that follows the name but letters and _
+    written, start = (lower, local) if provider.dots else (plain, start)
+    begins = [peewee.fn.SUBSTR(written, 1, len(start) + 1) == start + mark for mark in (provider.tag, "@")]
+    ends = [lower.endswith(f"@{name}") for name in (provider.names if provider.domain else [domain])]
+    near = (near >= local.replace(".", "")) & (near < local.replace(".", "") + "A")
+    return near & reduce(operator.or_, begins) & reduce(operator.or_, ends)
+
+
+def _sql(text, part):
+    before, after = text.split("{}")
+    return peewee.NodeList((peewee.SQL(before), part, peewee.SQL(after)), glue="")
 
 
 # What a part of a Filter asks of a lead. Times, and reasons, which have a table of their own, are seen to by `leads`.

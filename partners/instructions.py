@@ -20,6 +20,7 @@ from judge.schema import ExampleSpec
 from judge.types import TYPES
 from judge.verdict import RETRY_MISMATCH, TEST_LIMIT, Reason
 from partners import markdown
+from partners.marks import names_in
 from partners.samples import declared, field_examples, first_that_passes, listed_fields, made_leads
 from partners.snippets import ENCODE, programs
 from web.answer import of_verdict, render
@@ -162,8 +163,15 @@ def _remarks(program, rule):
     spec = rule.spec
     if rule.name == program.test_flag:
         yield "Marks a test lead."
+    if program.test_if and rule.name in names_in(program.test_if):
+        yield "Tells whether a lead is a test."
     if rule.name in program.retry_key:
         yield "Tells a repeated request from a new lead."
+    compared = {name for told in program.rules if _is_shown(told) for names in told.unique or () for name in names}
+    if spec.type == "email" and not spec.exact and rule.name in compared:
+        yield "Addresses of one mailbox are one: pat.doe+x@gmail.com is patdoe@gmail.com."
+    if spec.pad:
+        yield "Zeros that are missing at its start are put back."
     if spec.default is not None:
         yield f"If it is left out, it counts as {spec.default}."
     if spec.on_invalid == "warn":
@@ -200,7 +208,7 @@ def _reasons(program, spec):
 def _all_reasons(program, shown):
     """Return why a lead may be rejected: each code and sentence once, though a rule may have several ways to it."""
     of_rules = (reason for rule in shown for reason in _reasons(program, rule))
-    of_tests = [TEST_LIMIT] if program.spec.test_flag else []
+    of_tests = [TEST_LIMIT] if program.spec.has_tests else []
     return list(dict.fromkeys([*_field_reasons(program), *of_rules, *of_tests, RETRY_MISMATCH]))
 
 

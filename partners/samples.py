@@ -2,8 +2,10 @@
 
 from judge.examples import texts_of
 from judge.judgement import judge
+from judge.sameness import identity
 from judge.types import TYPES
 from judge.values import Refused, canonical, stored
+from partners.marks import marked
 
 
 def field_examples(program):
@@ -19,8 +21,10 @@ def field_examples(program):
 
 def made_leads(program, examples):
     """Return leads of these values that are no tests: one of what may be required, one of everything."""
-    given = {name: "false" if name == program.spec.test_flag else text for name, text in examples.items() if text}
-    return [{name: text for name, text in given.items() if program.fields[name].spec.required}, given]
+    flag = program.spec.test_flag
+    given = {name: "false" if name == flag else text for name, text in examples.items() if text}
+    required = {name: text for name, text in given.items() if program.fields[name].spec.required}
+    return [lead if flag else marked(program, lead, test=False) for lead in (required, given)]
 
 
 def listed_fields(program):
@@ -73,7 +77,7 @@ def freshened(program, leads, now):
 
 def _judged(program, lead, now):
     verdict = judge(program, texts_of(lead), now)
-    return verdict.codes, verdict.sale_amount
+    return verdict.codes, verdict.sale_amount, verdict.test
 
 
 def _replaced(program, lead, field_name, new):
@@ -90,10 +94,10 @@ def _replaced(program, lead, field_name, new):
 def _other(rule, text):
     """Return another value that the field takes; the same one if none is found, or if it does not take this one."""
     try:
-        before = rule.value(text)
+        before = identity(rule.value(text))
         for candidate in TYPES[rule.spec.type].others(text):
             try:
-                if rule.value(candidate) != before:
+                if identity(rule.value(candidate)) != before:
                     return candidate
             except Refused:
                 continue

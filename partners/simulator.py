@@ -17,9 +17,9 @@ from werkzeug.http import parse_options_header
 
 from judge.examples import expected_codes, judge_example, judge_in_turn, named, texts_of
 from judge.judgement import content
-from judge.values import canonical
 from judge.verdict import TEST_LIMIT
 from partners.contract import Unreadable, made_example, read_by_parser, read_by_regex
+from partners.marks import is_marked, marked
 from partners.samples import alike, freshened
 from web import payload
 from web.formats import ANSWERED, FORMATS
@@ -73,6 +73,11 @@ def cases_of(program):
     return [Case(example.name, [*example.after, example.lead], expected_codes(example)) for example in examples]
 
 
+def are_tests(program, cases):
+    """Tell whether all leads of the cases can be posted as tests."""
+    return program.spec.has_tests and all(is_marked(program, marked(program, lead)) for c in cases for lead in c.leads)
+
+
 def simulate(program, cases, post, repeat=1):
     """Post every case in every format, each time as other people, and yield an Outcome for each post.
 
@@ -102,14 +107,6 @@ def _outcomes(program, case, body_format, post, order_ids):
 
 
 # --- The leads ---
-
-
-def marked(program, lead):
-    """Return the lead marked as a test, where the program can tell."""
-    flag = program.spec.test_flag
-    if not flag:
-        return lead
-    return {name: text for name, text in lead.items() if program.names.get(canonical(name)) != flag} | {flag: "true"}
 
 
 def body_of(lead, body_format):

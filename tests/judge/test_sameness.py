@@ -35,6 +35,11 @@ SAME_TEXTS = [
     ('the "A" list', "the “A” list"),
     ("Zürich", "ZU\u0308RICH"),
     ("Straße", "STRASSE"),
+    ("Mâle", "Ma\u0302le"),
+    ("Ma\u0302le", "Mâle"),
+    ("High School", "High  School"),
+    ("Master's", "Master’s"),
+    ("Zu\u0308rich", "Zürich"),
 ]
 SAME_VALUES = [(f"type: {kind}", one, other) for kind, one, other in [
     ("number", "0", "-0"),

@@ -3,7 +3,6 @@
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.limits import LIMITS
+from judge.schema import FieldSpec
 from judge.types import TYPES
 from judge.values import Refused, Text, Unusable, folded
 
 
 def check(type_name, text, **keys):
     """Return the value of `text` under a type, and under the limits among `keys`."""
-    spec = SimpleNamespace(**({"country": None, "formats": None, "one_of": None, "standard": None} | keys))
+    spec = FieldSpec.model_construct(**keys)
     parse = TYPES[type_name].make(spec, ZoneInfo("America/New_York"))
     limits = [partial(row.check, row.compile(keys[key], parse)) for key, row in LIMITS.items() if key in keys]
     value = parse(text)

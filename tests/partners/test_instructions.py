@@ -209,6 +209,17 @@ def test_a_request_made_of_the_fields_is_no_test_lead(told):
     assert [field.example for field in doc.fields] == ["true", "AL"]
 
 
+def test_what_counts_as_the_same_is_told_of_the_fields_that_it_is_about(told):
+    fields = "fields: {email: {type: email}, other: {type: email}, zip: {type: postal_code, country: US, pad: true}}"
+    rule = "\nrules: [{id: r, unique: [email], note: Twice%s}]"
+    said = "Addresses of one mailbox are one: pat.doe+x@gmail.com is patdoe@gmail.com."
+    assert [field.remarks for field in told(fields + rule % "").fields] == [
+        [said], [], ["Zeros that are missing at its start are put back."]
+    ]  # fmt: skip
+    assert said not in everything(told(fields + rule % ", public: false"))
+    assert said not in everything(told(fields.replace("email}", "email, exact: true}") + rule % ""))
+
+
 def test_a_program_of_which_no_lead_can_be_shown_has_none(told):
     doc = told("fields: {ssn: {type: id, standard: us.ssn, required: true}}")
     assert (doc.accepted, [exchange.lead for exchange in doc.rejected]) == ([], [])
