@@ -20,7 +20,7 @@ from judge.program import FieldRule, Program, Rule
 from judge.rulefile import Finding, RuleFileError, read
 from judge.rules import RULES, owners_of
 from judge.types import TYPES
-from judge.values import FORBIDDEN, Refused, Unusable, clean
+from judge.values import FORBIDDEN, Refused, Unusable, canonical, clean
 
 
 def load(path, now=None):
@@ -249,6 +249,11 @@ def _check_unpack(program, source):
         if owner := program.field_of(written):
             meant = f'"{written}" is a name of the field "{owner}", which never has it: its text is taken apart'
             source.warn(("unpack", number), f"unpack: {meant}")
+    for index, example in enumerate(program.spec.examples):
+        for name in (name for lead in [example.lead, *example.after] for name in lead):
+            if canonical(name) in program.unpack:
+                meant = f'"{name}" is taken apart when a lead comes: write the fields that it holds'
+                source.complain(("examples", index, "lead"), f'example "{example.name}": lead: {meant}')
 
 
 def _check_field_lists(spec, source):

@@ -123,6 +123,8 @@ class Selectors:
 
     def pairs(self, leaves, names):
         """Return Leaves as `(name, text)`: see `named`. More than MAX_FIELDS of them may not be all."""
+        if not self._selectors and not leaves.root:
+            return [leaf[:2] for leaf in leaves]
         if not self._selectors:
             return [(leaves.spelled(leaf.name, names), leaf.text) for leaf in leaves]
         return [(name, leaves[place].text) for place, name in self.named(leaves, names)]

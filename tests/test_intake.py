@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from judge.judgement import judge
 from leads.masks import Hidden
+from partners.samples import freshened
+from partners.simulator import body_of
+from web.formats import FORMATS
 from web.refusals import MAX_DOCUMENTS
 from web.request import read
 from web.service import rulebook
@@ -180,6 +183,36 @@ def test_a_sensitive_item_is_masked_with_all_that_stands_under_it():
     assert sorted(text for name, texts in fields.items() if name in hidden for text in texts) == ["1", "2", "3", "4"]
     assert hidden.stand_in('[{"name": "Social Security", "v": 1')
     assert not hidden.stand_in('[{"name": "email", "v": 1')
+
+
+# --- What else is made of a rule file ---
+
+
+def test_partners_are_told_of_the_fields_that_may_hold_a_lead(make_app):
+    told = Partner(make_app(RULES + "docs: public\n")).http.get("/docs/default.md").get_data(as_text=True)
+    assert "the text of one field, `data` or `XmlString` or `Body.Lead`, as XML, JSON or a form" in told
+    assert "`field_data[name=email].values`" in told
+
+
+EXAMPLE = """
+examples:
+  - name: items
+    lead:
+      field_data: [{name: x, values: [y]}, {name: email, values: [a@example.com]}]
+      contact: {name: [{"@part": first, "#text": Ann}, {"@part": last, "#text": Lee}]}
+      drivers: [{age: 34}, {age: 11}]
+    expect: valid
+"""
+
+
+def test_the_simulator_posts_items_in_every_format_and_as_another_person():
+    made = program(RULES + EXAMPLE)
+    (lead,) = freshened(made, [made.spec.examples[0].lead], NOW)
+    for kind in ("form", "json", "xml"):
+        fields = read(made, body_of(lead, kind), FORMATS[kind].mimetype)
+        verdict = judge(made, fields, NOW)
+        assert verdict.valid and verdict.values["age"] == 34 and verdict.values["last"] == "Lee"
+        assert verdict.email.endswith("@example.com") and verdict.email != "a@example.com"
 
 
 # --- One lead in all formats ---

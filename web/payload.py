@@ -321,8 +321,7 @@ def _flat(node, path, steps, level, found):
             is_own = name == "#text"
             child = path if is_own else f"{path}.{name}" if path else name
             check_name(child)
-            items = _items(values, level + 1) if isinstance(values, list) else [(values, level + 1)]
-            for number, (value, depth) in enumerate(items):
+            for number, (value, depth) in enumerate(_items(values, level + 1)):
                 _flat(value, child, steps if is_own else (*steps, (name, number)), depth, found)
     elif node or path:
         found.append(Leaf(path, _TEXT.get(node, node) if not isinstance(node, dict) else "", steps))
@@ -330,14 +329,17 @@ def _flat(node, path, steps, level, found):
 
 
 def _items(values, level):
-    """Yield the items of a list, and of lists in it, each with its level."""
+    """Return the items of a list, and of lists in it, each with its level; what is no list is one item."""
+    if not isinstance(values, list):
+        return [(values, level)]
     if level > MAX_LEVELS:
         raise too_deep()
+    if len(values) == 1 and not isinstance(values[0], list):  # as nearly all that JSON holds
+        return [(values[0], level)]
+    items = []
     for value in values:
-        if isinstance(value, list):
-            yield from _items(value, level + 1)
-        else:
-            yield value, level
+        items += _items(value, level + 1) if isinstance(value, list) else [(value, level)]
+    return items
 
 
 _TEXT = {None: "", True: "true", False: "false"}

@@ -9,7 +9,6 @@ from judge.aliases import MAX_NAME, read_alias, spellings
 from judge.examples import judge_example
 from judge.items import Leaf, Leaves
 from judge.judgement import judge
-from judge.values import Unusable
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -204,6 +203,8 @@ def test_a_field_that_is_taken_apart_is_warned_of():
     assert any("its text is taken apart" in str(warning) for warning in made.warnings)
 
 
-def test_a_text_is_no_alias_before_it_is_read():
-    with pytest.raises(Unusable):
-        read_alias("*")
+def test_an_example_has_the_fields_that_a_document_holds():
+    example = "{name: one, lead: {Data: '{\"email\": 1}'}, expect: valid}"
+    (error,) = errors(f"unpack: [data]\nfields: {{email: {{}}}}\nexamples:\n  - {example}")
+    told = 'lead: "Data" is taken apart when a lead comes: write the fields that it holds'
+    assert error == f'rules/solar.yaml:4: example "one": {told}'
