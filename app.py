@@ -83,7 +83,7 @@ def health():
     return jsonify(report), 503 if fails else 200
 
 
-@site.route("/", methods=overview.METHODS)
+@site.route("/", methods=overview.METHODS, strict_slashes=False)
 def welcome():
     """Send a browser to the dashboard, or tell it what this is; a program is told that leads go elsewhere."""
     if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("Accept", ""):

@@ -31,6 +31,11 @@ _SENTENCES = [
     (re.escape(OBSERVED), "warn", "Only watched: in force, this rule would have refused the lead."),
     (r"number (\d+) fits: (.+)", "good", "Amount number {0} of the rule file fits: {1}."),
     (r"number (\d+) skipped: (.+)", "quiet", "Amount number {0} of the rule file is passed over, because {1}."),
+    (
+        r"no charset was named, .+: read as (\S+)",
+        "quiet",
+        "No charset was named, and its letters are no UTF-8: they were read as {0}.",
+    ),
     (r"decided when the lead is posted", "quiet", "Decided when a lead is posted, since it depends on earlier leads."),
 ]
 SENTENCES = [(re.compile(pattern), tone, sentence) for pattern, tone, sentence in _SENTENCES]

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from judge import lint
+from judge.aliases import read_alias, spellings
 from judge.conditions import ConditionError, all_of, any_of, compile_condition, nearest
 from judge.examples import run_examples
 from judge.limits import LIMITS
@@ -57,6 +58,7 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
     for field_name, field_spec in spec.fields.items():
         program.fields[field_name] = _compile_field(compiler, field_name, field_spec)
         _name_field(program, field_name, field_spec, source)
+    _check_unpack(program, source)
     _check_field_lists(spec, source)
     if spec.test_if:
         program.marks.append(compiler.condition(spec.test_if, "test_if"))
@@ -71,7 +73,7 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
     if examples:
         run_examples(compiler)
         source.check()
-    lint.of_program(spec, source)
+    lint.of_program(program, source)
     program.warnings.extend(source.warnings)
     return program
 
@@ -164,9 +166,9 @@ def _compile_field(compiler, name, spec):
     if spec.default == "":
         compiler.complain_of("default", "an empty default is none: leave the key out")
     required = spec.required if isinstance(spec.required, bool) else compiler.condition(spec.required, "required")
-    spellings = list(dict.fromkeys(map(canonical, [name, *spec.aliases])))
+    known = list(dict.fromkeys(spelling for alias in [name, *spec.aliases] for spelling in spellings(alias)))
     checks = [partial(limit.check, compiled) for limit, (_, compiled) in limits]
-    rule = FieldRule(name, label, spec, parse, checks, sentences, required, spellings)
+    rule = FieldRule(name, label, spec, parse, checks, sentences, required, known)
     if not compiler.complained:
         _try_own_values(compiler, rule)
     return rule
@@ -225,10 +227,36 @@ def _try_own_values(compiler, rule):
 
 
 def _name_field(program, name, spec, source):
-    for key, spelling in [("type", name), *(("aliases", alias) for alias in spec.aliases)]:
-        owner = program.names.setdefault(canonical(spelling), name)
+    aliases = [(("aliases", number), alias) for number, alias in enumerate(spec.aliases)]
+    for key, written in [(("type",), name), *aliases]:
+        try:
+            first, *others = read_alias(written).spellings
+        except Unusable as error:
+            source.complain(("fields", name, *key), f'field "{name}": aliases: "{written[:100]}" {error}')
+            continue
+        owner = program.names.setdefault(first, name)
         if owner != name:
-            source.complain(("fields", name, key), f'field "{name}": "{spelling}" already means the field "{owner}"')
+            source.complain(("fields", name, *key), f'field "{name}": "{written}" already means the field "{owner}"')
+        for other in others:
+            program.names.setdefault(other, name)
+
+
+def _check_unpack(program, source):
+    for number, written in enumerate(program.spec.unpack):
+        try:
+            if read_alias(written).steps:
+                raise Unusable("picks an item: write the name alone, such as data or Body.Lead")
+        except Unusable as error:
+            source.complain(("unpack", number), f'unpack: "{written[:100]}" {error}')
+            continue
+        if owner := program.field_of(written):
+            meant = f'"{written}" is a name of the field "{owner}", which never has it: its text is taken apart'
+            source.warn(("unpack", number), f"unpack: {meant}")
+    for index, example in enumerate(program.spec.examples):
+        for name in (name for lead in [example.lead, *example.after] for name in lead):
+            if canonical(name) in program.unpack:
+                meant = f'"{name}" is taken apart when a lead comes: write the fields that it holds'
+                source.complain(("examples", index, "lead"), f'example "{example.name}": lead: {meant}')
 
 
 def _check_field_lists(spec, source):

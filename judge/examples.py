@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 from judge.conditions import nearest
+from judge.items import Leaves, Submitted, leaf_of
 from judge.judgement import judge
 from judge.verdict import TEST_LIMIT, Claims
 
@@ -24,14 +25,36 @@ def judge_in_turn(program, leads, now):
     """Yield the verdicts on leads, as rule files write them, that are posted one after the other."""
     claims = Claims()
     for lead in leads:
-        verdict = judge(program, texts_of(lead), now)
+        verdict = judge(program, texts_of(program, lead), now)
         claims.settle(verdict)
         yield verdict
 
 
-def texts_of(lead):
+def texts_of(program, lead):
     """Return a lead of a rule file as `payload.decode` returns one: each field with all its values."""
-    return {name: [value] if isinstance(value, str) else value for name, value in lead.items()}
+    if not program.selectors and not any("[" in name for name in lead):
+        return Submitted((name, values_of(value)) for name, value in lead.items())
+    fields = Submitted()
+    for name, text in program.selectors.pairs(Leaves(leaf for _, leaf in _leaves(lead)), program.names):
+        fields.setdefault(name, []).append(text)
+    return fields
+
+
+def values_of(value):
+    """Return the values that stand under a name in a lead of a rule file: one text, or a list of them."""
+    return [value] if isinstance(value, str) else value
+
+
+def fields_of(program, lead):
+    """Return which field each name of a lead of a rule file means, as `{name: field}`."""
+    named = _leaves(lead)
+    found = program.selectors.named(Leaves(leaf for _, leaf in named), program.names)
+    return {named[place][0]: field for place, name in found if (field := program.field_of(name))}
+
+
+def _leaves(lead):
+    times = {}
+    return [(name, leaf_of(name, text, times)) for name, value in lead.items() for text in values_of(value)]
 
 
 MAX_STEPS = 500_000  # leads of examples times the parts of the file; a step costs 1 µs at most

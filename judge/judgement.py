@@ -26,13 +26,15 @@ def unreadable(program, sentence):
 
 
 def judge(program, submitted, now, stored_lead=False):
-    """Judge a lead: `submitted` is `{name: [value, …]}`, `now` an aware datetime.
+    """Judge a lead: `submitted` is `{name: [value, …]}` (best as `items.Submitted`), `now` an aware datetime.
 
     A stored lead lacks the fields that were forgotten: they passed then, and are passed over now.
     """
     now = now.astimezone(program.spec.timezone)
     verdict = Verdict(program.name, program.hash, now=now)
     passed_over = program.forgets if stored_lead else ()
+    for remark in getattr(submitted, "remarks", ()):
+        verdict.say("body", remark)
     _check_fields(program, submitted, verdict, passed_over)
     lead_scope = scope(verdict.values, now)
     _check_required(program, lead_scope, verdict, passed_over)

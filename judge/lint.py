@@ -3,8 +3,9 @@
 import re
 
 from judge.conditions import scope
+from judge.examples import texts_of
 from judge.functions import WEEKDAYS
-from judge.values import Text, canonical
+from judge.values import Text
 
 ERRORS = {400, 401, 403, 404, 405, 413, 415, 429}  # what a lead is answered that is no decision
 
@@ -33,8 +34,9 @@ def of_condition(holds, path, spec, now):
                 yield f'looks for "{text}", which is not one of the values of {name}: this is never true'
 
 
-def of_program(spec, source):
+def of_program(program, source):
     """Warn of what is suspicious about a rule file as a whole."""
+    spec = program.spec
     privacy = spec.privacy
     if privacy and privacy.mask_after and privacy.delete_after and privacy.delete_after < privacy.mask_after:
         source.warn(("privacy",), "privacy: delete_after comes before mask_after: no lead is ever masked")
@@ -66,7 +68,7 @@ def of_program(spec, source):
     for name, field in spec.fields.items():
         if field.required is True and field.default is not None:
             source.warn(("fields", name, "required"), f'field "{name}": it is never missing, since it has a default')
-    _of_examples(spec, source)
+    _of_examples(program, source)
 
 
 def _without_note(rule):
@@ -75,8 +77,10 @@ def _without_note(rule):
     return "a sentence that is the same for all such rules: write note: and one of your own, or public: false"
 
 
-def _of_examples(spec, source):
-    covered = {canonical(name) for example in spec.examples for lead in [example.lead, *example.after] for name in lead}
-    for name, field in spec.fields.items() if spec.examples else []:
-        if not covered & {canonical(spelling) for spelling in [name, *field.aliases]}:
+def _of_examples(program, source):
+    examples = program.spec.examples
+    leads = [texts_of(program, lead) for example in examples for lead in [example.lead, *example.after]]
+    covered = {program.field_of(name) for lead in leads for name in lead}
+    for name in program.fields if examples else []:
+        if name not in covered:
             source.warn(("fields", name), f'field "{name}": no example has it')

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
+from judge.items import Selectors
 from judge.rulefile import Finding, Source
 from judge.rules import expression
 from judge.schema import FIELD_NAME, FieldSpec, RuleFile
-from judge.values import FORBIDDEN, LONGEST_VALUE, Names, Refused
+from judge.values import FORBIDDEN, LONGEST_VALUE, Names, Refused, canonical
 from judge.verdict import Reason
 
 
@@ -99,6 +100,20 @@ class Program:
     def _of_type(self, kind):
         names = [name for name, rule in self.spec.fields.items() if rule.type == kind and rule.store]
         return sorted(names, key=lambda name: name != kind)
+
+    @cached_property
+    def selectors(self):
+        """The aliases that pick items of lists."""
+        return Selectors(self.spec.fields)
+
+    @cached_property
+    def unpack(self):
+        """The fields whose texts are documents, as `{canonical name: name}`."""
+        return {canonical(name): name for name in self.spec.unpack}
+
+    def field_of(self, name):
+        """Return the field that a submitted name means, or None."""
+        return self.names.get(name if name in self.names else canonical(name))
 
     @cached_property
     def forgets(self):

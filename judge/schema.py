@@ -273,12 +273,16 @@ class AmountSpec(_Model):
 
 
 def _lead(value, name=""):
-    """Flatten a nested lead as the service does: `contact: {email: x}` is `contact.email: x`."""
-    if not isinstance(value, dict):
+    """Flatten a nested lead: `contact: {email: x}` is `contact.email: x`, `cars: [{year: 1}]` is `cars[0].year: 1`."""
+    if isinstance(value, dict):
+        members = [(name if key == "#text" and name else f"{name}.{key}" if name else key, value[key]) for key in value]
+    elif isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        members = [(f"{name}[{number}]", item) for number, item in enumerate(value)]
+    else:
         return {name: value}
     flat = {}
-    for key, inner in value.items():
-        flat |= _lead(inner, f"{name}.{key}" if name else key)
+    for key, inner in members:
+        flat |= _lead(inner, key)
     return flat
 
 
@@ -286,7 +290,7 @@ def _fields_of_lead(value):
     return _lead(value) if isinstance(value, dict) else value
 
 
-LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(_fields_of_lead)]
+LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(_fields_of_lead), WithJsonSchema({"type": "object"})]
 
 
 class ExampleSpec(_Model):
@@ -347,6 +351,7 @@ class RuleFile(_Model):
     test_limit: Annotated[int, BeforeValidator(_count)] = Field(50, description="How many tests a day are valid.")
     customer: FieldNames = Field([], description="The fields that say who is the same customer.")
     retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
+    unpack: Texts = Field([], description="Fields whose text is the lead itself, as XML, JSON or a form.")
     query_wins: FieldNames = Field([], description="Fields of the address's query string that win over the body.")
     docs: Literal["public", "link", "operators"] = Field("link", description="Who sees the posting instructions.")
     privacy: PrivacySpec | None = Field(None, description="How long leads are kept.")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 import models
+from judge.aliases import spellings, telltale
 from judge.rulefile import RuleFileError, read
 from judge.values import UNSEEN, Names, canonical
 
@@ -57,10 +58,11 @@ class _Secrets:
 
     def __init__(self, spec):
         fields = spec.fields.items()
-        self.meaning = {canonical(known): name for name, field in fields for known in (name, *field.aliases)}
+        names = [(known, name) for name, field in fields for known in (name, *field.aliases)]
+        self.meaning = {spelling: name for known, name in names for spelling in spellings(known)}
         self.sensitive = {name for name, field in fields if field.sensitive}
         hidden = self.sensitive | {name for name, field in fields if not field.store}  # leads of earlier rules have it
-        self.spellings = {spelling for spelling, name in self.meaning.items() if name in hidden}
+        self.spellings = {telltale(known) for known, name in names if name in hidden}
         self.names = Names(self.meaning, hidden)
 
 

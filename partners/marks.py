@@ -5,11 +5,10 @@ from itertools import islice, product
 
 from jinja2 import nodes
 
-from judge.examples import texts_of
+from judge.examples import fields_of, texts_of
 from judge.grammar import parse, walk
 from judge.judgement import judge
 from judge.types import TYPES
-from judge.values import canonical
 
 MOST_TRIED = 2000  # leads: some 100 ms
 
@@ -42,12 +41,13 @@ def names_in(written):
 
 
 def _verdict(program, lead):
-    return judge(program, texts_of(lead), datetime.now(UTC))
+    return judge(program, texts_of(program, lead), datetime.now(UTC))
 
 
 def _with(program, lead, values):
     """Return the lead with these values of fields, None: without the field."""
-    others = {name: text for name, text in lead.items() if program.names.get(canonical(name)) not in values}
+    fields = fields_of(program, lead)
+    others = {name: text for name, text in lead.items() if fields.get(name) not in values}
     return others | {name: text for name, text in values.items() if text is not None}
 
 

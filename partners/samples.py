@@ -1,10 +1,10 @@
 """Values to show, of which none stands in a list; and leads to try, of which none is like one before."""
 
-from judge.examples import texts_of
+from judge.examples import fields_of, texts_of, values_of
 from judge.judgement import judge
 from judge.sameness import identity
 from judge.types import TYPES
-from judge.values import Refused, canonical, stored
+from judge.values import Refused, stored
 from partners.marks import marked
 
 
@@ -35,8 +35,8 @@ def listed_fields(program):
 
 def declared(program, lead):
     """Return the declared fields of an example's lead, by their own names, each with one value."""
-    named = {program.names.get(canonical(name)): value for name, value in lead.items()}
-    single = {name: value if isinstance(value, str) else value[0] for name, value in named.items() if name and value}
+    named = {program.field_of(name): texts for name, texts in texts_of(program, lead).items()}
+    single = {name: texts[0] for name, texts in named.items() if name and texts}
     return {name: single[name] for name in program.fields if single.get(name)}
 
 
@@ -76,16 +76,16 @@ def freshened(program, leads, now):
 
 
 def _judged(program, lead, now):
-    verdict = judge(program, texts_of(lead), now)
+    verdict = judge(program, texts_of(program, lead), now)
     return verdict.codes, verdict.sale_amount, verdict.test
 
 
 def _replaced(program, lead, field_name, new):
-    made = {}
+    made, fields = {}, fields_of(program, lead)
     for name, value in lead.items():
-        if program.names.get(canonical(name)) == field_name:
+        if fields.get(name) == field_name:
             rule = program.fields[field_name]
-            fresh = [new.setdefault(text, _other(rule, text)) for text in texts_of({name: value})[name]]
+            fresh = [new.setdefault(text, _other(rule, text)) for text in values_of(value)]
             value = fresh[0] if isinstance(value, str) else fresh
         made[name] = value
     return made
@@ -108,6 +108,7 @@ def _other(rule, text):
 
 def alike(program, lead, fresh):
     """Return the labels of what no two leads may have in common and what could not be made new."""
-    same = {program.names.get(canonical(name)) for name, value in fresh.items() if lead.get(name) == value}
+    fields = fields_of(program, fresh)
+    same = {fields.get(name) for name, value in fresh.items() if lead.get(name) == value}
     groups = [names for rule in program.spec.rules for names in rule.unique or () if same.issuperset(names)]
     return [" and ".join(program.fields[name].label for name in names) for names in groups]

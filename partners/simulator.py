@@ -15,7 +15,8 @@ from urllib.parse import urlencode, urlsplit
 import xmltodict
 from werkzeug.http import parse_options_header
 
-from judge.examples import expected_codes, judge_example, judge_in_turn, named, texts_of
+from judge.examples import expected_codes, judge_example, judge_in_turn, named, values_of
+from judge.items import leaf_of
 from judge.judgement import content
 from judge.verdict import TEST_LIMIT
 from partners.contract import Unreadable, made_example, read_by_parser, read_by_regex
@@ -111,17 +112,37 @@ def _outcomes(program, case, body_format, post, order_ids):
 
 def body_of(lead, body_format):
     """Return the lead as a body of this format, or None where the format cannot say the same as a form does."""
-    form = urlencode(texts_of(lead), doseq=True).encode()
+    form = urlencode({name: values_of(value) for name, value in lead.items()}, doseq=True).encode()
     try:
         if body_format == "xml":
-            elements = {name.replace(" ", "_"): text for name, text in lead.items()}
-            body = xmltodict.unparse({"lead": elements}).encode()
+            body = xmltodict.unparse({"lead": _tree(lead, lambda name: name.replace(" ", "_"))}).encode()
         else:
-            body = form if body_format == "form" else json.dumps(lead, ensure_ascii=False).encode()
+            body = form if body_format == "form" else json.dumps(_tree(lead), ensure_ascii=False).encode()
         said = payload.decode(body, FORMATS[body_format].mimetype)
-    except (ValueError, TypeError):  # a name that is none in XML, or what XML cannot hold
+    except (ValueError, TypeError, AttributeError):  # a name that is none in XML, or what XML cannot hold
         return None
     return body if content(said) == content(payload.decode(form, FORMATS["form"].mimetype)) else None
+
+
+def _tree(lead, spelled=str):
+    """Return the lead with the items of its lists (`cars[0].year`) as lists of objects."""
+    tree = {}
+    for name, value in lead.items():
+        *parents, (last, item) = leaf_of(name, "", {}).steps or [(name, None)]
+        node = tree
+        for parent, number in parents:
+            node = _item(node, spelled(parent), number) if number is not None else node.setdefault(spelled(parent), {})
+        if item is None:
+            node[spelled(last)] = value
+        else:
+            _item(node, spelled(last), item)["#text"] = value
+    return tree
+
+
+def _item(node, name, number):
+    items = node.setdefault(name, [])
+    items += [{} for _ in range(number + 1 - len(items))]
+    return items[number]
 
 
 # --- The posts ---

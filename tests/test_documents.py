@@ -125,11 +125,13 @@ STRICT = "fields: {a: {}, n: {type: integer}}"
 # The body and type of each row, and what becomes of it: a status, or the stored fields and reasons.
 CASES = {
     "a DOCTYPE, and so any entity": [(b"<!DOCTYPE l [<!ENTITY e 'x'>]><l><a>&e;</a></l>", XML, 400)],
-    "XML, JSON or multipart that is not well-formed, or JSON that is not one object": [
+    "XML, JSON or multipart that is not well-formed, or JSON that is neither an object nor an array of one": [
         (b"<a>", XML, 400),
         (b'{"a": 1', JSON, 400),
         (b"--x\r\n", MULTIPART, 400),
         (b"[1]", JSON, 400),
+        (b'[{"a": 1}, {"a": 2}]', JSON, 400),
+        (b'[{"a": 1}]', JSON, 200),
     ],
     "more than 32 levels": [
         (b"<a>" * 33 + b"</a>" * 33, XML, 400),
@@ -150,8 +152,13 @@ CASES = {
         (b'{"b": -Infinity}', JSON, 400),
     ],
     "bytes that are no text in their encoding, or an encoding that the web does not use, such as UTF-7": [
-        (b"a=%C0%AF", FORM, 400),
+        (b"a=%C0%AF", FORM + "; charset=utf-8", 400),
+        (b"<?xml version='1.0' encoding='utf-8'?><l><a>\xff</a></l>", XML, 400),
         (b"a=1", FORM + "; charset=utf-7", 400),
+    ],
+    "bytes that are no UTF-8, where no encoding is named": [
+        (b"a=Andr%E9", FORM, ({"a": "André"}, [])),
+        (b'{"a": "Andr\xe9"}', JSON, ({"a": "André"}, [])),
     ],
     "a control character in XML": [(b"<l><a>\x00</a></l>", XML, 400), (b"<l><a>&#1;</a></l>", XML, 400)],
     "a control character, or half a surrogate pair, in a field that the rules name": [
@@ -166,8 +173,10 @@ CASES = {
         (b"n=" + b"1" * 2101, FORM, ({"n": "1" * 2101}, ["n.invalid"])),
         (b"a=" + b"1" * 2101, FORM, ({"a": "1" * 2101}, [])),
     ],
-    "a file, or a compressed body": [
-        (b"--x\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n1\r\n--x--\r\n", MULTIPART, 415)
+    "a file with content, a picture, sound, film or font, or a compressed body": [
+        (b"--x\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n1\r\n--x--\r\n", MULTIPART, 415),
+        (b"--x\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n\r\n--x--\r\n", MULTIPART, 200),
+        (b"<l/>", "image/svg+xml", 415),
     ],
     "a body that is too large": [(b"a=" + b"x" * 262_143, FORM, 413), (b"b=" + b"x" * 262_142, FORM, 200)],
 }

@@ -23,4 +23,5 @@ FORMATS = {
 ANSWERED = ("xml", "json")
 
 KINDS = {mimetype: kind for kind, row in FORMATS.items() for mimetype in row.types}
-SILENT = ("", "text/plain", "application/octet-stream")  # types that say nothing: the first character decides
+FILES = ("image", "audio", "video", "font")  # of these a lead is never made, whatever the type ends with
+VAGUE = ("", "text", "application")  # other types of these say nothing: the first character decides

@@ -8,92 +8,115 @@ The same lead gives the same fields in every format.
 import codecs
 import json
 import re
-from encodings import normalize_encoding
-from encodings.aliases import aliases
 from functools import lru_cache
+from urllib.request import parse_http_list
 from xml.parsers import expat
 
 import xmltodict
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from judge.aliases import MAX_NAME as MAX_NAME
+from judge.items import Leaf, Leaves, Selectors, Submitted
 from judge.values import FORBIDDEN, canonical, clean
-from web.formats import ANSWERED, KINDS, SILENT
-
-MAX_LEVELS = 32
-MAX_FIELDS = 1000
-MAX_ELEMENTS = 10 * MAX_FIELDS  # of XML, those that only hold others among them
-MAX_NAME = 250  # characters, with all the parents' names: 1,000 fields repeat them
-MAX_NUMBER = 1000  # characters of a number in JSON
+from web.charsets import Decoder, bom, charset_of, is_wide, shown
+from web.formats import ANSWERED, FILES, KINDS, VAGUE
+from web.forms import read_form, read_multipart
+from web.refusals import (
+    MAX_DOCUMENTS,
+    MAX_ELEMENTS,
+    MAX_FIELDS,
+    MAX_LEVELS,
+    MAX_NUMBER,
+    PayloadError,
+    UnsupportedPayload,
+    check_name,
+    too_deep,
+    too_many,
+)
 
 # White space as str.strip() sees it, less the control characters that XML forbids:
 # trimming must not hide a character that makes its field invalid.
 _BLANK = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not FORBIDDEN.match(c))
 
-# Encodings as the WHATWG lists them for the web, in Python's spelling. Python's own list is
-# longer and holds codecs that are no character sets (zip, idna, unicode_escape) and UTF-7.
-_CHARSETS = {"ascii", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"}
-_CHARSETS |= {"utf-8-sig", "big5", "big5hkscs", "tis-620", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "iso2022_jp"}
-_CHARSETS |= {"koi8-r", "koi8-u", "mac-roman", "shift_jis", "cp866", "cp874", "cp932", "cp949"}
-_CHARSETS |= {f"iso8859-{n}" for n in range(1, 17)} | {f"cp125{n}" for n in range(9)}
-# Every spelling of them. codecs.lookup() would remember each name that it was ever asked for.
-_SPELLINGS = {normalize_encoding(name): name for name in _CHARSETS} | {"latin_1": "iso8859-1"}
-_SPELLINGS |= {alias: _SPELLINGS[known] for alias, known in aliases.items() if known in _SPELLINGS}
-_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
-_BOMS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _XML_ENCODING = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]{1,40})["']""")
+GUESSED = "no charset was named, and the bytes are no UTF-8: read as windows-1252"
+_NONE = Selectors({})
 
 
-class PayloadError(ValueError):
-    """The body cannot be read as a lead.
-
-    The text is a sentence for the sender and never quotes the body. `status_hint` is the
-    HTTP status that a front end may want to answer with.
-    """
-
-    status_hint = 400
-
-
-class UnsupportedPayload(PayloadError):
-    """The body is of a kind that is not read here: a file, an image, a web page."""
-
-    status_hint = 415
-
-
-def decode(body, content_type="", query=b"", names=None, query_wins=()):
-    """Return the fields of `body` (bytes) and of `query` (bytes) as `{name: [value, …]}`.
+def decode(body, content_type="", query=b"", names=None, query_wins=(), selectors=_NONE, unpack=None):
+    """Return the fields of `body` (bytes) and of `query` (bytes) as Submitted, `{name: [value, …]}`.
 
     Names that differ only in case, `_`, `-` and spaces are one name, spelled as it came first.
     A field of the body hides the same field of the query, but for those in `query_wins`, even if they are
-    empty there; `names` says which names mean one field, as `{canonical name: field}`. Raises PayloadError.
+    empty there; `names` says which names mean one field, as `{canonical name: field}`. What `selectors` pick
+    stands under their names, and fields of `unpack`, `{canonical name: name}`, are documents. Raises PayloadError.
     """
-
-    def meant(name):
-        return (names or {}).get(canonical(name), canonical(name))
-
-    reader = _READERS.get(kind(content_type, body))
-    if not reader:
-        raise UnsupportedPayload(
-            "The Content-Type is not supported: send application/xml, application/json, "
-            "application/x-www-form-urlencoded or multipart/form-data"
-        )
-    options = _parsed(content_type)[1]
-    pairs = list(reader(body, options)) if body.strip(codecs.BOM_UTF8 + b" \t\r\n") else []
-    asked = _read_form(query, {}, "The query string of the address") if query else []
-    for name, _ in [*pairs, *asked]:
-        _check_name(name)  # first, since their other forms are remembered
-    winning = {meant(name) for name, _ in asked}.intersection(query_wins)
-    pairs = [(name, value) for name, value in pairs if meant(name) not in winning]
-    named = {meant(name) for name, _ in pairs}
-    pairs += [(name, value) for name, value in asked if meant(name) not in named]
+    known = _Names(names or {}, selectors, unpack or {})
+    decoders = Decoder(_parsed(content_type)[1].get("charset")), Decoder()
+    leaves = _leaves(body, content_type, decoders[0])
+    asked = read_form(query, decoders[1]) if query else Leaves()
+    if known.unpack:  # a document of the body hides that of the query
+        packed = known.documents(leaves)
+        asked = Leaves(leaf for leaf in asked if canonical(leaf.name) not in packed)
+    pairs, asked = known.pairs(leaves, decoders[0]), known.pairs(asked, decoders[1])
+    winning = {known.meant(name) for name, _ in asked}.intersection(query_wins)
+    pairs = [(name, value) for name, value in pairs if known.meant(name) not in winning]
+    named = {known.meant(name) for name, _ in pairs}
+    pairs += [(name, value) for name, value in asked if known.meant(name) not in named]
     if len(pairs) > MAX_FIELDS:
-        raise _too_many()
-    fields, spelling = {}, {}
+        raise too_many()
+    fields, spelling = Submitted(), {}
     for name, value in pairs:
-        name = spelling.setdefault(canonical(name), clean(name.strip(_BLANK)))
+        if name not in selectors.keys:
+            name = spelling.setdefault(canonical(name), clean(name.strip(_BLANK)))
         fields.setdefault(name, []).append(_trimmed(value))
+    if any(decoder.guessed for decoder in decoders):
+        fields.remarks = (GUESSED,)
     return fields
+
+
+class _Names:
+    """What the names of a lead mean to a program, and which fields are documents."""
+
+    def __init__(self, names, selectors, unpack):
+        self.names, self.selectors, self.unpack = names, selectors, unpack
+
+    def meant(self, name):
+        spelling = name if name in self.names else canonical(name)
+        return self.names.get(spelling, spelling)
+
+    def pairs(self, leaves, decoder):
+        """Return the leaves as `(name, text)`; the fields of documents among them win over the others."""
+        documents = self.documents(leaves) if self.unpack else {}
+        if not documents:
+            return self._named(leaves)
+        if sum(map(len, documents.values())) > MAX_DOCUMENTS:
+            raise PayloadError(f"The lead is too many documents: {MAX_DOCUMENTS} are allowed")
+        inner = []
+        for name, texts in documents.items():
+            for text in texts:
+                inner += self._named(_document(text, self.unpack[name], decoder))
+        won = {self.meant(name) for name, _ in inner}
+        rest = Leaves(leaf for leaf in leaves if self._document_of(leaf, leaves) is None).under(leaves.root)
+        return [*inner, *(pair for pair in self._named(rest) if self.meant(pair[0]) not in won)]
+
+    def _named(self, leaves):
+        pairs = self.selectors.pairs(leaves, self.names)
+        if len(pairs) > MAX_FIELDS:
+            raise too_many()
+        return pairs
+
+    def documents(self, leaves):
+        """Return the texts that are documents, as `{canonical name: [text, …]}`."""
+        found = {}
+        for leaf in leaves:
+            if (name := self._document_of(leaf, leaves)) is not None:
+                found.setdefault(name, []).append(leaf.text)
+        return found
+
+    def _document_of(self, leaf, leaves):
+        name = canonical(leaves.spelled(leaf.name, self.unpack))
+        return name if name in self.unpack else None
 
 
 def encode(fields):
@@ -103,17 +126,63 @@ def encode(fields):
 
 def kind(content_type, body=b""):
     """Return `xml`, `json`, `form` or `multipart`: what the type says, or the first character. None: none of them."""
-    mimetype = _parsed(content_type)[0].strip().lower()
-    suffix = mimetype.rpartition("+")[2] if "+" in mimetype else ""
+    mimetype = _parsed(content_type)[0]
+    room, suffix = mimetype.partition("/")[0], mimetype.rpartition("+")[2] if "+" in mimetype else ""
     declared = KINDS.get(mimetype) or (suffix if suffix in ANSWERED else None)
-    if declared == "multipart" or (declared is None and mimetype not in SILENT):
-        return declared
+    if declared == "multipart" or room in FILES or (declared is None and room not in VAGUE):
+        return declared if room not in FILES else None
     # A byte order mark and the NULs of UTF-16 may stand before and within the first character.
     first = body.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")[:1]
-    return {b"<": "xml", b"{": "json"}.get(first) or declared or "form"
+    if first in _STARTS:
+        return _STARTS[first]
+    # A form that is called something else; but what begins with a quotation mark is a text in JSON, and no lead.
+    return "form" if not declared or (first not in (b"", b'"') and b"=" in body) else declared
 
 
-_parsed = lru_cache(256)(parse_options_header)  # a sender has one content type for all its leads
+_STARTS = {b"<": "xml", b"{": "json", b"[": "json"}
+
+
+@lru_cache(256)  # a sender has one content type for all its leads
+def _parsed(content_type):
+    """Return the media type, in small letters, and its options; one that is given twice says nothing of the type."""
+    types = [parse_options_header(given) for given in parse_http_list(content_type)] if "," in content_type else []
+    types = [(mimetype.strip().lower(), options) for mimetype, options in types if mimetype.strip()]
+    if len(types) > 1:  # of a multipart body nothing can be read without its boundary
+        parts = [given for given in types if KINDS.get(given[0]) == "multipart"]
+        return parts[0] if parts else ("", types[0][1])
+    mimetype, options = types[0] if types else parse_options_header(content_type)
+    return mimetype.strip().lower(), options
+
+
+def _leaves(body, content_type, decoder):
+    found = kind(content_type, body)
+    if not found:
+        raise UnsupportedPayload(
+            "The Content-Type is not supported: send application/xml, application/json, "
+            "application/x-www-form-urlencoded or multipart/form-data"
+        )
+    if not body.strip(codecs.BOM_UTF8 + b" \t\r\n"):
+        return Leaves()
+    if found == "multipart":
+        return read_multipart(body, _parsed(content_type)[1].get("boundary"), decoder)
+    return {"xml": _of_xml, "json": _of_json, "form": read_form}[found](body, decoder)
+
+
+def _document(text, name, decoder):
+    """Return the leaves of a document that is the text of the field `name`."""
+    start = text.lstrip("\ufeff" + _BLANK)[:1]
+    try:
+        if start == "<":
+            return _read_xml(text)
+        if start in ("{", "["):
+            return _read_json(text)
+        if "=" in text:
+            return read_form(clean(text).encode(), decoder)
+    except PayloadError as error:
+        raise PayloadError(f"In the field {name}: {error}") from None
+    if start:
+        raise PayloadError(f"In the field {name}: it is no XML, no JSON and no form")
+    return Leaves()
 
 
 def _trimmed(value):
@@ -121,18 +190,30 @@ def _trimmed(value):
     return value.replace("\r\n", "\n").replace("\r", "\n").strip(_BLANK)
 
 
-def _read_xml(body, options):
-    encoding = _bom(body) or options.get("charset")
-    if not encoding:
-        declared = _XML_ENCODING.match(body[:256])
-        encoding = declared[1].decode() if declared else json.detect_encoding(body)
-    text = _text(body, encoding).lstrip("\ufeff" + _BLANK)
+def _text(body, decoder, declared=None):
+    """Return XML or JSON as text, by its byte order mark, the Content-Type, or what it says of itself."""
+    seen = json.detect_encoding(body)
+    named = bom(body) or decoder.named or declared
+    if named and is_wide(charset_of(named)) and not is_wide(seen):  # as .NET writes what it has as a text
+        named = decoder.named = None
+    return decoder.using(named, seen)(body)
+
+
+def _of_xml(body, decoder):
+    declared = _XML_ENCODING.match(body[:256])
+    return _read_xml(_text(body, decoder, declared and declared[1].decode()))
+
+
+def _read_xml(text):
+    text = text.lstrip("\ufeff" + _BLANK)
     try:
         _check_elements(text.encode())
         document = xmltodict.parse(text, postprocessor=_local_name)
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
         raise PayloadError(f"The XML is not well-formed: {reason} in line {error.lineno}") from None
+    except UnicodeEncodeError:
+        raise PayloadError("The XML is not well-formed: it holds half a character") from None
     ((root, content),) = document.items()
     return _under(root, content)
 
@@ -153,9 +234,9 @@ def _check_elements(text):
         nonlocal levels, elements
         levels, elements = levels + 1, elements + 1
         if levels > MAX_LEVELS:
-            raise _too_deep()
+            raise too_deep()
         if elements > MAX_ELEMENTS:
-            raise _too_many()
+            raise too_many()
 
     def end(_name):
         nonlocal levels
@@ -170,13 +251,16 @@ def _refuse_doctype(*_):
     raise PayloadError("The XML has a DOCTYPE: send the lead without one")
 
 
-def _read_json(body, options):
-    text = _text(body, _bom(body) or options.get("charset") or json.detect_encoding(body))
+def _of_json(body, decoder):
+    return _read_json(_text(body, decoder))
+
+
+def _read_json(text):
     try:
         # Numbers stay as they were written (10.50 is not 10.5), which also makes a number of
         # any length cheap. strict=False: senders do put line breaks into strings.
         document = json.loads(
-            text,
+            text.lstrip("\ufeff"),
             strict=False,
             parse_int=_number,
             parse_float=_number,
@@ -186,13 +270,15 @@ def _read_json(body, options):
     except json.JSONDecodeError as error:
         raise PayloadError(f"The JSON is not well-formed in line {error.lineno}, column {error.colno}") from None
     except RecursionError:
-        raise _too_deep() from None
+        raise too_deep() from None
+    if isinstance(document, list) and len(document) == 1:  # as ad platforms send it
+        document = document[0]
     if not isinstance(document, dict):
         raise PayloadError("The JSON is not one lead: send an object with the lead's fields")
     members = list(document.items())
     if len(members) == 1 and len(members[0][1]) == 1 and isinstance(members[0][1][0], dict):
         return _under(members[0][0], members[0][1][0])  # {"lead": {…}}
-    return _flat(document, "", 0, [])
+    return _flat(document, "", (), 0, Leaves())
 
 
 def _object(pairs):
@@ -214,131 +300,51 @@ def _refuse_constant(_):
 
 
 def _under(root, content):
-    """Return the fields below the root element or wrapping object, whose own name is dropped.
+    """Return the leaves below the root element or wrapping object, whose own name is dropped.
 
     Only text beside the root's elements has no other name than the root's.
     """
-    return [(name or root, value) for name, value in _flat(content, "", 1, [])] if content else []
+    if not content:
+        return Leaves()
+    leaves = (leaf if leaf.name else Leaf(root, leaf.text) for leaf in _flat(content, "", (), 1, []))
+    return Leaves(leaves).under(root)
 
 
-def _flat(node, path, level, found):
-    """Append `(name, text)` for every value below `node` to `found`, and return it."""
+def _flat(node, path, steps, level, found):
+    """Append a Leaf for every value below `node` to `found`, and return it."""
     if level > MAX_LEVELS:
-        raise _too_deep()
+        raise too_deep()
     if len(found) > MAX_FIELDS:
         return found
     if isinstance(node, dict) and node:
         for name, values in node.items():
-            child = path if name == "#text" else f"{path}.{name}" if path else name
-            _check_name(child)
-            for value in values if isinstance(values, list) else [values]:
-                _flat(value, child, level + 1, found)
-    elif isinstance(node, list):
-        for value in node:
-            _flat(value, path, level + 1, found)
+            is_own = name == "#text"
+            child = path if is_own else f"{path}.{name}" if path else name
+            check_name(child)
+            for number, (value, depth) in enumerate(_items(values, level + 1)):
+                _flat(value, child, steps if is_own else (*steps, (name, number)), depth, found)
     elif node or path:
-        found.append((path, _TEXT.get(node, node) if not isinstance(node, dict) else ""))
+        found.append(Leaf(path, _TEXT.get(node, node) if not isinstance(node, dict) else "", steps))
     return found
 
 
-def _check_name(name):
-    if len(name) > MAX_NAME:
-        raise PayloadError(f"A field's name is too long: {MAX_NAME} characters are allowed")
+def _items(values, level):
+    """Return the items of a list, and of lists in it, each with its level; what is no list is one item."""
+    if not isinstance(values, list):
+        return [(values, level)]
+    if level > MAX_LEVELS:
+        raise too_deep()
+    if len(values) == 1 and not isinstance(values[0], list):  # as nearly all that JSON holds
+        return [(values[0], level)]
+    items = []
+    for value in values:
+        items += _items(value, level + 1) if isinstance(value, list) else [(value, level)]
+    return items
 
 
 _TEXT = {None: "", True: "true", False: "false"}
 
 
-def _too_many():
-    return PayloadError(f"The lead has too many fields: {MAX_FIELDS} are allowed")
-
-
-def _too_deep():
-    return PayloadError(f"The lead is nested too deeply: {MAX_LEVELS} levels are allowed")
-
-
-def _read_form(body, options, what="The body"):
-    charset = _charset(options.get("charset", "utf-8"))
-    if wide := _bom(body) or (charset if charset.startswith(("utf-16", "utf-32")) else None):
-        body, charset = _text(body, wide).encode(), "utf-8"
-    parts = [part for part in body.split(b"&") if part]
-    if len(parts) > MAX_FIELDS:
-        raise _too_many()
-    try:
-        return [tuple(_unquoted(side).decode(charset) for side in part.partition(b"=")[::2]) for part in parts]
-    except UnicodeDecodeError:
-        raise _not_text(charset, what) from None
-
-
-def _unquoted(text):
-    # Bytes, since senders forget to encode letters such as é. The functions of urllib.parse would
-    # take up to 80 MB for a body of 256 KiB.
-    return _PERCENT.sub(lambda found: bytes((int(found[1], 16),)), text.replace(b"+", b" "))
-
-
-_PERCENT = re.compile(b"%([0-9A-Fa-f]{2})")
-
-
-def _read_multipart(body, options):
-    if not options.get("boundary"):
-        raise PayloadError("The multipart body has no boundary: name it in the Content-Type")
-    decoder = MultipartDecoder(options["boundary"].encode("latin-1", "replace"), max_parts=MAX_FIELDS)
-    pairs, name, charset, content = [], "", "utf-8", b""
-    try:
-        decoder.receive_data(body)
-        decoder.receive_data(None)
-        while not isinstance(event := decoder.next_event(), Epilogue):
-            if isinstance(event, File):
-                raise UnsupportedPayload("A file was sent: send the lead's fields only")
-            if isinstance(event, NeedData):
-                raise ValueError
-            if isinstance(event, Field):
-                name, charset, content = event.name or "", _part_charset(event.headers, options), b""
-            elif isinstance(event, Data):
-                content += event.data
-                if not event.more_data:
-                    pairs.append((name, _text(content, charset)))
-    except PayloadError:
-        raise
-    except ValueError:
-        raise PayloadError("The multipart body is not well-formed or is cut off") from None
-    except RequestEntityTooLarge:  # werkzeug's word for too many parts
-        raise _too_many() from None
-    return pairs
-
-
-def _part_charset(headers, options):
-    part = parse_options_header(headers.get("content-type", ""))[1]
-    return part.get("charset") or options.get("charset") or "utf-8"
-
-
-def _bom(body):
-    return next((encoding for mark, encoding in _BOMS.items() if body.startswith(mark)), None)
-
-
-def _charset(name):
-    known = _SPELLINGS.get(normalize_encoding(name).lower())
-    if not known:
-        raise PayloadError("The body is in a character encoding that is not known here: send UTF-8")
-    return known
-
-
-def _text(body, encoding):
-    charset = _charset(encoding)
-    try:
-        return body.decode(charset)
-    except UnicodeDecodeError:
-        raise _not_text(charset) from None
-
-
 def as_text(body, content_type):
     """Return a body as text to look at; what is no text in its charset is told by the sign for it."""
-    named = parse_options_header(content_type)[1].get("charset", "utf-8")
-    return body.decode(_SPELLINGS.get(normalize_encoding(named).lower(), "utf-8"), errors="replace")
-
-
-def _not_text(charset, what="The body"):
-    return PayloadError(f"{what} is not valid {charset.removesuffix('-sig').upper()} text: send UTF-8")
-
-
-_READERS = {"xml": _read_xml, "json": _read_json, "form": _read_form, "multipart": _read_multipart}
+    return shown(body, _parsed(content_type)[1].get("charset"))

@@ -39,7 +39,8 @@ def milliseconds():
 
 def read(program, body, content_type="", query=b""):
     """Return the fields of a submission to `program`, as `payload.decode` does. Raises PayloadError."""
-    return payload.decode(body, content_type, query, program.names, program.spec.query_wins)
+    meaning = program.names, program.spec.query_wins, program.selectors, program.unpack
+    return payload.decode(body, content_type, query, *meaning)
 
 
 def judge_body(program, body, content_type, now):

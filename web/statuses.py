@@ -39,7 +39,7 @@ STATUSES = {
         "The body is too large",
         "That is more than this page takes.",
     ),
-    415: Status("A file, a compressed body, or a `Content-Type` that is none of XML, JSON and form."),
+    415: Status("A file, a compressed body, or a `Content-Type` such as that of a picture: send XML, JSON or a form."),
     429: Status(
         "Too many failed logins. Wait as many seconds as `Retry-After` says, then use the right password.",
         "Too many failed logins: wait, then post with the right password",

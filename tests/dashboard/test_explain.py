@@ -8,6 +8,7 @@ from dashboard.explain import reason, steps
 from judge.compiler import compile_text
 from judge.judgement import judge
 from judge.verdict import Claims
+from web.payload import decode
 
 RULES = """
 test_flag: test
@@ -74,6 +75,12 @@ def test_every_step_is_a_sentence(program, lead, step):
 
 def test_what_was_forgotten_is_said(program):
     assert ("F", "Checked when it came, then forgotten: it is not stored.", "quiet") in told(program, {"n": "4"}, True)
+
+
+def test_a_charset_that_was_guessed_is_said(program):
+    sentence = "No charset was named, and its letters are no UTF-8: they were read as windows-1252."
+    verdict = judge(program, decode(b"x=Andr%E9"), datetime.now(UTC))
+    assert steps(verdict.trace, program)[0] == ("The request as a whole", sentence, "quiet")
 
 
 @pytest.mark.parametrize(

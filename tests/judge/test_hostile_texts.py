@@ -82,7 +82,13 @@ METHODS = {"match", "fullmatch", "search", "sub", "split", "findall"}
 # The texts are as long as they can be there; what editors write is shorter than what partners send.
 EDITORS = [f"judge.{name}" for name in ("compiler", "conditions", "grammar", "lint", "lists", "rulefile", "schema")]
 LENGTHS = dict.fromkeys([*EDITORS, "web.settings", "commands.database"], 300)
-LENGTHS |= {"web.payload": 20_000, "web.worker": 32_768, "web.payload._XML_ENCODING.match": 256}
+LENGTHS |= {
+    "web.payload": 20_000,
+    "web.forms": 20_000,
+    "judge.aliases": 300,
+    "web.worker": 32_768,
+    "web.payload._XML_ENCODING.match": 256,
+}
 LENGTHS |= {"judge.values._SUM.fullmatch": 60}
 
 

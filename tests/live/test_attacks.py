@@ -24,8 +24,9 @@ MILLISECONDS, MEGABYTES = 250, 30  # of the process, for one request
 RULES = """
 customer: [first_name, email]
 retry_key: [first_name]
+unpack: [doc]
 fields:
-  email: {type: email, label: email address}
+  email: {type: email, label: email address, aliases: ["d[n=email].v", "d[0].w", "d[n=email].e[n=x].v"]}
   first_name: {pattern: "(a|a)*b?(a*)*.*", on_invalid: warn}
   phone: {type: phone, on_invalid: warn}
   amount: {type: money, on_invalid: warn}
@@ -110,6 +111,16 @@ ATTACKS = {
     "control characters only": (FORM, filled(b"%00", b"a="), 200),
     "marks piled on one letter": (FORM, filled(MARKS, b"email=ann@example.com&first_name=a"), 200),
     "marks piled on 125 letters": (FORM, b"&".join(b"first_name=" + MARKS * 520 for _ in range(125)), 200),
+    "brackets only": (FORM, b"&".join([b"a" + b"[]" * 120 + b"=1"] * 1000), 200),
+    "numbers in brackets": (FORM, b"&".join(b"d[%d][v]=1" % (n % 7) for n in range(1000)), 200),
+    # Documents in fields, and items of lists
+    "20 documents": (FORM, b"&".join([b"doc=<l/>"] * 20), 400),
+    "a document of comments": (FORM, filled(b"x<!---->", b"doc=<l><a>", b"</a></l>"), 200),
+    "a document of elements": (FORM, filled(b"<a/>", b"doc=<l>", b"</l>"), 400),
+    "a document of lists": (FORM, filled(b"[],", b'doc={"a":[', b"0]}"), 200),
+    "a document with entities": (FORM, b"doc=<!DOCTYPE l [<!ENTITY a 'x'>]><l>%26a;</l>", 400),
+    "500 items": (JSON, b'{"d":[%s],"x":1}' % b",".join([b'{"n":"email","v":"a"}'] * 490), 200),
+    "an item that is everything": (JSON, b'{"d":{"n":["email"%s],"v":[0]},"x":1}' % (b',"email"' * 900), 200),
     # Multipart
     "4,000 parts": (PARTS, (PART + b"\r\n\r\n1\r\n") * 4000 + b"--x--\r\n", 400),
     "a file": (PARTS, PART + b'; filename="a"\r\n\r\n1\r\n--x--\r\n', 415),
@@ -126,9 +137,11 @@ ATTACKS = {
     "UTF-7, in the type": (JSON + "; charset=utf-7", b"+AHsAfQ-", 400),
     "UTF-16 without BOM": (XML, "<l><email>ann@example.com</email></l>".encode("utf-16-le"), 200),
     "UTF-16 without BOM, JSON": (JSON, '{"email": "ann@example.com"}'.encode("utf-16-be"), 200),
-    "overlong UTF-8": (XML, b"<l><a>\xc0\xbc</a></l>", 400),
-    "overlong UTF-8, encoded": (FORM, b"a=%C0%AF", 400),
-    "surrogates in UTF-8": (JSON, b'{"a": "\xed\xa0\x80"}', 400),
+    "overlong UTF-8": (XML + "; charset=utf-8", b"<l><a>\xc0\xbc</a></l>", 400),
+    "overlong UTF-8, encoded": (FORM + "; charset=utf-8", b"a=%C0%AF", 400),
+    "surrogates in UTF-8": (JSON + "; charset=utf-8", b'{"a": "\xed\xa0\x80"}', 400),
+    "no UTF-8 at all": (FORM, filled(b"%81", b"a="), 200),
+    "no UTF-8 at all, XML": (XML, filled(b"\x81", b"<l><a>", b"</a></l>"), 200),
     "a codec that runs code": (FORM + "; charset=unicode_escape", b"a=\\x41", 400),
     "a codec that inflates": (FORM + "; charset=zip", b"a=1", 400),
     # The type, and compression

@@ -110,6 +110,8 @@ def test_xml_drops_the_root_and_keeps_attributes_and_repeats(body, fields):
     ("body", "fields"),
     [
         ('{"lead": {"email": "a"}}', {"email": ["a"]}),
+        ('[{"email": "a"}]', {"email": ["a"]}),
+        ('[{"lead": {"email": "a"}}]', {"email": ["a"]}),
         ('{"contact": {"email": "a"}, "n": 1}', {"contact.email": ["a"], "n": ["1"]}),
         ('{"a": [1, [2, "3"]]}', {"a": ["1", "2", "3"]}),
         ('{"a": [{"b": 1}, {"b": 2}], "c": 0}', {"a.b": ["1", "2"], "c": ["0"]}),
@@ -179,7 +181,14 @@ def test_forbidden_characters_in_a_name_become_replacement_characters(character)
         (FORM, b"<a/>", "xml"),
         (FORM, b' {"a":1}', "json"),
         (JSON, b"<a/>", "xml"),
-        (JSON, b"a=1", "json"),
+        (FORM, b'[{"a":1}]', "json"),
+        (JSON, b"a=1", "form"),
+        (JSON, b'"a=1"', "json"),
+        (JSON, b"17", "json"),
+        (JSON, "\ufeff a=1".encode(), "form"),
+        (XML, b"a=1", "form"),
+        (XML, b"a", "xml"),
+        (XML, b"", "xml"),
         (XML, b'{"a":1}', "json"),
         ("text/xml; charset=utf-8", b"<a/>", "xml"),
         ("application/vnd.acme+xml", b"<a/>", "xml"),
@@ -188,6 +197,20 @@ def test_forbidden_characters_in_a_name_become_replacement_characters(character)
         ("text/plain", b'{"a":1}', "json"),
         ("application/octet-stream", b"a=1", "form"),
         ("", b"\xff\xfe<\x00a\x00", "xml"),
+        ("text/json", b'{"a":1}', "json"),
+        ("application/x-json", b'[{"a":1}]', "json"),
+        ("text/html", b"<a/>", "xml"),
+        ("text/html; charset=utf-8", b"a=1", "form"),
+        ("application/x-form-urlencoded", b"a=1", "form"),
+        ("application/pdf", b"a=1", "form"),
+        ("text/csv", b"a=1", "form"),
+        ("application/json, application/json", b'{"a":1}', "json"),
+        ("application/json; charset=utf-8,application/json", b"a=1", "form"),
+        (f"{FORM}, {JSON}", b"<a/>", "xml"),
+        (f"{FORM},", b"a=1", "form"),
+        ('text/plain; a="b,c"', b"a=1", "form"),
+        ("multipart/form-data; boundary=x, multipart/form-data; boundary=x", b"--x", "multipart"),
+        ('multipart/form-data; boundary="x,y"', b"--x,y", "multipart"),
         ("multipart/form-data; boundary=x", b"<a/>", "multipart"),
     ],
 )
@@ -195,46 +218,14 @@ def test_the_first_character_decides_where_the_type_is_vague_or_contradicted(con
     assert kind(content_type, body) == expected
 
 
-@pytest.mark.parametrize("content_type", ["image/png", "text/html", "application/pdf", "text/csv", "x"])
+FILES = ["image/png", "image/svg+xml", "audio/mpeg", "video/mp4", "font/woff2", "font/x+json", "IMAGE/SVG+XML"]
+
+
+@pytest.mark.parametrize("content_type", [*FILES, "multipart/mixed", "model/mesh", "x"])
 def test_other_types_are_unsupported(content_type):
-    with pytest.raises(UnsupportedPayload):
-        decode(b"a=1", content_type)
-
-
-# --- Character sets ---
-
-
-@pytest.mark.parametrize(
-    ("body", "content_type"),
-    [
-        ("<l><a>é</a></l>".encode(), XML),
-        ("\ufeff<l><a>é</a></l>".encode(), XML),
-        ("<?xml version='1.0' encoding='iso-8859-1'?><l><a>é</a></l>".encode("latin-1"), XML),
-        ("<?xml version='1.0' encoding='utf-8'?><l><a>é</a></l>".encode("latin-1"), XML + "; charset=latin-1"),
-        ("<?xml version='1.0' encoding='utf-16'?><l><a>é</a></l>".encode("utf-16"), XML),
-        ("<?xml version='1.0'?><l><a>é</a></l>".encode("utf-16-le"), XML),
-        ("<?xml version='1.0' encoding='windows-1252'?><l><a>é</a></l>".encode("cp1252"), "text/xml"),
-        ('{"a": "é"}'.encode("utf-16"), JSON),
-        ('{"a": "é"}'.encode("utf-8-sig"), JSON),
-        (b'{"a": "\\u00e9"}', JSON),
-        ("a=é".encode(), FORM),
-        (b"a=%C3%A9", FORM),
-        (b"\xef\xbb\xbfa=%C3%A9", FORM),
-        ("a=é".encode("utf-16"), FORM),
-        ("a=é".encode("utf-16-le"), FORM + "; charset=utf-16-le"),
-        (b"a=%E9", FORM + "; charset=iso-8859-1"),
-        (b"a=\xe9", FORM + "; charset=windows-1252"),
-        (b"a=\xe9", FORM + "; charset=ISO_8859-1:1987"),
-    ],
-)
-def test_charsets_are_honoured(body, content_type):
-    assert decode(body, content_type) == {"a": ["é"]}
-
-
-def test_a_part_of_a_multipart_body_may_have_a_charset_of_its_own():
-    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n'
-    body += b"Content-Type: text/plain; charset=latin-1\r\n\r\n\xe9\r\n--x--\r\n"
-    assert decode(body, "multipart/form-data; boundary=x") == {"a": ["é"]}
+    for body in (b"a=1", b"<a/>", b'{"a": 1}'):
+        with pytest.raises(UnsupportedPayload):
+            decode(body, content_type)
 
 
 # --- What is refused, and how ---
@@ -244,6 +235,10 @@ def test_a_part_of_a_multipart_body_may_have_a_charset_of_its_own():
     ("body", "content_type", "sentence"),
     [
         (b"[1,2]", JSON, "not one lead"),
+        (b"[]", JSON, "not one lead"),
+        (b"[[{}]]", JSON, "not one lead"),
+        (b'[{"a": 1}, {"a": 2}]', JSON, "not one lead"),
+        (b'["a=1"]', JSON, "not one lead"),
         (b'"abc"', JSON, "not one lead"),
         (b"17", JSON, "not one lead"),
         (b"null", JSON, "not one lead"),
@@ -252,12 +247,14 @@ def test_a_part_of_a_multipart_body_may_have_a_charset_of_its_own():
         (b'{"a": -Infinity}', JSON, "NaN or Infinity"),
         (b"[" * 100_000, JSON, "nested too deeply"),
         (b'{"a":' * 100_000, JSON, "nested too deeply"),
-        (b"\xff", JSON, "not valid UTF-8 text"),
+        (b"\xff", JSON, "not well-formed"),
+        (b"\xff", JSON + "; charset=utf-8", "not valid UTF-8 text"),
+        (b"<?xml version='1.0' encoding='utf-8'?><a>\xff</a>", XML, "not valid UTF-8 text"),
         (b"<a><b></a>", XML, "mismatched tag in line 1"),
         (b"<a>&undefined;</a>", XML, "not well-formed"),
         (b"<a>\x00</a>", XML, "not well-formed"),
         (b"<a/><b/>", XML, "not well-formed"),
-        (b"a=1", XML, "not well-formed"),
+        (b"a", XML, "not well-formed"),
         (b"<!DOCTYPE a><a/>", XML, "DOCTYPE"),
         (b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', XML, "DOCTYPE"),
         (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', XML, "DOCTYPE"),
@@ -267,8 +264,9 @@ def test_a_part_of_a_multipart_body_may_have_a_charset_of_its_own():
         (b"<?xml version='1.0' encoding='no-such'?><a/>", XML, "encoding that is not known"),
         (b"<?xml version='1.0' encoding='utf-7'?><a/>", XML, "encoding that is not known"),
         (b"a=1", FORM + "; charset=unicode_escape", "encoding that is not known"),
-        (b"a=%FF", FORM, "not valid UTF-8 text"),
-        (b"\xff", "", "not valid UTF-8 text"),
+        (b"a=%FF", FORM + "; charset=utf-8", "not valid UTF-8 text"),
+        (b"\xff", "text/plain; charset=utf-8", "not valid UTF-8 text"),
+        ("a=%FF".encode("utf-16"), FORM, "not valid UTF-8 text"),
         (b"--x\r\n", "multipart/form-data", "no boundary"),
         (b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1", "multipart/form-data; boundary=x", "cut off"),
         (b"--x\r\nno headers\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x", "not well-formed"),
@@ -280,17 +278,10 @@ def test_a_body_that_cannot_be_read_is_a_400_that_says_why(body, content_type, s
     assert caught.value.status_hint == 400
 
 
-def test_a_file_is_a_415():
-    body = b'--x\r\nContent-Disposition: form-data; name="a"; filename="a.txt"\r\n\r\n1\r\n--x--\r\n'
-    with pytest.raises(UnsupportedPayload, match="file") as caught:
-        decode(body, "multipart/form-data; boundary=x")
-    assert caught.value.status_hint == 415
-
-
 def test_a_refusal_never_quotes_the_body():
     for body in (b'{"a": canary}', b"<canary>", b"<?xml version='1.0' encoding='canary'?><a/>", b"canary=%FF"):
         with pytest.raises(PayloadError) as caught:
-            decode(body)
+            decode(body, "text/plain; charset=utf-8" if b"%" in body else "")
         assert "canary" not in str(caught.value)
 
 
