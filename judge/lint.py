@@ -4,7 +4,8 @@ import re
 
 from judge.conditions import scope
 from judge.functions import WEEKDAYS
-from judge.values import Text, canonical
+from judge.places import has_postal_codes
+from judge.values import Text, canonical, folded
 
 ERRORS = {400, 401, 403, 404, 405, 413, 415, 429}  # what a lead is answered that is no decision
 
@@ -65,6 +66,13 @@ def of_program(spec, source):
     for name, field in spec.fields.items():
         if field.required is True and field.default is not None:
             source.warn(("fields", name, "required"), f'field "{name}": it is never missing, since it has a default')
+        if field.type == "postal_code" and field.country and not has_postal_codes(field.country):
+            without = f"{field.country} has no postal codes, so every value is refused"
+            source.warn(("fields", name, "country"), f'field "{name}": {without}')
+        blanks = {folded(text) for text in [*spec.blanks, *field.blanks]}
+        for text in (text for text in field.one_of or [] if folded(text) in blanks):
+            absent = f'"{text}" of its one_of counts as absent, since it stands under blanks'
+            source.warn(("fields", name, "one_of"), f'field "{name}": {absent}')
     _of_examples(spec, source)
 
 

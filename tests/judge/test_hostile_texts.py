@@ -83,7 +83,7 @@ METHODS = {"match", "fullmatch", "search", "sub", "split", "findall"}
 EDITORS = [f"judge.{name}" for name in ("compiler", "conditions", "grammar", "lint", "lists", "rulefile", "schema")]
 LENGTHS = dict.fromkeys([*EDITORS, "web.settings", "commands.database"], 300)
 LENGTHS |= {"web.payload": 20_000, "web.worker": 32_768, "web.payload._XML_ENCODING.match": 256}
-LENGTHS |= {"judge.values._SUM.fullmatch": 60}
+LENGTHS |= {"judge.numbers._EVERYDAY.fullmatch": 60}
 
 
 def patterns_of(module):
@@ -143,7 +143,7 @@ def test_no_pattern_takes_long_for_any_text(name):
 def test_the_patterns_are_found():
     assert {
         "judge.values.FORBIDDEN.sub",
-        "judge.types._PHONE.fullmatch",
-        "judge.values._SUM.fullmatch",
+        "judge.phones._PHONE.fullmatch",
+        "judge.numbers._EVERYDAY.fullmatch",
     } <= PATTERNS.keys()
     assert len(PATTERNS) > 40
