@@ -19,7 +19,7 @@ from judge.program import FieldRule, Program, Rule
 from judge.rulefile import Finding, RuleFileError, read
 from judge.rules import RULES, owners_of
 from judge.types import TYPES, formats_of
-from judge.values import FORBIDDEN, Refused, Unusable, canonical, clean, folded
+from judge.values import FORBIDDEN, Refused, Unusable, canonical, clean, forms_of
 
 
 def load(path, now=None):
@@ -79,6 +79,7 @@ class Compiler:
 
     def __init__(self, program, source, now, lists=None):
         self.program, self.source, self.now, self.lists, self.place, self.who = program, source, now, lists, (), ""
+        self.blanks = forms_of(program.spec.blanks)
         self._kinds = {
             name: "unknown" if ("fields", name, "type") in source.broken else TYPES[field.type].kind
             for name, field in program.spec.fields.items()
@@ -166,7 +167,7 @@ def _compile_field(compiler, name, spec):
     required = spec.required if isinstance(spec.required, bool) else compiler.condition(spec.required, "required")
     spellings = list(dict.fromkeys(map(canonical, [name, *spec.aliases])))
     checks = [partial(limit.check, compiled) for limit, (_, compiled) in limits]
-    blanks = frozenset(folded(text) for text in [*compiler.program.spec.blanks, *spec.blanks])
+    blanks = tuple(filter(None, (compiler.blanks, forms_of(spec.blanks))))
     ambiguous = row.ambiguous.format(**told)
     rule = FieldRule(name, label, spec, parse, checks, sentences, required, spellings, ambiguous, blanks)
     if not compiler.complained:
@@ -191,7 +192,7 @@ def _check_keys(compiler, spec, row):
 def _make_type(compiler, spec, row):
     """Return the function from text to value, or None where it cannot be made."""
     compiler.count(5 * len(spec.formats or []))  # each becomes a regular expression
-    compiler.count(len(spec.blanks))
+    compiler.count(len([*spec.blanks, *(spec.yes or []), *(spec.no or [])]))
     compiler.count(len(spec.one_of or []))  # each is read as the type reads it: an address takes 100 µs
     try:
         return row.make(spec, compiler.program.spec.timezone)

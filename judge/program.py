@@ -15,7 +15,8 @@ from judge.verdict import Reason
 class FieldRule:
     """A field of a program, compiled: `parse` and `limits` turn a text into a value.
 
-    `ambiguous` is the sentence on a value that could be two, `blanks` what counts as absent, as it is compared.
+    `ambiguous` is the sentence on a value that could be two, `blanks` sets of what counts as absent, as it is compared:
+    that of the program, which its fields share, and the field's own.
     """
 
     name: str
@@ -27,7 +28,7 @@ class FieldRule:
     required: Callable | bool
     spellings: list[str]
     ambiguous: str = ""
-    blanks: frozenset = frozenset()
+    blanks: tuple[frozenset, ...] = ()
 
     @cached_property
     def former_names(self):
@@ -40,7 +41,10 @@ class FieldRule:
 
     def is_blank(self, text):
         """Tell whether a value counts as absent."""
-        return bool(self.blanks) and len(text) <= LONGEST_VALUE and folded(text) in self.blanks
+        if not self.blanks or len(text) > LONGEST_VALUE:
+            return False
+        form = folded(text)
+        return any(form in blanks for blanks in self.blanks)
 
     def value(self, text, now=None):
         """Return the value of a text; `now` is when it came, for a year of two digits. Raises Refused."""

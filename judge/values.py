@@ -174,6 +174,11 @@ def folded(value):
     return _form(str(stored(value))).strip(" ")
 
 
+def forms_of(texts):
+    """Return the texts by which these are compared."""
+    return frozenset(map(folded, texts))
+
+
 def folded_before(value):
     """Return the text by which a value was compared until 0.3.0: places of duplicates are still known by it."""
     if not isinstance(value, str):  # of two numbers with more than 28 digits it made one: better a place that is lost
