@@ -117,5 +117,5 @@ def _words(field):
     for key, meaning in (("yes", True), ("no", False)):
         for text in getattr(field, key) or ():
             if words.setdefault(folded(text), meaning) is not meaning:
-                raise Unusable(f'"{text}" already means {"no" if meaning else "yes"}: take it out of one of them', key)
+                raise Unusable(f'"{text}" already means {"no" if meaning else "yes"}: leave it out here', key)
     return words
