@@ -19,8 +19,8 @@ from judge.lists import ListError, read_list
 from judge.program import FieldRule, Program, Rule
 from judge.rulefile import Finding, RuleFileError, read
 from judge.rules import RULES, owners_of
-from judge.types import TYPES
-from judge.values import FORBIDDEN, Refused, Unusable, canonical, clean
+from judge.types import TYPES, formats_of
+from judge.values import FORBIDDEN, Refused, Unusable, canonical, clean, forms_of
 
 
 def load(path, now=None):
@@ -83,6 +83,7 @@ class Compiler:
 
     def __init__(self, program, source, now, lists=None):
         self.program, self.source, self.now, self.lists, self.place, self.who = program, source, now, lists, (), ""
+        self.blanks = forms_of(program.spec.blanks)
         self._kinds = {
             name: "unknown" if ("fields", name, "type") in source.broken else TYPES[field.type].kind
             for name, field in program.spec.fields.items()
@@ -152,15 +153,17 @@ class Compiler:
 
 def _compile_field(compiler, name, spec):
     row, label = TYPES[spec.type], spec.label or name.replace("_", " ")
-    formats = " or ".join(spec.formats or ["YYYY-MM-DD"])
     sentences = {"required": f"No {label} was submitted"}
-    sentences["invalid"] = row.sentence.format(label=label, formats=formats)
     compiler = compiler.at(("fields", name), f'field "{name}": ')
     _check_keys(compiler, spec, row)
     parse = _make_type(compiler, spec, row)
     limits = [compiled for key in LIMITS if (compiled := _compile_limit(compiler, spec, key, parse))]
+    told = {"label": label, "formats": formats_of(spec)}
+    sentences["invalid"] = row.sentence.format(**told)
     for limit, (given, _) in limits:
-        sentences[limit.code] = limit.sentence.format(label=label, limit=given)
+        sentence = limit.sentence.format(label=label, limit=given)
+        earlier = sentences.get(limit.code)  # a number may be of another country, or of another kind
+        sentences[limit.code] = f"{earlier}, or {sentence[0].lower()}{sentence[1:]}" if earlier else sentence
     if not compiler.complained:
         _check_order(compiler, spec, parse)
     if spec.default == "":
@@ -168,15 +171,21 @@ def _compile_field(compiler, name, spec):
     required = spec.required if isinstance(spec.required, bool) else compiler.condition(spec.required, "required")
     known = list(dict.fromkeys(spelling for alias in [name, *spec.aliases] for spelling in spellings(alias)))
     checks = [partial(limit.check, compiled) for limit, (_, compiled) in limits]
-    rule = FieldRule(name, label, spec, parse, checks, sentences, required, known)
+    blanks = tuple(filter(None, (compiler.blanks, forms_of(spec.blanks))))
+    ambiguous = row.ambiguous.format(**told)
+    rule = FieldRule(name, label, spec, parse, checks, sentences, required, known, ambiguous, blanks)
     if not compiler.complained:
         _try_own_values(compiler, rule)
     return rule
 
 
+# The keys by which a type is made, the likeliest first where it does not say which of them it cannot use.
+_MAKING = ("formats", "standard", "country", "yes", "no")
+
+
 def _check_keys(compiler, spec, row):
     """Complain of keys that belong to other types, and of those that are missing."""
-    for key in ("country", "formats", "standard", "exact", "pad", *LIMITS):
+    for key in (*_MAKING, "exact", "pad", *LIMITS):
         if getattr(spec, key) is not None and key not in row.keys:
             takes = f"it takes {', '.join(sorted(row.keys))}" if row.keys else "it takes none of this sort"
             compiler.complain_of(key, f"a field of type {spec.type} does not take this key; {takes}")
@@ -187,12 +196,12 @@ def _check_keys(compiler, spec, row):
 def _make_type(compiler, spec, row):
     """Return the function from text to value, or None where it cannot be made."""
     compiler.count(5 * len(spec.formats or []))  # each becomes a regular expression
+    compiler.count(len([*spec.blanks, *(spec.yes or []), *(spec.no or [])]))
     compiler.count(len(spec.one_of or []))  # each is read as the type reads it: an address takes 100 µs
     try:
         return row.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
-        key = error.key or next(key for key in ("formats", "standard", "country") if key in row.keys)
-        compiler.complain_of(key, error)
+        compiler.complain_of(error.key or next(key for key in _MAKING if key in row.keys), error)
         return None
 
 
@@ -220,6 +229,9 @@ def _check_order(compiler, spec, parse):
 def _try_own_values(compiler, rule):
     for key in ("default", "example"):
         if (text := getattr(rule.spec, key)) is not None and not compiler.complained:
+            if rule.is_blank(text):
+                compiler.complain_of(key, f'"{text}" counts as absent: it stands under blanks')
+                continue
             try:
                 rule.value(text)
             except Refused as error:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from judge.conditions import Unanswered, scope
 from judge.rules import only_claims
 from judge.sameness import has_others, identity
-from judge.values import FORBIDDEN, UNSEEN, Refused, canonical, clean, folded, stored
+from judge.values import FORBIDDEN, UNSEEN, Ambiguous, Refused, Remarked, canonical, clean, folded, stored
 from judge.verdict import TEST_LIMIT, Claim, Reason, Verdict
 
 DAY = timedelta(days=1)
@@ -85,6 +85,8 @@ def _check_fields(program, submitted, verdict, passed_over):
         spelled = given.get(name, {})
         # What came under the field's own name goes before what came under its aliases.
         texts = [text for spelling in rule.spellings for text in spelled.get(spelling, ()) if _is_there(text)]
+        if rule.blanks and texts:
+            texts = _without_blanks(rule, texts, verdict)
         _check_field(rule, texts, verdict)
         if not rule.spec.store:
             verdict.fields.pop(name, None)
@@ -94,6 +96,13 @@ def _check_fields(program, submitted, verdict, passed_over):
 def _is_there(text):
     """Tell whether a value is more than nothing, or than characters that nobody sees."""
     return bool(text) and (text.isascii() or bool(text.translate(UNSEEN).strip()))
+
+
+def _without_blanks(rule, texts, verdict):
+    kept = [text for text in texts if not rule.is_blank(text)]
+    if len(kept) < len(texts):
+        verdict.say(rule.name, "a value that counts as absent is passed over")
+    return kept
 
 
 def _check_field(rule, texts, verdict):
@@ -111,15 +120,19 @@ def _check_field(rule, texts, verdict):
     try:
         if any(FORBIDDEN.search(text) for text in texts[1:]):
             raise Refused
-        verdict.values[rule.name] = value = rule.value(texts[0])
+        verdict.values[rule.name] = value = rule.value(texts[0], verdict.now)
     except Refused as error:
         verdict.fields[rule.name] = clean(texts[0])
+        if isinstance(error, Ambiguous):
+            verdict.say(rule.name, "it could mean more than one value, and is not guessed")
         if rule.spec.on_invalid == "warn":
             verdict.say(rule.name, f"warned: {rule.name}.{error.code}")
         else:
-            verdict.refuse(rule.reason(error.code), rule.name)
+            verdict.refuse(rule.refusal(error), rule.name)
     else:
         verdict.fields[rule.name] = stored(value)
+        if type(value) is Remarked:
+            verdict.say(rule.name, value.remark)
         verdict.say(rule.name, "passed")
 
 

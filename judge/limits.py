@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import phonenumbers
 import re2
 from disposable_email_domains import blocklist as disposable_domains
 
+from judge import phones
 from judge.sameness import Zip
-from judge.types import joined, phone_country
+from judge.types import joined
 from judge.values import Refused, Unusable
 
 
@@ -103,8 +103,8 @@ def _unless(code, applies, _limit, value):
     return value
 
 
-def _of_countries(countries, value):
-    if phonenumbers.region_code_for_number(phonenumbers.parse(value)) not in countries:
+def _only_if(holds, limit, value):
+    if not holds(value, limit):
         raise Refused("not_allowed")
     return value
 
@@ -180,9 +180,15 @@ LIMITS = {
         lambda given: (f"at most {given}", ""), ("maximum", _as_number),
     ),
     "countries": Limit(
-        lambda countries, _: frozenset(map(phone_country, countries)), _of_countries, "not_allowed",
+        lambda countries, _: frozenset(map(phones.country, countries)), partial(_only_if, phones.is_of_countries),
+        "not_allowed",
         "The {label} is not a number of a country that is accepted",
         lambda given: (f"only numbers of {joined(given)}", ""),
+    ),
+    "kinds": Limit(
+        lambda kinds, _: phones.kinds(kinds), partial(_only_if, phones.is_of_kinds), "not_allowed",
+        "The {label} is not a number of a kind that is accepted",
+        lambda given: (f"only numbers of the kind {joined(given, 'or')}", ""),
     ),
     "disposable": Limit(
         _reject, partial(_unless, "disposable", _is_disposable), "disposable", "The {label} is a throw-away address",

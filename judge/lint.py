@@ -5,7 +5,8 @@ import re
 from judge.conditions import scope
 from judge.examples import texts_of
 from judge.functions import WEEKDAYS
-from judge.values import Text
+from judge.places import has_postal_codes
+from judge.values import Text, folded, forms_of
 
 ERRORS = {400, 401, 403, 404, 405, 413, 415, 429}  # what a lead is answered that is no decision
 
@@ -65,9 +66,17 @@ def of_program(program, source):
     if spec.sale_amount and spec.sale_amount[-1].when:
         place = ("sale_amount", len(spec.sale_amount) - 1)
         source.warn(place, "sale_amount: a lead that fits none of the amounts is worth 0.00")
+    blanks = forms_of(spec.blanks)
     for name, field in spec.fields.items():
         if field.required is True and field.default is not None:
             source.warn(("fields", name, "required"), f'field "{name}": it is never missing, since it has a default')
+        if field.type == "postal_code" and field.country and not has_postal_codes(field.country):
+            without = f"{field.country} has no postal codes, so every value is refused"
+            source.warn(("fields", name, "country"), f'field "{name}": {without}')
+        own = forms_of(field.blanks)
+        for text in (text for text in field.one_of or [] if folded(text) in blanks or folded(text) in own):
+            absent = f'"{text}" of its one_of counts as absent, since it stands under blanks'
+            source.warn(("fields", name, "one_of"), f'field "{name}": {absent}')
     _of_examples(program, source)
 
 

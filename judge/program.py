@@ -9,13 +9,17 @@ from judge.items import Selectors
 from judge.rulefile import Finding, Source
 from judge.rules import expression
 from judge.schema import FIELD_NAME, FieldSpec, RuleFile
-from judge.values import FORBIDDEN, LONGEST_VALUE, Names, Refused, canonical
+from judge.values import FORBIDDEN, LONGEST_VALUE, Ambiguous, Names, Refused, canonical, folded
 from judge.verdict import Reason
 
 
 @dataclass(frozen=True)
 class FieldRule:
-    """A field of a program, compiled: `parse` and `limits` turn a text into a value."""
+    """A field of a program, compiled: `parse` and `limits` turn a text into a value.
+
+    `ambiguous` is the sentence on a value that could be two, `blanks` sets of what counts as absent, as it is compared:
+    that of the program, which its fields share, and the field's own.
+    """
 
     name: str
     label: str
@@ -25,23 +29,43 @@ class FieldRule:
     sentences: dict
     required: Callable | bool
     spellings: list[str]
+    ambiguous: str = ""
+    blanks: tuple[frozenset, ...] = ()
 
     @cached_property
     def former_names(self):
         """The aliases that may have been the field's name: the places that it took stand under that."""
         return [alias for alias in self.spec.aliases if FIELD_NAME.fullmatch(alias) and alias != self.name]
 
-    def value(self, text):
+    @cached_property
+    def _is_timed(self):
+        return getattr(self.parse, "timed", False)
+
+    def is_blank(self, text):
+        """Tell whether a value counts as absent."""
+        if not self.blanks or len(text) > LONGEST_VALUE:
+            return False
+        form = folded(text)
+        return any(form in blanks for blanks in self.blanks)
+
+    def value(self, text, now=None):
+        """Return the value of a text; `now` is when it came, for a year of two digits. Raises Refused."""
         # No value but a text is this long, and some parsers take the square of the length.
         if FORBIDDEN.search(text) or (len(text) > LONGEST_VALUE and self.spec.type != "text"):
             raise Refused
-        value = self.parse(text)
+        value = self.parse(text, now) if self._is_timed else self.parse(text)
         for check in self.limits:
             value = check(value)
         return value
 
     def reason(self, code):
         return Reason(f"{self.name}.{code}", self.spec.note or self.sentences[code])
+
+    def refusal(self, error):
+        """Return the reason for a value that was Refused."""
+        if isinstance(error, Ambiguous) and self.ambiguous:
+            return Reason(f"{self.name}.{error.code}", self.spec.note or self.ambiguous)
+        return self.reason(error.code)
 
 
 @dataclass(frozen=True)

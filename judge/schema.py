@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from judge.conditions import RESERVED
+from judge.phones import KINDS
 from judge.types import TYPES
 
 
@@ -187,6 +188,7 @@ _CONDITION = {"anyOf": [_SCALAR, {"type": "object", "minProperties": 1, "maxProp
     "all": {"type": "array"}, "any": {"type": "array"}, "not": {}}, "additionalProperties": False}]}  # fmt: skip
 _NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 _TEXTS = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}
+_KINDS = {"anyOf": [{"enum": [*KINDS]}, {"type": "array", "items": {"enum": [*KINDS]}, "minItems": 1}]}
 _UNIQUE = {"anyOf": [*_NAMES["anyOf"], {"type": "object", "required": ["any_of"], "properties": {"any_of": _NAMES}}]}
 _TRUTH = {"enum": [True, False, "yes", "no", "on", "off"]}
 
@@ -196,6 +198,7 @@ Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema(_SCALAR)]
 YesNo = Annotated[bool, BeforeValidator(_true_or_false), WithJsonSchema(_TRUTH)]
 FieldName = Annotated[str, AfterValidator(_field_name)]
 Texts = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
+Kinds = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_KINDS)]
 FieldNames = Annotated[list[FieldName], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_NAMES)]
 Condition = Annotated[str | dict, BeforeValidator(_condition), WithJsonSchema(_CONDITION)]
 OpeningHours = Annotated[
@@ -226,7 +229,11 @@ class FieldSpec(_Model):
     one_of: Texts | None = Field(None, description="The values that are accepted.")
     country: str | None = Field(None, description="The country, as two letters.")
     countries: Texts | None = Field(None, description="The countries whose phone numbers are accepted.")
-    formats: Texts | None = Field(None, description="How dates are written, such as MM/DD/YYYY.")
+    kinds: Kinds | None = Field(None, description="The kinds of phone numbers that are accepted, such as mobile.")
+    formats: Texts | None = Field(None, description="How dates are written, such as MM/DD/YYYY, ISO or epoch.")
+    yes: Texts | None = Field(None, description="Words that mean true, beside the built-in ones.")
+    no: Texts | None = Field(None, description="Words that mean false, beside the built-in ones.")
+    blanks: Texts = Field([], description="Values that count as absent, beside those of the program.")
     pad: YesNo | None = Field(None, description="true: zeros that a spreadsheet took are put back, 2134 is 02134.")
     standard: str | None = Field(None, description="What kind of number an id is, such as us.ssn or iban.")
     disposable: str | None = Field(None, description="reject: throw-away addresses are refused.")
@@ -353,6 +360,7 @@ class RuleFile(_Model):
     retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
     unpack: Texts = Field([], description="Fields whose text is the lead itself, as XML, JSON or a form.")
     query_wins: FieldNames = Field([], description="Fields of the address's query string that win over the body.")
+    blanks: Texts = Field([], description="Values that count as absent, in every field, such as N/A.")
     docs: Literal["public", "link", "operators"] = Field("link", description="Who sees the posting instructions.")
     privacy: PrivacySpec | None = Field(None, description="How long leads are kept.")
     fields: Annotated[dict[FieldName, FieldSpec], BeforeValidator(_empty_fields)] = Field(

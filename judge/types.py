@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 import email_validator
-import phonenumbers
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
-from judge import places, values
+from judge import moments, numbers, phones, places
 from judge.sameness import Address
-from judge.values import UNSEEN, Refused, Text, Unusable, known_as
+from judge.values import UNSEEN, Refused, Text, Unusable, known_as, matching
 
 # --- Types: specification, time zone -> (text -> value) ---
 
@@ -42,36 +41,10 @@ def _email(field, _zone):
     return parse
 
 
-def _phone(field, _zone):
-    country = phone_country(field.country) if field.country else None
-
-    def parse(text):
-        if not _PHONE.fullmatch(text):  # phonenumbers itself finds a number in any sentence
-            raise Refused
-        try:
-            number = phonenumbers.parse(text, country)
-        except phonenumbers.NumberParseException:
-            raise Refused from None
-        if not phonenumbers.is_valid_number(number):
-            raise Refused
-        return Text(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-
-    return parse
-
-
-_PHONE = re.compile(r"(tel:|\+)?[\s0-9()+./–-]{3,40}((ext\.?|x|#)\s*[0-9]{1,8})?", re.IGNORECASE)
-
-
-def phone_country(country):
-    if country not in phonenumbers.SUPPORTED_REGIONS:
-        raise Unusable(f'"{country}" is not a country: write two letters, such as US')
-    return country
-
-
 def _url(*_):
     def parse(text):
         try:
-            url = str(_ADDRESS.validate_python(text))
+            url = str(_ADDRESS.validate_python(f"https://{text}" if _BARE.fullmatch(text) else text))
         except ValidationError:
             raise Refused from None
         return known_as(url, _ESCAPED.sub(_unescaped, url)) if "%" in url else Text(url)
@@ -80,6 +53,10 @@ def _url(*_):
 
 
 _ADDRESS = TypeAdapter(HttpUrl)  # to make one costs 350 µs
+
+# An address without its scheme: names with dots of which the last has letters, and no mailbox before them.
+_BARE_ADDRESS = r"(?:[^\s/?#@:.\\]+\.)+(?:[^\s/?#@:.\\0-9]{2,63}|[xX][nN]--[a-zA-Z0-9-]+)(?::[0-9]{1,5})?(?:[/?#]\S*)?"
+_BARE = re.compile(_BARE_ADDRESS)
 
 # RFC 3986, 6.2.2: %61 is a, and %2f is %2F.
 _ESCAPED = re.compile("%([0-9A-Fa-f]{2})")
@@ -102,7 +79,7 @@ def _ip(*_):
     return parse
 
 
-_uuid = values.matching("[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}", lambda text: Text(UUID(text)))
+_uuid = matching("[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}", lambda text: Text(UUID(text)))
 
 
 def _id(field, _zone):
@@ -134,7 +111,7 @@ def _takes_phone(spec, _zone):
 
 
 def _takes_moment(spec, zone):
-    formats = f"as {joined(spec.formats, 'or')}" if spec.formats else "in ISO 8601, such as 2026-03-01T09:30:00-05:00"
+    formats = f"as {formats_of(spec)}" if spec.formats else "in ISO 8601, such as 2026-03-01T09:30:00-05:00"
     return f"a date and time {formats}; in the time zone {zone} if it names none"
 
 
@@ -144,7 +121,27 @@ def _takes_id(spec, _zone):
 
 
 def _takes_date(spec, _zone):
-    return f"a date as {joined(spec.formats or ['YYYY-MM-DD'], 'or')}"
+    return f"a date as {formats_of(spec)}"
+
+
+def formats_of(spec):
+    """Return the formats of a date or moment, in words."""
+    return joined([moments.told(written, spec.type == "date") for written in spec.formats or ["ISO"]], "or")
+
+
+def _takes_code(spec, _zone):
+    if not places.has_postal_codes(spec.country):
+        return f"nothing: {spec.country} has no postal codes"
+    return f"a postal code of {spec.country}"
+
+
+def _takes_truth(spec, _zone):
+    own = [*(spec.yes or []), *(spec.no or [])]
+    return f"true or false (yes or no, on or off, 1 or 0{''.join(f', {word}' for word in own)})"
+
+
+def _takes_consent(spec, _zone):
+    return f"true, and nothing else ({joined(['yes', 'on', '1', *(spec.yes or [])], 'or')} will do)"
 
 
 def joined(parts, word="and"):
@@ -153,20 +150,16 @@ def joined(parts, word="and"):
     return f"{', '.join(most)} {word} {last}" if most else last
 
 
-def _usual_phones(spec):
-    number = phonenumbers.example_number((spec.countries or [spec.country or "US"])[0])
-    return [phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)]
-
-
 def _usual_moments(spec):
-    iso = "YYYY-MM-DD" if spec.type == "date" else "YYYY-MM-DDTHH:mm:ss"
-    return [values.example_in(written) for written in (spec.formats or [iso])[:1]]
+    return [moments.example_in(written, spec.type == "date") for written in (spec.formats or ["ISO"])[:1]]
 
 
 def _schema_of_dates(spec):
-    if not spec.formats:
-        return {"type": "string", "format": "date"} if spec.type == "date" else _TEXT
-    return {"type": "string", "pattern": f"^({'|'.join(map(values.bare_pattern, spec.formats))})$"}
+    if not spec.formats and spec.type == "datetime":
+        return _TEXT
+    patterns = [moments.bare_pattern(written, spec.type == "date") for written in spec.formats or ["ISO"]]
+    kind = ["string", "number"] if "epoch" in (spec.formats or []) else "string"
+    return {"type": kind, "pattern": f"^(?:{'|'.join(patterns)})$"}
 
 
 def _other_emails(text):
@@ -195,8 +188,9 @@ class FieldType:
 
     `make` takes the field's specification and the time zone, and returns the function from text to value; `kind` is
     what conditions see (text, number, date, boolean); `keys` are the keys that only some types take; `sentence` is the
-    note of an invalid value. `takes` tells partners what to send, `schema` is that as JSON Schema, `usual` are values
-    that it is likely to take, and `others` gives other values than one, to try a lead again.
+    note of an invalid value, and `ambiguous` that of one that could be two. `takes` tells partners what to send,
+    `schema` is that as JSON Schema, `usual` are values that it is likely to take, and `others` gives other values than
+    one, to try a lead again.
     """
 
     make: Callable
@@ -207,6 +201,7 @@ class FieldType:
     schema: dict | Callable = field(default_factory=lambda: _TEXT)
     usual: list | Callable = ()
     others: Callable = lambda _: ()
+    ambiguous: str = ""
 
     def told(self, spec, zone):
         """Return what a field takes, in words."""
@@ -226,18 +221,20 @@ _LENGTHS = frozenset({"min_length", "max_length", "pattern", "one_of"})
 _BOUNDS = frozenset({"min", "max"})
 _EMAIL = _LENGTHS | {"disposable", "role", "free", "exact"}
 _COUNTRY = frozenset({"country"})
-_INTEGER = r"^[+-]?[0-9]{1,18}(\.0+)?$"
-_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
+_WORDS = frozenset({"yes", "no"})
+_ADDRESSES = {"type": "string", "pattern": rf"^(?:[hH][tT][tT][pP][sS]?://|{_BARE_ADDRESS}$)"}
 _UUID = "^[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}$"
 
 
-def _words(*words):
-    return {"type": ["boolean", "string"], "enum": list(words)}
+def _words(spec, falsehoods=False):
+    words = [True, *numbers.TRUE, *(spec.yes or [])]
+    words += [False, *numbers.FALSE, *(spec.no or [])] if falsehoods else []
+    return {"type": ["boolean", "string"], "enum": list(dict.fromkeys(words))}
 
 
-def _numbers(pattern, kind="number"):
+def _numbers(kind="number"):
     """Numbers may come as text, as they do in XML; how large they may be is said of both."""
-    return {"type": [kind, "string"], "pattern": pattern}
+    return {"type": [kind, "string"], "pattern": numbers.PATTERN}
 
 
 TYPES = {
@@ -250,59 +247,63 @@ TYPES = {
         "an email address", {"type": "string", "format": "email"}, ["ann@example.com"], _other_emails,
     ),
     "phone": FieldType(
-        _phone, "text", _COUNTRY | {"countries"}, "The {label} is not a valid phone number",
-        _takes_phone, usual=_usual_phones,
+        phones.phone, "text", _COUNTRY | {"countries", "kinds"}, "The {label} is not a valid phone number",
+        _takes_phone, usual=phones.examples,
         others=lambda text: _other_digits(text, 4),  # the area and the exchange stay: 555 is nobody's
     ),
     "postal_code": FieldType(
         places.postal_code, "text", _COUNTRY | {"one_of", "pad"}, "The {label} is not a valid postal code",
-        "a postal code of {spec.country}", usual=lambda spec: places.example_of(spec.country)[:1], others=_other_digits,
+        _takes_code, usual=lambda spec: places.example_of(spec.country)[:1], others=_other_digits,
     ),
     "region": FieldType(
         places.region, "text", _COUNTRY | {"one_of"}, "The {label} is not a known state or province",
         "a state or province of {spec.country}, by code or name",
         usual=lambda spec: places.example_of(spec.country)[1:],
+        ambiguous="The {label} could be more than one state or province: write its code",
     ),
     "country": FieldType(
         places.country, "text", frozenset({"one_of"}), "The {label} is not a known country",
-        "a country, by its two letters or its English name", usual=["US"],
+        "a country, by its two or three letters or its English name", usual=["US"],
+        ambiguous="The {label} could be more than one country: write its two letters",
     ),
     "date": FieldType(
-        values.day, "date", _BOUNDS | {"formats"}, "The {label} is not a valid date ({formats})",
+        moments.day, "date", _BOUNDS | {"formats"}, "The {label} is not a valid date ({formats})",
         _takes_date, _schema_of_dates, _usual_moments,
+        ambiguous="The {label} could be more than one day ({formats})",
     ),
     "datetime": FieldType(
-        values.moment, "datetime", _BOUNDS | {"formats"}, "The {label} is not a valid date and time",
+        moments.moment, "datetime", _BOUNDS | {"formats"}, "The {label} is not a valid date and time",
         _takes_moment, _schema_of_dates, _usual_moments,
+        ambiguous="The {label} could be more than one date and time ({formats})",
     ),
     "integer": FieldType(
-        values.integer, "number", _BOUNDS, "The {label} is not a whole number",
-        "a whole number", _numbers(_INTEGER, "integer"), ["1", "18"], _other_digits,
+        numbers.integer, "number", _BOUNDS, "The {label} is not a whole number",
+        "a whole number", _numbers("integer"), ["1", "18"], _other_digits,
     ),
     "number": FieldType(
-        values.number, "number", _BOUNDS, "The {label} is not a number",
-        "a number, such as 3.5", _numbers(_NUMBER), ["3.5"], _other_digits,
+        numbers.number, "number", _BOUNDS, "The {label} is not a number",
+        "a number, such as 3.5", _numbers(), ["3.5"], _other_digits,
     ),
     "money": FieldType(
-        values.money, "number", _BOUNDS, "The {label} is not an amount of money, such as 1234.50",
-        "an amount of money, such as 1234.50", _numbers("[0-9]"), ["1234.50"], _other_digits,
+        numbers.money, "number", _BOUNDS, "The {label} is not an amount of money, such as 1234.50",
+        "an amount of money, such as 1234.50", _numbers(), ["1234.50"], _other_digits,
+        ambiguous="The {label} could be two amounts of money: write it without thousands separators, such as 1234.50",
     ),
     "boolean": FieldType(
-        values.boolean, "boolean", frozenset(), "The {label} is neither true nor false",
-        "true or false (yes or no, on or off, 1 or 0)", _words(True, *values.TRUE, False, *values.FALSE), ["true"],
+        numbers.boolean, "boolean", _WORDS, "The {label} is neither true nor false",
+        _takes_truth, lambda spec: _words(spec, falsehoods=True), ["true"],
     ),
     "consent": FieldType(
-        values.consent, "boolean", frozenset(), "The {label} was not given: it must be true",
-        "true, and nothing else (yes, on or 1 will do)", _words(True, *values.TRUE), ["true"],
+        numbers.consent, "boolean", _WORDS, "The {label} was not given: it must be true",
+        _takes_consent, _words, ["true"],
     ),
     "choice": FieldType(
         _text, "text", frozenset({"one_of"}), "The {label} cannot be read",
         "one of the accepted values", lambda spec: {"type": "string", "enum": spec.one_of},
     ),
     "url": FieldType(
-        _url, "text", _LENGTHS, "The {label} is not a web address that starts with http:// or https://",
-        "a web address that starts with http:// or https://",
-        {"type": "string", "format": "uri", "pattern": "^[hH][tT][tT][pP][sS]?://"}, ["https://example.com/"],
+        _url, "text", _LENGTHS, "The {label} is not a web address, such as https://example.com/",
+        "a web address; one without http:// or https:// is https", _ADDRESSES, ["https://example.com/"],
     ),
     "ip": FieldType(
         _ip, "text", frozenset(), "The {label} is not an IP address",

@@ -1,8 +1,4 @@
-"""Texts to values: numbers, money, yes and no, days and times. Exact, and never by guessing.
-
-Each type is a function that takes the field's specification (the keys of its YAML entry) and the
-program's time zone when the rule file is loaded, and returns the function from text to value.
-"""
+"""Values of a lead: how they are named, cleaned, compared and stored."""
 
 import re
 from datetime import UTC, date, datetime
@@ -59,11 +55,15 @@ class Refused(ValueError):
         self.code = code
 
 
+class Ambiguous(Refused):
+    """A value could be two: refused, and not guessed."""
+
+
 class Unusable(ValueError):
     """A key of a rule file cannot be used; the text says why and what to write. `key` is which, if it is known."""
 
-    def __init__(self, message, key=None):
-        super().__init__(message)
+    def __init__(self, why, key=None):
+        super().__init__(why)
         self.key = key
 
 
@@ -113,6 +113,19 @@ class Text(str):
         return _form(part) in self.folded
 
 
+class Remarked(Text):
+    """A text that is less than what was submitted: `remark` tells what was left out, for the trace."""
+
+    __slots__ = ("remark",)
+
+
+def remarked(text, remark):
+    """Return a Text with a remark."""
+    made = Remarked(text)
+    made.remark = remark
+    return made
+
+
 def known_as(text, other):
     """Return a Text that is compared as if it were `other`: another spelling of the same thing."""
     made = Text(text)
@@ -155,10 +168,15 @@ def folded(value):
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return format(_EXACT.normalize(value), "f") if value else "0"  # of 0 and -0 too
+        return format(EXACT.normalize(value), "f") if value else "0"  # of 0 and -0 too
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return _form(str(stored(value))).strip(" ")
+
+
+def forms_of(texts):
+    """Return the texts by which these are compared."""
+    return frozenset(map(folded, texts))
 
 
 def folded_before(value):
@@ -168,7 +186,7 @@ def folded_before(value):
     return (value if value.isascii() or len(value) > LONGEST_VALUE else normalize("NFC", value)).casefold()
 
 
-_EXACT = Context(prec=200)  # a number has 76 digits at most (see `number`); the usual 28 would make two of them one
+EXACT = Context(prec=200)  # a number has 76 digits at most (see `number`); the usual 28 would make two of them one
 
 
 def _form(text):
@@ -214,145 +232,3 @@ UNSEEN = dict.fromkeys(_characters(_UNSEEN))
 # How a quotation mark, an apostrophe and a hyphen may be drawn: Unicode's Quotation_Mark, its primes, and its Dash.
 _DRAWN = UNSEEN | dict.fromkeys(map(ord, "‘’‚‛‹›′‵´ʹʻʼˈ＇"), "'") | dict.fromkeys(map(ord, "“”„‟«»″‶＂〝〞〟"), '"')
 _DRAWN |= dict.fromkeys(map(ord, "‐‑‒–—―−⁃﹘﹣－"), "-")
-
-
-# As long as a number can be in any database: 38 digits and an exponent of two digits.
-integer = matching(r"[+-]?[0-9]{1,18}(\.0+)?", lambda text: int(text.partition(".")[0]))
-number = matching(r"[+-]?([0-9]{1,38}(\.[0-9]{0,38})?|\.[0-9]{1,38})([eE][+-]?[0-9]{1,2})?", Decimal)
-
-_CURRENCY = r"(?:[$€£¥₹₽₩]|[A-Z]{3})"
-_SUM = re.compile(rf"([+-]?)\s*({_CURRENCY}?)\s*([0-9.].*?)\s*({_CURRENCY}?)")
-_SPACES = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")
-_PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?|\.[0-9]{1,20}")
-_COMMAS = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]{1,2})?")  # 1,234.50 and 1,234
-_POINTS = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]{1,2}|[1-9][0-9]{0,2}(\.[0-9]{3}){2,}")  # 1.234,50
-_DECIMAL_COMMA = re.compile(r"[0-9]{1,20},[0-9]{1,2}")  # 1234,50
-_AMBIGUOUS = re.compile(r"[0-9]{1,3}\.[0-9]{3}")  # 1.234 is a thousand or one, by country
-
-
-def money(*_):
-    def parse(text):
-        found = _SUM.fullmatch(text) if len(text) <= 60 else None
-        if not found or (found[2] and found[4]):
-            raise Refused
-        sign, amount = found[1], _SPACES.sub("", found[3])
-        if _COMMAS.fullmatch(amount):
-            amount = amount.replace(",", "")
-        elif _POINTS.fullmatch(amount) or _DECIMAL_COMMA.fullmatch(amount):
-            amount = amount.replace(".", "").replace(",", ".")
-        elif _AMBIGUOUS.fullmatch(amount) or not _PLAIN.fullmatch(amount):
-            raise Refused
-        if len(amount) > 24:  # more than any database keeps exactly
-            raise Refused
-        value = Decimal(sign + amount)
-        return value if value.as_tuple().exponent <= -2 else value.quantize(Decimal("0.01"))
-
-    return parse
-
-
-TRUE = ("true", "yes", "y", "on", "t", "1")
-FALSE = ("false", "no", "n", "off", "f", "0")
-
-
-def boolean(*_):
-    def parse(text):
-        word = text.lower()
-        if word not in TRUE + FALSE:
-            raise Refused
-        return word in TRUE
-
-    return parse
-
-
-def consent(*_):
-    def parse(text):
-        if text.lower() not in TRUE:
-            raise Refused
-        return True
-
-    return parse
-
-
-# The parts of a format: what each is, its digits, and those of an example.
-_PARTS = {
-    "YYYY": ("year", "[0-9]{4}", "1985"),
-    "MM": ("month", "[0-9]{2}", "04"),
-    "DD": ("day", "[0-9]{2}", "17"),
-    "M": ("month", "[0-9]{1,2}", "4"),
-    "D": ("day", "[0-9]{1,2}", "17"),
-    "HH": ("hour", "[0-9]{2}", "09"),
-    "mm": ("minute", "[0-9]{2}", "30"),
-    "ss": ("second", "[0-9]{2}", "00"),
-}
-_DAY = {"year", "month", "day"}
-_ISO_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
-
-
-def day(field, _zone):
-    """Make the type of days, in the formats that the field names (YYYY-MM-DD if none)."""
-    patterns = [_format(text, [_DAY], "MM/DD/YYYY") for text in field.formats or ["YYYY-MM-DD"]]
-    return lambda text: _only(patterns, text, lambda parts: date(**parts))
-
-
-def moment(field, zone):
-    """Make the type of moments; one that names no offset is meant in the program's time zone."""
-    if not field.formats:
-        iso = matching(_ISO_TIME, datetime.fromisoformat)(field)
-        return lambda text: _in_zone(_existing(iso, text), zone)
-    known = [_DAY | {"hour", "minute"}, _DAY | {"hour", "minute", "second"}]
-    patterns = [_format(text, known, "MM/DD/YYYY HH:mm") for text in field.formats]
-    return lambda text: _in_zone(_only(patterns, text, lambda parts: datetime(**parts)), zone)
-
-
-def _in_zone(value, zone):
-    value = value if value.tzinfo else value.replace(tzinfo=zone)
-    try:
-        value.astimezone(UTC)
-    except OverflowError:  # in the years 1 and 9999
-        raise Refused from None
-    return value
-
-
-def _only(patterns, text, build):
-    """Return the one value that the patterns read in `text`: none, or two that differ, are Refused."""
-    found = set()
-    for pattern in patterns:
-        if match := pattern.fullmatch(text):
-            try:
-                found.add(build({part: int(digits) for part, digits in match.groupdict().items()}))
-            except ValueError:  # no such day
-                continue
-    if len(found) != 1:
-        raise Refused
-    return found.pop()
-
-
-def _existing(parse, text):
-    try:
-        return parse(text)
-    except ValueError:
-        raise Refused from None
-
-
-def _format(text, complete, example):
-    """Turn a format such as MM/DD/YYYY into a pattern with a group for each part."""
-    pieces = _pieces(text)
-    parts = [_PARTS[piece][0] for piece in pieces[1::2]]
-    if set(parts) not in complete or len(parts) != len(set(parts)) or re.search("[A-SU-Za-z]", "".join(pieces[::2])):
-        raise Unusable(f'"{text}" is not a format that can be read: write it as {example}')
-    return re.compile("".join("(?P<{}>{})".format(*_PARTS[p][:2]) if p in _PARTS else re.escape(p) for p in pieces))
-
-
-def _pieces(text):
-    """Return what stands between the parts of a format, and every second one a part."""
-    return re.split("(YYYY|MM|DD|HH|mm|ss|M|D)", text)
-
-
-def bare_pattern(text):
-    """Return the pattern of a format without groups."""
-    return "".join(_PARTS[piece][1] if piece in _PARTS else re.escape(piece) for piece in _pieces(text))
-
-
-def example_in(text):
-    """Return a day, or a moment, in a format."""
-    return "".join(_PARTS[piece][2] if piece in _PARTS else piece for piece in _pieces(text))

@@ -222,6 +222,7 @@ def hostile_answers(program):
     for uniqueid, amount, customer, email in product(ids, sums, customers, ("", *EMAILS)):
         yield Answer(True, uniqueid, amount, customer, email, VALID_NOTE)
     own = [sentence for field in program.fields.values() for sentence in field.sentences.values()]
+    own += [field.ambiguous for field in program.fields.values() if field.ambiguous]
     own += [spec.note for spec in (*program.spec.fields.values(), *program.spec.rules) if spec.note]
     for note in (*HOSTILE, *(" ".join(sentence.split()) for sentence in own)):
         yield Answer(True, ids[0], sums[1], customers[1], EMAILS[1], note)

@@ -17,7 +17,8 @@ from judge.examples import judge_after, moment_of, open_moment
 from judge.limits import given_limits
 from judge.rules import RULES, expression, reasons
 from judge.schema import ExampleSpec
-from judge.types import TYPES
+from judge.types import TYPES, joined
+from judge.values import Ambiguous
 from judge.verdict import RETRY_MISMATCH, TEST_LIMIT, Reason
 from partners import markdown
 from partners.marks import names_in
@@ -174,6 +175,8 @@ def _remarks(program, rule):
         yield "Zeros that are missing at its start are put back."
     if spec.default is not None:
         yield f"If it is left out, it counts as {spec.default}."
+    if spec.blanks:
+        yield f"Counts as left out: {joined(spec.blanks, 'or')}."
     if spec.on_invalid == "warn":
         yield "A wrong value is noted, but the lead is not rejected for it."
     if spec.sensitive:
@@ -219,6 +222,8 @@ def _field_reasons(program):
             yield rule.reason("required")
         limits = [limit.code for limit, _ in given_limits(spec)]
         yield from (rule.reason(code) for code in ["invalid", *limits] if spec.on_invalid == "reject")
+        if rule.ambiguous and spec.on_invalid == "reject":
+            yield rule.refusal(Ambiguous())
 
 
 # --- Requests and answers ---

@@ -43,7 +43,7 @@ def declared(program, lead):
 def first_that_passes(rule, texts):
     for text in texts:
         try:
-            if text:
+            if text and not rule.is_blank(text):
                 value = rule.value(text)
                 return str(stored(value)) if rule.spec.one_of else text
         except Refused:

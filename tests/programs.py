@@ -10,26 +10,28 @@ partner: irpid
 test_flag: is_test
 customer: [email]
 retry_key: [click_id]
+blanks: [N/A, none]
 docs: public
 fields:
   email: {type: email, required: true, label: email address, aliases: [e-mail, contact.email],
           disposable: reject, role: reject, free: reject}
   name: {required: true, min_length: 2, max_length: 80, example: "Ann \\"O'Neill\\" $HOME \\\\ `x` Zoë\\nLee"}
   campaign: {pattern: "[A-Z]{2}-[0-9]+|none", example: SP-17}
-  phone: {type: phone, country: US, countries: [US, CA], on_invalid: warn}
+  phone: {type: phone, country: US, countries: [US, CA], kinds: [mobile], blanks: ['0000000000'],
+          on_invalid: warn}
   zip: {type: postal_code, country: US}
   state: {type: region, country: US, one_of: [CA, NY]}
   nationality: {type: country, default: US}
-  born: {type: date, formats: [YYYY-MM-DD, MM/DD/YYYY], min: "1900-01-01", sensitive: true}
+  born: {type: date, formats: [ISO, MM/DD/YYYY, D-MMM-YY, epoch], min: "1900-01-01", sensitive: true}
   called: {type: datetime}
-  call_at: {type: datetime, formats: [MM/DD/YYYY HH:mm]}
+  call_at: {type: datetime, formats: ['M/D/YYYY h:mm A', MM/DD/YYYY HH:mm, ISO, epoch]}
   children: {type: integer, min: 0, max: 20}
   acres: {type: number}
   loan: {type: money, min: 50000, label: loan amount}
-  owner: {type: boolean, default: "no"}
+  owner: {type: boolean, default: "no", yes: [owns], no: [rents]}
   rent: {type: money, required: not owner}
   deed: {required: {all: [owner, (acres / 3 > 1) == owner]}}
-  consent: {type: consent, required: true}
+  consent: {type: consent, required: true, yes: [granted]}
   plan: {type: choice, one_of: [basic, full]}
   page: {type: url}
   address: {type: ip}
@@ -74,8 +76,10 @@ BAD = "<script>alert(1)</script> | `x` **b** [l](javascript:1) & \"q\" 's' </cod
 HOSTILE = f"""
 title: &bad {BAD!r}
 docs: public
+blanks: ["<script>alert(3)</script> | `z` **b**"]
 fields:
   email: {{type: email, required: true, label: *bad, note: *bad, aliases: [*bad]}}
+  truth: {{type: boolean, yes: [*bad], blanks: [*bad]}}
   text: {{example: *bad, one_of: [*bad, b], label: *bad}}
   other: {{required: "text == '<script>alert(2)</script>|`y`'", default: *bad, pattern: "(?s).*|`<script>`"}}
 rules:

@@ -45,7 +45,7 @@ fields:
   state: {type: choice}
   not: {type: integer}
   visits: {type: integer, min_length: 3, min: few}
-  born: {type: date, formats: [DD/MM/YY]}
+  born: {type: date, formats: [DD/MM/YYY]}
   zip: {type: postal_code, country: US}
   Zip_Code: {aliases: [zip]}
   code: {pattern: "(a"}
@@ -86,7 +86,7 @@ MESSAGES = [
     '11: field "not": "not" is a word of the condition language: give the field another name',
     '12: field "visits": min: "few" is not a value that this field can have',
     '12: field "visits": min_length: a field of type integer does not take this key; it takes max, min',
-    '13: field "born": formats: "DD/MM/YY" is not a format that can be read: write it as MM/DD/YYYY',
+    '13: field "born": formats: "DD/MM/YYY" is not a format that can be read: write it as MM/DD/YYYY, ISO or epoch',
     '14: "zip" is given twice; the first is in line 9. Keep one',
     '15: field "Zip_Code": "zip" already means the field "zip"',
     '16: field "code": pattern: the pattern cannot be read: missing ): (a',

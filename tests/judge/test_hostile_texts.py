@@ -29,10 +29,14 @@ FIELDS = {name: f"{{type: {name}}}" for name in TYPES if name not in ("id", "cho
 FIELDS |= {"us_phone": "{type: phone, country: US}", "chosen": "{type: choice, one_of: [a]}"}
 FIELDS |= {
     "odd_day": "{type: date, formats: [M/D/YYYY, D.M.YYYY]}",
+    "any_day": "{type: date, formats: [D-MMM-YY, 'MMMM D, YYYY', MM/DD/YY, ISO, epoch], blanks: [N/A]}",
+    "any_moment": "{type: datetime, formats: ['M/D/YYYY h:mm A', YY-MM-DD HH:mm, ISO, epoch]}",
+    "own_words": "{type: boolean, yes: [granted], no: [denied]}",
+    "mobile": "{type: phone, country: GB, kinds: [mobile], countries: [GB]}",
     "work": "{type: email, free: reject, role: reject}",
 }
 FIELDS |= {f"zip_{name}": f"{{type: postal_code, country: {name}}}" for name in ("US", "GB", "JP", "BR", "CA", "NL")}
-FIELDS |= {f"region_{name}": f"{{type: region, country: {name}}}" for name in ("US", "JP")}
+FIELDS |= {f"region_{name}": f"{{type: region, country: {name}}}" for name in ("US", "CA", "JP")}
 
 
 def standards():
@@ -61,7 +65,20 @@ def everything():
 
 SEEDS = [*"109aAX-./:@+$%(éßİ٣²①１ \n\t\x00\x1f\ud800\u200d", "\u0301\u0316", "xn--", "a@b.", "http://", "[", "::"]
 SEEDS += ["0001-01-01T00:00", "9999-12-31T23:59:59-14:00", "+14:00", "2026-02-29", "12/31/", "GB", "US", "1,234.5", "€"]
-SEEDS += ["111111111", "111111111111111110", "tel:", "ext", "true", "e9"]
+SEEDS += [
+    "111111111",
+    "111111111111111110",
+    "tel:",
+    "ext",
+    "true",
+    "e9",
+    "K",
+    "%",
+    ";ext=",
+    "May",
+    " PM",
+    "17642016000",
+]
 pieces = st.sampled_from(SEEDS) | st.text(max_size=3) | st.integers(0, 10**30).map(str)
 values = st.lists(pieces, max_size=6).map("".join)
 
@@ -89,7 +106,7 @@ LENGTHS |= {
     "web.worker": 32_768,
     "web.payload._XML_ENCODING.match": 256,
 }
-LENGTHS |= {"judge.values._SUM.fullmatch": 60}
+LENGTHS |= {"judge.numbers._EVERYDAY.fullmatch": 60}
 
 
 def patterns_of(module):
@@ -149,7 +166,7 @@ def test_no_pattern_takes_long_for_any_text(name):
 def test_the_patterns_are_found():
     assert {
         "judge.values.FORBIDDEN.sub",
-        "judge.types._PHONE.fullmatch",
-        "judge.values._SUM.fullmatch",
+        "judge.phones._PHONE.fullmatch",
+        "judge.numbers._EVERYDAY.fullmatch",
     } <= PATTERNS.keys()
     assert len(PATTERNS) > 40

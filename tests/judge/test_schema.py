@@ -30,6 +30,21 @@ def test_the_schema_refuses_what_the_code_refuses(text):
         jsonschema.Draft7Validator(json_schema()).validate(yaml.safe_load(text))
 
 
+NEW_WORDS = """
+blanks: [N/A, none]
+fields:
+  phone: {type: phone, kinds: [mobile, toll_free], blanks: 0}
+  born: {type: date, formats: [D-MMM-YY, ISO, epoch]}
+  owner: {type: boolean, "yes": [x], "no": denied}
+"""
+
+
+def test_the_schema_completes_kinds_words_and_values_that_count_as_absent():
+    validator = jsonschema.Draft7Validator(json_schema())
+    validator.validate(yaml.safe_load(NEW_WORDS))
+    assert not validator.is_valid(yaml.safe_load(NEW_WORDS.replace("toll_free", "cell")))
+
+
 def test_every_key_of_the_schema_is_described():
     schema = json_schema()
     for part in [schema, *schema["$defs"].values()]:

@@ -134,7 +134,15 @@ def test_a_field_says_what_it_takes_when_it_is_required_and_how_it_is_treated(to
     assert field(doc, "born").remarks == ["Sensitive: masked wherever we show or export leads."]
     assert ssn.remarks == ["Checked, then forgotten: we do not store it."]
     assert "Social Security" in ssn.takes[0].words
-    assert field(doc, "phone").remarks == ["A wrong value is noted, but the lead is not rejected for it."]
+    assert field(doc, "phone").remarks == [
+        "Counts as left out: 0000000000.",
+        "A wrong value is noted, but the lead is not rejected for it.",
+    ]
+    assert "only numbers of the kind mobile" in [takes.words for takes in field(doc, "phone").takes]
+    assert "A field that comes as `N/A` or `none` counts as missing." in doc.posting
+    assert "owns, rents" in field(doc, "owner").takes[0].words
+    assert "granted will do" in field(doc, "consent").takes[0].words
+    assert field(doc, "born").takes[0].words.endswith("MM/DD/YYYY, D-MMM-YY or Unix time in seconds or milliseconds")
     assert field(doc, "is_test").remarks == ["Marks a test lead."]
 
 
@@ -255,7 +263,7 @@ def test_repeats_and_tests_are_told_as_the_program_has_them(told):
 
 def test_what_a_hostile_file_says_is_told_letter_by_letter(told):
     doc = told(HOSTILE)
-    email, text, other = doc.fields
+    email, _, text, other = doc.fields
     assert (doc.title, email.label, email.aliases, text.label, text.example) == (BAD, BAD, [BAD], BAD, BAD)
     assert text.allowed == [BAD, "b"]
     assert BAD in " ".join(other.remarks) and BAD in [reason.note for reason in doc.reasons]

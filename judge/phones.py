@@ -1,0 +1,91 @@
+"""Phone numbers, as phonenumbers knows them: how they are written, of which country, and of which kind."""
+
+import re
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+from judge.values import UNSEEN, Refused, Text, Unusable, remarked
+
+# How a number is drawn elsewhere: dashes, dots, full-width signs, and what nobody sees (an address book adds U+202A).
+_DRAWN = UNSEEN | dict.fromkeys(map(ord, "‐‑‒–—―−⁃⸺⸻﹘﹣－ー"), "-") | dict.fromkeys(map(ord, "·•∙․‧・．。"), ".")
+_DRAWN |= str.maketrans("０１２３４５６７８９＋（）／＃，；", "0123456789+()/#,;")
+
+# What stands behind a number and is no part of it.
+_EXTENSIONS = ("extension", "extn", "ext", "xtn", "x", "#")
+_PLACES = ("cell", "cellular", "mobile", "mob", "home", "work", "office", "business", "landline", "main", "phone")
+_LETTERS = ("c", "m", "h", "w", "o")
+
+# phonenumbers itself finds a number in any sentence.
+_PHONE = re.compile(
+    r"((?:tel:|\+)?[\s0-9()+./-]{3,40})"
+    rf"([,;]?\s{{0,3}}(?:{'|'.join(_EXTENSIONS)})[\s.:=]{{0,3}}[0-9]{{1,8}}|,\s{{0,3}}[0-9]{{1,6}}"
+    rf"|\((?:{'|'.join(_PLACES + _LETTERS)})\)|,?\s{{0,3}}(?:{'|'.join(_PLACES)}))?",
+    re.IGNORECASE,
+)
+_LEFT_OUT = "what stands behind the number, such as an extension, is left out: it stays in the body"
+
+KINDS = {
+    "landline": (PhoneNumberType.FIXED_LINE, PhoneNumberType.FIXED_LINE_OR_MOBILE),
+    "mobile": (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE),
+    "toll_free": (PhoneNumberType.TOLL_FREE,),
+    "premium_rate": (PhoneNumberType.PREMIUM_RATE,),
+    "shared_cost": (PhoneNumberType.SHARED_COST,),
+    "voip": (PhoneNumberType.VOIP,),
+    "personal_number": (PhoneNumberType.PERSONAL_NUMBER,),
+    "pager": (PhoneNumberType.PAGER,),
+    "uan": (PhoneNumberType.UAN,),
+    "voicemail": (PhoneNumberType.VOICEMAIL,),
+}
+
+
+def phone(field, _zone):
+    """Make the type of phone numbers, in E.164; national spellings are those of the field's country."""
+    home = country(field.country) if field.country else None
+
+    def parse(text):
+        found = _PHONE.fullmatch(text if text.isascii() else text.translate(_DRAWN).strip())
+        if not found:
+            raise Refused
+        try:
+            number = phonenumbers.parse(found[1], home)
+        except phonenumbers.NumberParseException:
+            raise Refused from None
+        if not phonenumbers.is_valid_number(number):
+            raise Refused
+        written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return remarked(written, _LEFT_OUT) if found[2] else Text(written)
+
+    return parse
+
+
+def country(code):
+    """Return a country that has phone numbers. Raises Unusable."""
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise Unusable(f'"{code}" is not a country: write two letters, such as US')
+    return code
+
+
+def kinds(names):
+    """Return the types of numbers that these words mean. Raises Unusable."""
+    for name in names:
+        if name not in KINDS:
+            raise Unusable(f'"{name}" is not a kind of number: write one of {", ".join(KINDS)}')
+    return frozenset(number_type for name in names for number_type in KINDS[name])
+
+
+def is_of_countries(value, countries):
+    return phonenumbers.region_code_for_number(phonenumbers.parse(value)) in countries
+
+
+def is_of_kinds(value, types):
+    return phonenumbers.number_type(phonenumbers.parse(value)) in types
+
+
+def examples(spec):
+    """Return numbers that a field is likely to take."""
+    home, wanted = (spec.countries or [spec.country or "US"])[0], kinds(spec.kinds or KINDS)
+    found = [phonenumbers.example_number_for_type(home, number_type) for number_type in sorted(wanted)]
+    usual = [] if spec.kinds else [phonenumbers.example_number(home)]
+    numbers = [number for number in [*usual, *found] if number]
+    return [phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) for number in numbers]
