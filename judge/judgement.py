@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from judge.conditions import Unanswered, scope
+from judge.calendar import DATES, refused_on
 from judge.rules import only_claims
+from judge.scope import Unanswered, scope
 from judge.values import FORBIDDEN, UNSEEN, Refused, canonical, clean, folded, stored
 from judge.verdict import TEST_LIMIT, Claim, Reason, Verdict
 
@@ -33,11 +34,12 @@ def judge(program, submitted, now, stored_lead=False):
     verdict = Verdict(program.name, program.hash, now=now)
     passed_over = program.forgets if stored_lead else ()
     _check_fields(program, submitted, verdict, passed_over)
-    lead_scope = scope(verdict.values, now)
+    lead_scope = scope(verdict.values, now, verdict.unread)
     _check_required(program, lead_scope, verdict, passed_over)
     amount = verdict.worth = _sale_amount(program, lead_scope, verdict)
     if verdict.valid:
         verdict.sale_amount = amount
+        _check_dates(program.spec, verdict)
         for rule in program.rules:
             _judge_rule(rule, lead_scope, verdict)
         verdict.sale_amount = amount if verdict.valid else None
@@ -112,6 +114,7 @@ def _check_field(rule, texts, verdict):
     except Refused as error:
         verdict.fields[rule.name] = clean(texts[0])
         if rule.spec.on_invalid == "warn":
+            verdict.unread = (*verdict.unread, rule.name)
             verdict.say(rule.name, f"warned: {rule.name}.{error.code}")
         else:
             verdict.refuse(rule.reason(error.code), rule.name)
@@ -132,6 +135,13 @@ def _check_required(program, lead_scope, verdict, passed_over):
                     verdict.say(name, "absent, and not required")
             except Unanswered as why:
                 verdict.say(name, f"absent, and not required: {why}")
+
+
+def _check_dates(spec, verdict):
+    if reason := refused_on(spec, verdict.now.date()):
+        verdict.refuse(reason, DATES)
+    elif spec.starts or spec.ends:
+        verdict.say(DATES, "passed")
 
 
 def _judge_rule(rule, lead_scope, verdict):
@@ -166,6 +176,8 @@ def _sale_amount(program, lead_scope, verdict):
     for number, (when, amount) in enumerate(program.amounts, 1):
         try:
             if when is None or when(lead_scope):
+                if callable(amount):
+                    amount = amount(lead_scope)
                 say("sale_amount", f"number {number} fits: {amount}")
                 return amount
         except Unanswered as why:

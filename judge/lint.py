@@ -2,8 +2,9 @@
 
 import re
 
-from judge.conditions import scope
 from judge.functions import WEEKDAYS
+from judge.rules import looks_up
+from judge.scope import scope
 from judge.values import Text, canonical
 
 ERRORS = {400, 401, 403, 404, 405, 413, 415, 429}  # what a lead is answered that is no decision
@@ -32,8 +33,10 @@ def of_condition(holds, path, spec, now):
                 yield f'looks for "{text}", which is not one of the values of {name}: this is never true'
 
 
-def of_program(spec, source):
+def of_program(spec, source, today):
     """Warn of what is suspicious about a rule file as a whole."""
+    if spec.ends and spec.ends < today:
+        source.warn(("ends",), f"ends: {spec.ends} is over: every lead is refused (program.ended)")
     privacy = spec.privacy
     if privacy and privacy.mask_after and privacy.delete_after and privacy.delete_after < privacy.mask_after:
         source.warn(("privacy",), "privacy: delete_after comes before mask_after: no lead is ever masked")
@@ -69,7 +72,7 @@ def of_program(spec, source):
 
 
 def _without_note(rule):
-    if rule.when or rule.reject_if or rule.require:
+    if (rule.when or rule.reject_if or rule.require) and not looks_up(rule):
         return "its condition as code: write note: and a sentence for them, or public: false"
     return "a sentence that is the same for all such rules: write note: and one of your own, or public: false"
 

@@ -1,10 +1,11 @@
 """A rule file, compiled: fields, rules, and what follows from them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
+from judge.caps import Caps
 from judge.rulefile import Finding, Source
 from judge.schema import FIELD_NAME, FieldSpec, RuleFile
 from judge.values import FORBIDDEN, LONGEST_VALUE, Names, Refused
@@ -56,9 +57,9 @@ class Rule:
 class Program:
     """A rule file, ready to judge leads.
 
-    `hash` is the SHA-256 of the file's text, `names` the field that each spelling means,
-    `lists` the paths of the lists that the rules name, and `kept` how long a place of `unique` is
-    remembered, by its fields: as long as any rule asks.
+    `hash` is the SHA-256 of the file's text, `names` the field that each spelling means, `lists` the paths of
+    the lists that it names, `listed` the fields that these are about, and `kept` how long a place of `unique`
+    is remembered, by its fields: as long as any rule asks. `caps` are those of the limits and budgets, by id.
     """
 
     name: str
@@ -74,6 +75,8 @@ class Program:
     kept: dict[tuple, timedelta | None]
     source: Source
     warnings: list[Finding]
+    listed: set[str] = field(default_factory=set)
+    caps: dict[str, Caps] = field(default_factory=dict)
 
     def labels(self, names):
         """Return the labels of these fields, as reasons name them."""
