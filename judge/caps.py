@@ -6,6 +6,7 @@ A cap is written as one number, or as a table of numbers by the values of the on
 from datetime import timedelta
 from typing import NamedTuple
 
+from judge.conditions import nearest
 from judge.values import Refused, folded
 
 
@@ -88,6 +89,9 @@ def _named(kind, spec, compiler):
     compiler.count(len(table))  # each is read as the field reads it: an address takes 100 µs
     named, first = {}, {"": ""}
     for text in [text for text in table if text != DEFAULT]:
+        if nearest(text, [DEFAULT]):
+            why = f'"{text}" is taken for a value of {by[0]}: write default, if it is for all others'
+            compiler.source.warn((*compiler.place, kind, text), f"{compiler.who}{kind}: {why}")
         try:
             key = folded(field.value(text))
         except Refused:

@@ -176,14 +176,29 @@ _CENT = Decimal("0.01")
 def _compile_amount(compiler, entry):
     """Compile a row of sale_amount: what it is for, and the amount or, where it is computed, a function of a scope."""
     when, amount = compiler.condition(entry.when, "when") if entry.when else None, entry.amount
+    is_broken = compiler.place in compiler.source.broken
     if isinstance(amount, str):
-        if entry.at_most is None and compiler.place not in compiler.source.broken:
+        if entry.at_most is None and not is_broken:
             compiler.complain("amount", "amount: what is computed needs a bound: write at_most: 80.00, for example")
-        compute = compiler.expression(compile_number, amount, "amount")
+        if compute := compiler.expression(compile_number, amount, "amount"):
+            _warn_of_no_amount(compiler, entry, compute.names)
         amount = partial(_computed_amount, compute, entry.at_most)
-    elif entry.at_most is not None:
+    elif entry.at_most is not None and not is_broken:
         compiler.complain("at_most", "at_most: belongs to an amount that is computed, such as loan_amount * 0.0001")
     compiler.program.amounts.append((when, amount))
+
+
+def _warn_of_no_amount(compiler, entry, names):
+    """Warn of a last row that a lead may not fit, since it lacks a field."""
+    fields = compiler.program.spec.fields
+    may_lack = [name for name in fields if name in names and not _is_always_there(fields[name])]
+    if may_lack and not entry.when and entry is compiler.program.spec.sale_amount[-1]:
+        advice = "add a row with an amount for it"
+        compiler.source.warn(compiler.place, f"sale_amount: a lead without {may_lack[0]} is worth 0.00: {advice}")
+
+
+def _is_always_there(field):
+    return field.default is not None or (field.required is True and field.on_invalid == "reject")
 
 
 def _computed_amount(compute, at_most, lead_scope):

@@ -51,8 +51,10 @@ def compile_condition(source, kinds):
 
 
 def compile_number(source, kinds):
-    """Return a function from a scope to the number that an expression gives. Raises ConditionError."""
-    return _compile(source, kinds, "an amount", _number)[2]
+    """Return a function from a scope to the number that an expression gives, and its `names`. Raises ConditionError."""
+    _, found, number = _compile(source, kinds, "an amount", _number)
+    number.names = {node.name for node in found if isinstance(node, nodes.Name)}
+    return number
 
 
 def _compile(source, kinds, called, make):

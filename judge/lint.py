@@ -58,7 +58,7 @@ def of_program(spec, source, today):
             if present and spec.fields[present[1]].required is True:
                 source.warn(("rules", index), f'rule "{rule.id}": {present[1]} is required: the rule refuses nobody')
     for index, entry in enumerate(spec.sale_amount[:-1]):
-        if not entry.when:
+        if not entry.when and not isinstance(entry.amount, str):  # what is computed may lack a field
             source.warn(("sale_amount", index), "sale_amount: the amounts after this one are never reached")
     if ("sale_amount",) in source.lines and not spec.sale_amount:
         source.warn(("sale_amount",), "sale_amount: it holds no amount, so every lead is worth 0.00: write one")

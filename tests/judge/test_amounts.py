@@ -112,6 +112,8 @@ def test_a_budget_counts_what_was_computed():
         ("[{amount: worth *, at_most: 80}]", 'amount: "worth \\*" cannot be read as an amount'),
         ("[{amount: worth, at_most: much}]", '"much" is not an amount: write it as 10.00'),
         ("[{amount: worth, at_most: 1000000}]", '"1000000" is not an amount: write it as 10.00, at most 999999.99'),
+        ("[{amount: worth, atmost: 80, at_most: 80}]", '"atmost" is not a known key. Did you mean "at_most"?'),
+        ("[{amount: worth, at_most: $80}]", '"\\$80" is not an amount'),
         ("10 USD", '"10 USD" is not an amount: write it as 10.00'),
         ("USD 10.00", '"USD 10.00" is not an amount: write it as 10.00'),
         ("$5", "is not an amount"),
