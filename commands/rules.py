@@ -55,6 +55,9 @@ def _check(path):
     spec, warnings = program.spec, [*program.warnings, *begun_anew(program, *search.last_rules(program))]
     counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
     summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
+    if spec.starts or spec.ends:
+        days = [f"{word} {day}" for word, day in (("from", spec.starts), ("up to", spec.ends)) if day]
+        summary += f"; leads are taken {' '.join(days)}"
     if program.mark:
         fit = "with" if spec.test_flag else "where"
         summary += f"; leads {fit} {program.mark} are tests, at most {spec.test_limit} a day are answered valid, "

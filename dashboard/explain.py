@@ -3,8 +3,9 @@
 import re
 from typing import NamedTuple
 
-from judge.rules import RULES, reasons
-from judge.verdict import OBSERVED, RETRY_MISMATCH, TEST_LIMIT
+from judge.calendar import DATES
+from judge.rules import reasons, words_of
+from judge.verdict import ENDED, NOT_STARTED, OBSERVED, RETRY_MISMATCH, TEST_LIMIT
 
 
 class Step(NamedTuple):
@@ -27,6 +28,8 @@ _SENTENCES = [
     (r"forgotten", "quiet", "Checked when it came, then forgotten: it is not stored."),
     (r"off", "quiet", "Switched off."),
     (r"does not apply", "quiet", "Does not apply to this lead (see its “when”)."),
+    (r"no cap", "good", "Fine: there is no cap for it."),
+    (r"cannot be told: (.+)", "warn", "What it asks for cannot be told, because {0}."),
     (r"skipped: (.+)", "quiet", "Passed over, because {0}."),
     (re.escape(OBSERVED), "warn", "Only watched: in force, this rule would have refused the lead."),
     (r"number (\d+) fits: (.+)", "good", "Amount number {0} of the rule file fits: {1}."),
@@ -43,7 +46,7 @@ SENTENCES = [(re.compile(pattern), tone, sentence) for pattern, tone, sentence i
 _OTHERS = {
     "body.unreadable": "The body could not be read",
     RETRY_MISMATCH.code: RETRY_MISMATCH.note,
-    TEST_LIMIT.code: TEST_LIMIT.note,
+    **{reason.code: reason.note for reason in (TEST_LIMIT, NOT_STARTED, ENDED)},
 }
 
 
@@ -52,6 +55,7 @@ _CHECKS = {
     "body": "The request as a whole",
     "retry": "Repeated request",
     TEST_LIMIT.code: "Number of test leads",
+    DATES: "Days of the campaign",
 }
 
 
@@ -94,6 +98,6 @@ def _sentence(code, program):
         return program.fields[field].reason(what).note
     for rule in program.spec.rules if program else []:
         if rule.id == code:
-            word = next(word for word in RULES if getattr(rule, word) is not None)
-            return " or: ".join(reason.note for reason in reasons(word, rule, program.labels))
+            notes = (reason.note for reason in reasons(words_of(rule)[0], rule, program.labels))
+            return " or: ".join(dict.fromkeys(notes))
     return None

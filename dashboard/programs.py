@@ -75,7 +75,7 @@ def show_programs():
     book = pages.rulebook()
     names = sorted({*book.programs, *(Path(path).stem for path in _broken(book))})
     rows = [(name, book.programs.get(name), name in map(_stem, _broken(book))) for name in names if pages.may_see(name)]
-    return page("dashboard/programs.html", rows=rows, folder=book.folder, docs=instructions_of)
+    return page("dashboard/programs.html", rows=rows, folder=book.folder, docs=instructions_of, campaign=campaign_of)
 
 
 @site.get("/dashboard/programs/<name>")
@@ -89,6 +89,7 @@ def show_program(name):
         sheet=sheet,
         used=pages.rulebook().programs.get(name),
         docs=instructions_of,
+        campaign=campaign_of,
     )
 
 
@@ -159,6 +160,16 @@ def show_contract(name):
     names = {"filename": plain, "filename*": None if plain == file else f"UTF-8''{quote(file, safe='')}"}
     response.headers.set("Content-Disposition", "attachment", **names)
     return response
+
+
+def campaign_of(program):
+    """Return in a sentence when the campaign of a program begins or ends; nothing if it never does."""
+    spec, day = program.spec, datetime.now(program.spec.timezone).date()
+    if spec.starts and day < spec.starts:
+        return f"It starts on {spec.starts}: until then every lead is refused."
+    if spec.ends and day > spec.ends:
+        return f"It ended on {spec.ends}: every lead is refused."
+    return f"It ends on {spec.ends}." if spec.ends else ""
 
 
 def instructions_of(name):

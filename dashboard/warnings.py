@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from time import monotonic
 
@@ -11,14 +10,14 @@ from flask import url_for
 from ulid import ULID
 
 import database
+from dashboard.caps import limits
 from database.disk import fleeting
-from database.secret import keyed_hash
-from judge.rules import quota_key
-from judge.values import Refused, folded
-from leads.daily import OTHERS, count_leads, first_day, id_at, midnight, money, rows_of, today
+from judge.calendar import takes_nothing_on
+from judge.caps import PERIODS
+from leads.daily import OTHERS, count_leads, first_day, id_at, midnight, rows_of, today
 from leads.figures import collect
 from leads.masks import MASK
-from models import Lead, Total, first_id
+from models import Lead, first_id
 from web.service import rulebook, service
 
 NEARLY = 0.8  # of a limit
@@ -45,7 +44,7 @@ def standing(programs, now, may_see=lambda name: True):
     found = [*_disk(service().settings.database_url), *_broken_files(rulebook(), programs, may_see)]
     for program in programs.values():
         found += [*silence(program, now), *_fields(program, now)]
-        found += [*_tests(program, now), *_limits(program, now)]
+        found += [*_tests(program, now), *_limits(program, now), *_dates(program, now)]
     return sorted(found, key=lambda warning: not warning.grave)
 
 
@@ -85,7 +84,25 @@ def _broken_files(book, programs, may_see):
             )
 
 
+# Days before the end of a campaign, and after it, on which that is told.
+END_IN_SIGHT = timedelta(days=7)
+
+
+def _dates(program, now):
+    """Tell of a campaign that is about to end, and of one that has ended, for as long as that is news."""
+    day, ends = today(program, now), program.spec.ends
+    if ends and abs(day - ends) <= END_IN_SIGHT:
+        yield Concern(
+            f"{title(program)}: the campaign {'ended' if day > ends else 'ends'} on {ends:%d %B %Y}.",
+            "From then on every lead is refused. Pause it at impact.com too, or change ends: in the rule file.",
+            href=url_for("programs.show_program", name=program.name),
+            link="See the rule file",
+        )
+
+
 def silence(program, now):
+    if takes_nothing_on(program.spec, today(program, now)):
+        return
     seen = arrivals(program, now)
     if seen.unusual:
         usual = f"usually one comes every {duration(seen.gap)} at this time" if seen.gap else "usually more come"
@@ -144,11 +161,11 @@ def _limits(program, now):
     for rule, groups in near.items():
         for limit in groups[:GROUPS_NAMED]:
             reached = limit.used >= limit.limit
-            unit = "leads" if limit.kind == "limit" else "to pay"
+            unit, period = "leads" if limit.kind == "limit" else "to pay", PERIODS[limit.per]
             yield Concern(
                 f"{title(program)}: the {limit.kind} “{rule}” is {'reached' if reached else 'nearly reached'}"
-                f"{_group(program, limit)}: {limit.used:,} of {limit.limit:,} {unit} this {limit.per}.",
-                f"Further leads are refused until the {limit.per} is over." if reached else "Then leads are refused.",
+                f"{_group(program, limit)}: {limit.used:,} of {limit.limit:,} {unit} {period.this}.",
+                f"Further leads are refused {period.over}." if reached else "Then leads are refused.",
                 grave=reached,
                 href=url_for("programs.show_program", name=program.name),
                 link="See the rule",
@@ -279,12 +296,25 @@ def arrivals(program, now):
     weeks = min(WEEKS, (today(program, now) - oldest).days // 7)
     if not weeks:
         return Arrivals(last, now - last, 0.0, None)
-    expected = _usual(program, last, min(now, last + timedelta(days=7)), weeks)
+    since = _awaited_since(program, last, now)
+    expected = _usual(program, since, min(now, since + timedelta(days=7)), weeks)
     for hours in (1, 3, 12, 84):
         half = timedelta(hours=hours)
         if (usual := _usual(program, now - half, now + half, weeks)) * weeks >= 8:
             return Arrivals(last, now - last, expected, 2 * half / usual)
     return Arrivals(last, now - last, expected, None)
+
+
+def _awaited_since(program, last, now):
+    """Return since when a lead is awaited: the last one, or the end of the last day on which none was taken."""
+    for back in range(7):
+        day = today(program, now) - timedelta(days=back)
+        begins = datetime.fromtimestamp(midnight(program, day) / 1000, UTC)
+        if begins <= last:
+            break
+        if takes_nothing_on(program.spec, day - timedelta(days=1)):
+            return begins
+    return last
 
 
 def _usual(program, first, last, weeks):
@@ -305,66 +335,3 @@ def testers(program, now):
     """Return the PartnerFigures of those who sent many valid tests since yesterday, and the Totals of all."""
     found = collect([program], 2, now)
     return [figure for figure in found.partners if figure.valid_tests >= MANY_TESTS], found.totals
-
-
-@dataclass
-class LimitFigure:
-    """How much of a limit (leads) or budget (money) is used up in its period by one group of leads."""
-
-    rule: str
-    kind: str
-    mode: str
-    per: str
-    group: tuple  # the values of the fields of `by`
-    used: int | Decimal
-    limit: int | Decimal
-
-
-MOST_GROUPS = 200
-LEADS_LOOKED_AT = 2000
-
-
-def limits(program, now):
-    """Return a LimitFigure for each limit and budget, and for each of its groups seen today.
-
-    What is used up is known by a keyed hash of the group, so groups are those of today's leads.
-    """
-    now, found, groups = now.astimezone(program.spec.timezone), [], {}
-    for spec in program.spec.rules:
-        kind = "limit" if spec.limit is not None else "budget" if spec.budget is not None else None
-        if not kind or spec.mode == "off":
-            continue
-        by = tuple(spec.by or ())
-        if by not in groups:
-            groups[by] = _groups(program, by, now)
-        keys = {keyed_hash(*quota_key(kind, program.name, spec, now, group)): group for group in groups[by]}
-        used = {row.key: row.used for row in Total.select().where(Total.key.in_(list(keys)))}
-        figures = []
-        for key, group in keys.items():
-            amount, limit = used.get(key, 0), spec.limit
-            if kind == "budget":
-                amount, limit = money(amount), spec.budget
-            figures.append(LimitFigure(spec.id, kind, spec.mode, spec.per, group, amount, limit))
-        found += sorted(figures, key=lambda figure: (-figure.used, figure.group))
-    return found
-
-
-def _groups(program, by, now):
-    """Return the groups of the fields `by` among today's valid leads, as claims name them."""
-    if not by:
-        return [()]
-    query = Lead.select(Lead.fields).where(Lead.program == program.name, Lead.valid, ~Lead.test)
-    query = query.where(Lead.id >= id_at(midnight(program, now.date())), Lead.masked_at.is_null())
-    query = query.order_by(Lead.id.desc()).limit(LEADS_LOOKED_AT).tuples()
-    groups = dict.fromkeys(tuple(_folded(program, name, found.get(name)) for name in by) for (found,) in query)
-    return list(groups)[:MOST_GROUPS]
-
-
-def _folded(program, name, text):
-    """Return the text by which a stored value is compared."""
-    if text is None:
-        return ""
-    try:
-        return folded(program.fields[name].value(str(text)))
-    except Refused:  # recorded with a warning: no value to conditions and claims
-        return ""

@@ -6,6 +6,7 @@ changes one of them is told, since the same leads are paid once more.
 
 from itertools import islice, product
 
+from judge.caps import kind_of
 from judge.rulefile import Finding, RuleFileError, read
 from judge.rules import MOST_FORMER, former_places, place_of
 from judge.verdict import longer
@@ -83,7 +84,7 @@ def _quotas(program, before):
 
 def _quota(rule, by):
     """Return what the count of a limit or budget hangs on, or None for another rule."""
-    kind = "limit" if rule.limit is not None else "budget" if rule.budget is not None else None
+    kind = kind_of(rule)
     return kind and (kind, _first_id(rule), rule.per, tuple(by))
 
 
@@ -108,7 +109,7 @@ def _types(program, before):
 
 
 def _clocks(program, before):
-    counts = [rule for rule in program.spec.rules if _quota(rule, ())]
+    counts = [rule for rule in program.spec.rules if _quota(rule, ()) and rule.per != "total"]
     if str(before.timezone) != str(program.spec.timezone) and (counts or program.spec.has_tests):
         yield (
             ("timezone",),

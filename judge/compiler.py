@@ -7,18 +7,21 @@ made once, here, and a lead is judged by calling them.
 import hashlib
 from copy import copy
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import partial
 from pathlib import Path
 
 from judge import lint
 from judge.aliases import read_alias, spellings
-from judge.conditions import ConditionError, all_of, any_of, compile_condition, nearest
+from judge.conditions import compile_condition, compile_number, nearest
 from judge.examples import run_examples
+from judge.grammar import ConditionError
 from judge.limits import LIMITS
 from judge.lists import ListError, read_list
 from judge.program import FieldRule, Program, Rule
 from judge.rulefile import Finding, RuleFileError, read
-from judge.rules import RULES, owners_of
+from judge.rules import RULES, owners_of, words_of
+from judge.scope import Kinds, all_of, any_of
 from judge.types import TYPES, formats_of
 from judge.values import FORBIDDEN, Refused, Unusable, canonical, clean, forms_of
 
@@ -62,18 +65,19 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
     _check_field_lists(spec, source)
     if spec.test_if:
         program.marks.append(compiler.condition(spec.test_if, "test_if"))
+    if spec.starts and spec.ends and spec.ends < spec.starts:
+        source.complain(("ends",), f"ends: {spec.ends} is before starts: {spec.starts}, so no lead is ever taken")
     for index, rule in enumerate(spec.rules):
         place = ("rules", index)
         is_named = (*place, "id") not in source.broken  # else its id is none that stands in the file
         _compile_rule(compiler.at(place, f'rule "{rule.id}": ' if is_named else f"rule number {index + 1}: "), rule)
     for index, entry in enumerate(spec.sale_amount):
-        there = compiler.at(("sale_amount", index), "sale_amount: ")
-        program.amounts.append((there.condition(entry.when, "when") if entry.when else None, entry.amount))
+        _compile_amount(compiler.at(("sale_amount", index), "sale_amount: "), entry)
     source.check()
     if examples:
         run_examples(compiler)
         source.check()
-    lint.of_program(program, source)
+    lint.of_program(program, source, compiler.now.date())
     program.warnings.extend(source.warnings)
     return program
 
@@ -84,10 +88,10 @@ class Compiler:
     def __init__(self, program, source, now, lists=None):
         self.program, self.source, self.now, self.lists, self.place, self.who = program, source, now, lists, (), ""
         self.blanks = forms_of(program.spec.blanks)
-        self._kinds = {
-            name: "unknown" if ("fields", name, "type") in source.broken else TYPES[field.type].kind
+        self._kinds = Kinds(
+            (name, "unknown" if ("fields", name, "type") in source.broken else TYPES[field.type].kind)
             for name, field in program.spec.fields.items()
-        }
+        )
 
     def at(self, place, who):
         there = copy(self)
@@ -99,8 +103,12 @@ class Compiler:
         self.source.count(self.place, parts)
 
     def complain(self, key, message):
+        self.complain_at((key,), message)
+
+    def complain_at(self, path, message):
+        """Complain of a part that stands deeper than a key."""
         self.complained = True
-        self.source.complain((*self.place, key), f"{self.who}{message}")
+        self.source.complain((*self.place, *path), f"{self.who}{message}")
 
     def complain_of(self, key, why):
         self.complain(key, f"{key}: {why}")
@@ -114,15 +122,22 @@ class Compiler:
                 return lambda lead_scope: not inner(lead_scope)
             inners = [self.condition(part, *path, word, index) for index, part in enumerate(parts)]
             return all_of(inners) if word == "all" else any_of(inners)
-        self.source.count((*self.place, *path), len(written) // 2)  # up to 20 µs for each character
-        try:
-            holds = compile_condition(written, self._kinds)
-        except ConditionError as error:
-            self.source.complain((*self.place, *path), f"{self.who}{path[0]}: {error}")
+        holds = self.expression(compile_condition, written, *path)
+        if holds is None:
             return lambda _: False
         for suspicion in lint.of_condition(holds, path, self.program.spec, self.now):
             self.source.warn((*self.place, *path), f'{self.who}{path[0]}: "{written}" {suspicion}')
         return holds
+
+    def expression(self, compile_one, written, *path):
+        """Compile an expression; None if it cannot be used."""
+        self.source.count((*self.place, *path), len(written) // 2)  # up to 20 µs for each character
+        self._kinds.entries = partial(self._entries, path)
+        try:
+            return compile_one(written, self._kinds)
+        except ConditionError as error:
+            self.complain_at(path, f"{path[0]}: {error}")
+            return None
 
     def check_fields(self, key, names):
         for name in names:
@@ -133,22 +148,68 @@ class Compiler:
     def read_list(self, key, name, file):
         """Return the entries of a list beside the rule file, in the normal form of the field."""
         self.check_fields(key, [name])
+        try:
+            return self._entries((key,), name, file)
+        except ConditionError as error:
+            self.complain_of(key, error)
+            return frozenset()
+
+    def _entries(self, place, name, file):
+        """Return the entries of a list, which stands at this place. Raises ConditionError."""
         field, path = self.program.fields.get(name), Path(self.program.path).parent / file
         if self.lists is not None and str(path) not in self.lists:
             known = ", ".join(sorted(Path(known).name for known in self.lists)) or "none"
-            self.complain(key, f'{key}: here only lists that the file in use names ({known}), and not "{file[:100]}"')
-            return frozenset()
+            raise ConditionError(f'here only lists that the file in use names ({known}), and not "{file[:100]}"')
         self.program.lists.add(str(path))
+        self.program.listed.add(name)
         if field is None or not field.parse:
             return frozenset()
         try:
             entries, unread = read_list(path, field.parse, self.program.spec.fields[name])
         except ListError as error:
-            self.complain(key, f"{key}: {error}")
-            return frozenset()
+            raise ConditionError(str(error)) from None
         for line in unread[:5]:
-            self.source.warn((*self.place, key), f"{self.who}{path}:{line}: this line is not a valid {field.label}")
+            self.source.warn((*self.place, *place), f"{self.who}{path}:{line}: this line is not a valid {field.label}")
         return entries
+
+
+# A computed amount is exact: a product of ten numbers that are as long as numbers can be fits.
+_EXACT = Context(prec=400, rounding=ROUND_HALF_UP)
+_CENT = Decimal("0.01")
+
+
+def _compile_amount(compiler, entry):
+    """Compile a row of sale_amount: what it is for, and the amount or, where it is computed, a function of a scope."""
+    when, amount = compiler.condition(entry.when, "when") if entry.when else None, entry.amount
+    is_broken = compiler.place in compiler.source.broken
+    if isinstance(amount, str):
+        if entry.at_most is None and not is_broken:
+            compiler.complain("amount", "amount: what is computed needs a bound: write at_most: 80.00, for example")
+        if compute := compiler.expression(compile_number, amount, "amount"):
+            _warn_of_no_amount(compiler, entry, compute.names)
+        amount = partial(_computed_amount, compute, entry.at_most)
+    elif entry.at_most is not None and not is_broken:
+        compiler.complain("at_most", "at_most: belongs to an amount that is computed, such as loan_amount * 0.0001")
+    compiler.program.amounts.append((when, amount))
+
+
+def _warn_of_no_amount(compiler, entry, names):
+    """Warn of a last row that a lead may not fit, since it lacks a field."""
+    fields = compiler.program.spec.fields
+    may_lack = [name for name in fields if name in names and not _is_always_there(fields[name])]
+    if may_lack and not entry.when and entry is compiler.program.spec.sale_amount[-1]:
+        advice = "add a row with an amount for it"
+        compiler.source.warn(compiler.place, f"sale_amount: a lead without {may_lack[0]} is worth 0.00: {advice}")
+
+
+def _is_always_there(field):
+    return field.default is not None or (field.required is True and field.on_invalid == "reject")
+
+
+def _computed_amount(compute, at_most, lead_scope):
+    with localcontext(_EXACT):
+        value = min(compute(lead_scope), at_most)
+        return value.quantize(_CENT) if value > 0 else Decimal("0.00")
 
 
 def _compile_field(compiler, name, spec):
@@ -289,7 +350,7 @@ def _check_field_lists(spec, source):
 
 def _compile_rule(compiler, spec):
     program, broken = compiler.program, compiler.place in compiler.source.broken
-    words = [word for word in RULES if getattr(spec, word) is not None]
+    words = words_of(spec)
     when = compiler.condition(spec.when, "when") if spec.when else None
     if any(rule.id == spec.id for rule in program.rules):
         compiler.complain("id", "another rule has this id; give each its own")
@@ -303,6 +364,7 @@ def _compile_rule(compiler, spec):
     if len(words) > 1 or (not words and not broken):
         found = f"it has {' and '.join(words)}" if words else "it has none"
         compiler.complain("", f"a rule needs one of {', '.join(RULES)}; {found}")
-    compiler.count(10 * len(spec.open or []))  # asked up to 672 times by `open_moment`
+    # Hours are asked up to 672 times by `open_moment`, and a day that is closed up to 8 times.
+    compiler.count(10 * len(spec.open or []) + len(spec.closed or []))
     checks = [RULES[word].compile(spec, compiler) for word in words]
     program.rules.append(Rule(spec.id, spec.mode, when, checks[0] if checks else None))

@@ -18,7 +18,6 @@ looked at and cut.
 import difflib
 import operator
 from collections.abc import Callable
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -28,6 +27,7 @@ from judge.functions import FUNCTIONS, iso_day
 from judge.grammar import ConditionError, flat, of_syntax, parse, walk
 from judge.instead import INSTEAD, nothing_like_it, written
 from judge.sameness import Zip, zip_of
+from judge.scope import Unanswered, Uncomputable, all_of, any_of
 from judge.values import FORBIDDEN, Text
 
 MOST_PARTS = 100  # of an expression, beside names and constants
@@ -36,28 +36,30 @@ MOST_PARTS = 100  # of an expression, beside names and constants
 RESERVED = frozenset({"and", "or", "not", "in", "is", "if", "else", "true", "false", "none"})
 
 
-class Unanswered(Exception):
-    """The condition has no answer for this lead; the text is why: `phone is absent`."""
-
-
-class Scope(NamedTuple):
-    """What conditions see: the values of the fields that a lead has, and when it came (aware)."""
-
-    values: dict
-    now: datetime
-
-
-def scope(values, now):
-    """Return what the conditions of a program see of a lead, whose whole numbers are exact like the others."""
-    return Scope({name: Decimal(value) if type(value) is int else value for name, value in values.items()}, now)
-
-
 def compile_condition(source, kinds):
     """Return a function from a scope to the condition's truth. Raises ConditionError.
 
-    `kinds` gives each field's kind (text, number, date, datetime, boolean, unknown). The function's `names` are those
-    it uses, `compared` the texts it looks for, by field, and `alone` the fields that it compares with nothing.
+    `kinds` are Kinds. The function's `names` are those it uses, `compared` the texts it looks for, by field, and
+    `alone` the fields that it compares with nothing.
     """
+    expression, found, holds = _compile(source, kinds, "a condition", _truth)
+    holds.names = {node.name for node in found if isinstance(node, nodes.Name)}
+    holds.compared = _compared(found)
+    joined = [side for node in found if isinstance(node, _JOINTS) for side in node.iter_child_nodes()]
+    asked = {node.name for node in [expression, *joined] if isinstance(node, nodes.Name)}
+    holds.alone = {name for name in asked if kinds[name] not in ("boolean", "unknown")}
+    return holds
+
+
+def compile_number(source, kinds):
+    """Return a function from a scope to the number that an expression gives, and its `names`. Raises ConditionError."""
+    _, found, number = _compile(source, kinds, "an amount", _number)
+    number.names = {node.name for node in found if isinstance(node, nodes.Name)}
+    return number
+
+
+def _compile(source, kinds, called, make):
+    """Return the tree of an expression, its nodes, and what `make` makes of it."""
     source = " ".join(source.split())
     short = source if len(source) <= 200 else f"{source[:60]}…"
     try:
@@ -65,19 +67,13 @@ def compile_condition(source, kinds):
         found = list(walk(expression))
         if sum(not isinstance(node, _LEAVES) for node in found) > MOST_PARTS:
             raise RecursionError
-        holds = _truth(_part(expression, kinds))
+        return expression, found, make(_part(expression, kinds))
     except TemplateSyntaxError as error:
-        raise ConditionError(f'"{short}" cannot be read as a condition: {of_syntax(error.message, source)}') from None
+        raise ConditionError(f'"{short}" cannot be read as {called}: {of_syntax(error.message, source)}') from None
     except ConditionError as error:
         raise ConditionError(f'"{short}": {error}') from None
     except RecursionError:
         raise ConditionError(f"\"{short}\" is too long: use in ['a', 'b'], or all: and any: with parts") from None
-    holds.names = {node.name for node in found if isinstance(node, nodes.Name)}
-    holds.compared = _compared(found)
-    joined = [side for node in found if isinstance(node, _JOINTS) for side in node.iter_child_nodes()]
-    asked = {node.name for node in [expression, *joined] if isinstance(node, nodes.Name)}
-    holds.alone = {name for name in asked if kinds[name] not in ("boolean", "unknown")}
-    return holds
 
 
 def nearest(word, words):
@@ -116,6 +112,8 @@ def _field(node, kinds):
         try:
             return lead_scope.values[name]
         except KeyError:
+            if name in lead_scope.unread:
+                raise Uncomputable(f"{name} cannot be read") from None
             raise Unanswered(f"{name} is absent") from None
 
     return kinds[name], run
@@ -149,7 +147,7 @@ def _computed(sign, compute):
             try:
                 return compute(left(lead_scope), right(lead_scope))
             except ArithmeticError:
-                raise Unanswered("it divides by zero or takes a number out of range") from None
+                raise Uncomputable("it divides by zero or takes a number out of range") from None
 
         return "number", run
 
@@ -166,6 +164,13 @@ def _of_numbers(sign, node, kinds):
     if part.kind not in ("number", "unknown"):
         days = "; for the days since a date write days_since(a_date)" if part.kind.startswith("date") else ""
         raise ConditionError(f"{sign} takes numbers, and {written(node)} is a {part.kind}{days}")
+    return part.run
+
+
+def _number(part):
+    """Return a part's function as one that gives a number."""
+    if part.kind not in ("number", "unknown"):
+        raise ConditionError(f"{written(part.node)} is a {part.kind}, and an amount is a number")
     return part.run
 
 
@@ -191,30 +196,6 @@ def _chain(join):
 def _not(node, kinds):
     holds = _truth(_part(node.node, kinds))
     return "boolean", lambda lead_scope: not holds(lead_scope)
-
-
-def all_of(parts):
-    """Return the condition that all parts hold: false if one is false, else without answer if one is."""
-    return lambda lead_scope: not _decided(parts, lead_scope, False)
-
-
-def any_of(parts):
-    """Return the condition that any part holds: true if one is true, else without answer if one is."""
-    return lambda lead_scope: _decided(parts, lead_scope, True)
-
-
-def _decided(parts, lead_scope, by):
-    """Ask the parts until one decides: an absent field is of no account where another part decides alone."""
-    unanswered = None
-    for part in parts:
-        try:
-            if part(lead_scope) is by:
-                return True
-        except Unanswered as why:
-            unanswered = unanswered or why
-    if unanswered:
-        raise unanswered
-    return False
 
 
 def _tested(node, kinds):
@@ -333,12 +314,14 @@ def _call(node, kinds):
         if not fits(part) and part.kind != "unknown":
             raise ConditionError(f"{name} takes {' and '.join(function.takes)}: write {function.use}")
     compute, runs = function.run, [part.run for part in parts]
+    if function.bind:
+        compute, runs = function.bind(kinds, *node.args), runs[:1]
 
     def run(lead_scope):
         try:
             return compute(lead_scope, *[value(lead_scope) for value in runs])
         except ArithmeticError:  # a moment at the edge of the calendar, in another time zone
-            raise Unanswered("it takes a date out of range") from None
+            raise Uncomputable("it takes a date out of range") from None
 
     return function.gives, run
 

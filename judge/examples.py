@@ -1,13 +1,12 @@
 """Leads that a rule file gives as examples: judged one after the other, as the store would."""
 
 from collections import deque
-from datetime import timedelta
-from functools import lru_cache
 
+from judge.calendar import open_moment
 from judge.conditions import nearest
 from judge.items import Leaves, Submitted, leaf_of
 from judge.judgement import judge
-from judge.verdict import TEST_LIMIT, Claims
+from judge.verdict import Claims, reasons_of_program
 
 
 def judge_example(program, example, now):
@@ -101,27 +100,9 @@ def moment_of(example, spec, now):
     return at if at.tzinfo else at.replace(tzinfo=spec.timezone)
 
 
-def open_moment(spec, now):
-    """Return the first moment from now at which leads are taken: an example without a time is of no hour.
-
-    Otherwise a file that is right on Monday would be wrong when the service starts on a Sunday.
-    """
-    return _opening(tuple(tuple(rule.open) for rule in spec.rules if rule.open and rule.mode == "enforce"), now)
-
-
-@lru_cache(maxsize=8)
-def _opening(opening, now):
-    for quarter in range(7 * 24 * 4):
-        moment = now + timedelta(minutes=15 * quarter)
-        if all(any(hours.hold(moment) for hours in times) for times in opening):
-            return moment
-    return now
-
-
 def _reason_codes(program):
     fields = {f"{name}.{code}" for name, rule in program.fields.items() for code in rule.sentences}
-    tests = {TEST_LIMIT.code} if program.spec.has_tests else set()
-    return fields | {rule.id for rule in program.rules} | tests
+    return fields | {rule.id for rule in program.rules} | {reason.code for reason in reasons_of_program(program.spec)}
 
 
 def named(codes):

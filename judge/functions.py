@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from jinja2 import nodes
 
+from judge.lists import stands_in
 from judge.values import Text
 
 MOST_CHARACTERS = 10_000  # that `first` and `last` take
@@ -19,13 +20,15 @@ MOST_CHARACTERS = 10_000  # that `first` and `last` take
 class Function(NamedTuple):
     """A row of FUNCTIONS: how it is used, the kind that it gives, what computes it, and what it takes.
 
-    `run` is called with the lead's scope and the values; `takes` has a word and a test for each of them.
+    `run` is called with the lead's scope and the values; `takes` has a word and a test for each of them. With `bind`,
+    what it makes of the Kinds and of the parts in brackets is called in the place of `run`, with the first value.
     """
 
     use: str
     gives: str
     run: Callable
     takes: dict
+    bind: Callable | None = None
 
 
 def _age(lead_scope, born):
@@ -50,6 +53,20 @@ def iso_day(text):
         return date.fromisoformat(text) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
     except ValueError:  # no such day
         return None
+
+
+def _listed(kinds, field, file):
+    """Return what tells whether a value of the field is in the list, which is read now."""
+    entries = kinds.entries(field.name, file.value)
+    return lambda _, value: stands_in(entries, value)
+
+
+def _is_field(part):
+    return isinstance(part.node, nodes.Name)
+
+
+def _is_file(part):
+    return _is_text(part) and isinstance(part.node, nodes.Const)
 
 
 def _is_text(part):
@@ -85,6 +102,9 @@ FUNCTIONS = {
     "today": Function("today()", "date", lambda at: at.now.date(), {}),
     "now": Function("now()", "datetime", lambda at: at.now, {}),
     "weekday": Function("weekday()", "text", lambda at: WEEKDAYS[at.now.weekday()], {}),
+    "listed": Function(
+        "listed(email, 'list.txt')", "boolean", None, {"a field": _is_field, "a file in quotes": _is_file}, _listed
+    ),
     "domain": Function("domain(email)", "text", _domain, {"an email field": _is_text}),
     "starts_with": Function("starts_with(phone, '+1')", "boolean", lambda _, x, start: x.startswith(start), _TWO_TEXTS),
     "ends_with": Function("ends_with(email, '.edu')", "boolean", lambda _, x, end: x.endswith(end), _TWO_TEXTS),

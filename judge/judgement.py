@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from judge.conditions import Unanswered, scope
+from judge.calendar import DATES, refused_on
 from judge.rules import only_claims
 from judge.sameness import has_others, identity
+from judge.scope import Unanswered, scope
 from judge.values import FORBIDDEN, UNSEEN, Ambiguous, Refused, Remarked, canonical, clean, folded, stored
 from judge.verdict import TEST_LIMIT, Claim, Reason, Verdict
 
@@ -36,11 +37,12 @@ def judge(program, submitted, now, stored_lead=False):
     for remark in getattr(submitted, "remarks", ()):
         verdict.say("body", remark)
     _check_fields(program, submitted, verdict, passed_over)
-    lead_scope = scope(verdict.values, now)
+    lead_scope = scope(verdict.values, now, verdict.unread)
     _check_required(program, lead_scope, verdict, passed_over)
     amount = verdict.worth = _sale_amount(program, lead_scope, verdict)
     if verdict.valid:
         verdict.sale_amount = amount
+        _check_dates(program.spec, verdict)
         for rule in program.rules:
             _judge_rule(rule, lead_scope, verdict)
         verdict.sale_amount = amount if verdict.valid else None
@@ -126,6 +128,7 @@ def _check_field(rule, texts, verdict):
         if isinstance(error, Ambiguous):
             verdict.say(rule.name, "it could mean more than one value, and is not guessed")
         if rule.spec.on_invalid == "warn":
+            verdict.unread = (*verdict.unread, rule.name)
             verdict.say(rule.name, f"warned: {rule.name}.{error.code}")
         else:
             verdict.refuse(rule.refusal(error), rule.name)
@@ -148,6 +151,13 @@ def _check_required(program, lead_scope, verdict, passed_over):
                     verdict.say(name, "absent, and not required")
             except Unanswered as why:
                 verdict.say(name, f"absent, and not required: {why}")
+
+
+def _check_dates(spec, verdict):
+    if reason := refused_on(spec, verdict.now.date()):
+        verdict.refuse(reason, DATES)
+    elif spec.starts or spec.ends:
+        verdict.say(DATES, "passed")
 
 
 def _judge_rule(rule, lead_scope, verdict):
@@ -182,6 +192,8 @@ def _sale_amount(program, lead_scope, verdict):
     for number, (when, amount) in enumerate(program.amounts, 1):
         try:
             if when is None or when(lead_scope):
+                if callable(amount):
+                    amount = amount(lead_scope)
                 say("sale_amount", f"number {number} fits: {amount}")
                 return amount
         except Unanswered as why:

@@ -2,10 +2,11 @@
 
 import re
 
-from judge.conditions import scope
 from judge.examples import texts_of
 from judge.functions import WEEKDAYS
 from judge.places import has_postal_codes
+from judge.rules import looks_up
+from judge.scope import scope
 from judge.values import Text, folded, forms_of
 
 ERRORS = {400, 401, 403, 404, 405, 413, 415, 429}  # what a lead is answered that is no decision
@@ -35,9 +36,11 @@ def of_condition(holds, path, spec, now):
                 yield f'looks for "{text}", which is not one of the values of {name}: this is never true'
 
 
-def of_program(program, source):
+def of_program(program, source, today):
     """Warn of what is suspicious about a rule file as a whole."""
     spec = program.spec
+    if spec.ends and spec.ends < today:
+        source.warn(("ends",), f"ends: {spec.ends} is over: every lead is refused (program.ended)")
     privacy = spec.privacy
     if privacy and privacy.mask_after and privacy.delete_after and privacy.delete_after < privacy.mask_after:
         source.warn(("privacy",), "privacy: delete_after comes before mask_after: no lead is ever masked")
@@ -59,7 +62,7 @@ def of_program(program, source):
             if present and spec.fields[present[1]].required is True:
                 source.warn(("rules", index), f'rule "{rule.id}": {present[1]} is required: the rule refuses nobody')
     for index, entry in enumerate(spec.sale_amount[:-1]):
-        if not entry.when:
+        if not entry.when and not isinstance(entry.amount, str):  # what is computed may lack a field
             source.warn(("sale_amount", index), "sale_amount: the amounts after this one are never reached")
     if ("sale_amount",) in source.lines and not spec.sale_amount:
         source.warn(("sale_amount",), "sale_amount: it holds no amount, so every lead is worth 0.00: write one")
@@ -81,7 +84,7 @@ def of_program(program, source):
 
 
 def _without_note(rule):
-    if rule.when or rule.reject_if or rule.require:
+    if (rule.when or rule.reject_if or rule.require) and not looks_up(rule):
         return "its condition as code: write note: and a sentence for them, or public: false"
     return "a sentence that is the same for all such rules: write note: and one of your own, or public: false"
 

@@ -15,6 +15,12 @@ class ListError(ValueError):
     """A list cannot be read; the text says which and why."""
 
 
+def stands_in(entries, value):
+    """Tell whether a list holds the value or, for an email address, its domain."""
+    text = identity(value)
+    return text in entries or ("@" in text and text.rpartition("@")[2] in entries)
+
+
 def read_list(path, parse, spec):
     """Return the entries of the list at `path`, and the numbers of the lines that cannot be read.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
+from judge.caps import Caps
 from judge.items import Selectors
 from judge.rulefile import Finding, Source
 from judge.rules import expression
@@ -82,9 +83,10 @@ class Rule:
 class Program:
     """A rule file, ready to judge leads.
 
-    `hash` is the SHA-256 of the file's text, `names` the field that each spelling means,
-    `lists` the paths of the lists that the rules name, and `kept` how long a place of `unique` is
-    remembered, by its fields: as long as any rule asks. `marks` holds the condition of `test_if`.
+    `hash` is the SHA-256 of the file's text, `names` the field that each spelling means, `lists` the paths of
+    the lists that it names, `listed` the fields that these are about, and `kept` how long a place of `unique`
+    is remembered, by its fields: as long as any rule asks. `caps` are those of the limits and budgets, by id.
+    `marks` holds the condition of `test_if`.
     """
 
     name: str
@@ -100,6 +102,8 @@ class Program:
     kept: dict[tuple, timedelta | None]
     source: Source
     warnings: list[Finding]
+    listed: set[str] = field(default_factory=set)
+    caps: dict[str, Caps] = field(default_factory=dict)
     marks: list[Callable] = field(default_factory=list)
 
     @cached_property

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from judge.conditions import nearest
-from judge.schema import AmountSpec, ExampleSpec, FieldSpec, RuleFile, RuleSpec
+from judge.schema import TAGS, AmountSpec, ExampleSpec, FieldSpec, RuleFile, RuleSpec
 from judge.values import FORBIDDEN, clean
 
 # A part is a key or a value, 100 characters of text, or 2 of a condition. To read one costs some 50 µs of processor
@@ -115,7 +115,7 @@ def read(text, path):
     try:
         return RuleFile.model_validate(document), source
     except ValidationError as error:
-        problems = error.errors()
+        problems = [problem | {"loc": _place(problem["loc"])} for problem in error.errors()]
     for problem in problems:
         source.complain(problem["loc"], f"{_where(document, problem['loc'])}{_what(problem)}")
     for problem in problems:
@@ -126,6 +126,10 @@ def read(text, path):
     except ValidationError:
         source.check()
         raise
+
+
+def _place(loc):
+    return tuple(part for part in loc if part not in TAGS)
 
 
 def _leave_out(document, place, broken):

@@ -5,13 +5,16 @@ and returns `check(lead_scope, verdict)`, which refuses the lead, hands over a c
 the rule is passed. What must be checked when the file is loaded is complained of at once.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import islice, product
 
+from judge.caps import PERIODS, compile_caps, kept_until, quota_key
+from judge.lists import stands_in
 from judge.sameness import identity, older_forms
-from judge.schema import DAYS
+from judge.scope import Uncomputable
+from judge.times import DAYS
 from judge.types import joined
 from judge.values import folded
 from judge.verdict import Claim, Reason, longer
@@ -27,7 +30,15 @@ def _reject_if(spec, compiler):
 
 def _require(spec, compiler):
     holds, (reason,) = compiler.condition(spec.require, "require"), reasons("require", spec, compiler.program.labels)
-    return _check(spec, reason, lambda lead_scope, _: not holds(lead_scope))
+
+    def refuses(lead_scope, verdict):
+        try:
+            return not holds(lead_scope)
+        except Uncomputable as why:  # what is asked for is not shown, and nobody is paid for that
+            verdict.say(spec.id, f"cannot be told: {why}")
+            return True
+
+    return _check(spec, reason, refuses)
 
 
 def _listed(spec, compiler):
@@ -48,7 +59,7 @@ def _by_list(word, spec, compiler, lists, refuses):
         present = [(verdict.values[name], entries) for name, entries in lists if name in verdict.values]
         if not present:
             verdict.say(spec.id, f"skipped: {lists[0][0]} is absent")
-        elif any(refuses(_stands_in(entries, value)) for value, entries in present):
+        elif any(refuses(stands_in(entries, value)) for value, entries in present):
             verdict.refuse(reason, spec.id)
         else:
             verdict.say(spec.id, "passed")
@@ -56,15 +67,30 @@ def _by_list(word, spec, compiler, lists, refuses):
     return check
 
 
-def _stands_in(entries, value):
-    """Tell whether a list holds the value or, for an email address, its domain."""
-    text = identity(value)
-    return text in entries or ("@" in text and text.rpartition("@")[2] in entries)
-
-
 def _open(spec, compiler):
-    (reason,) = reasons("open", spec, compiler.program.labels)
-    return _check(spec, reason, lambda _, verdict: not any(hours.hold(verdict.now) for hours in spec.open))
+    at_this_hour, *on_this_day = reasons("open", spec, compiler.program.labels)
+    check = _check(spec, at_this_hour, lambda _, verdict: not any(hours.hold(verdict.now) for hours in spec.open))
+    if not spec.closed:
+        return check
+    is_closed = _closed_days(spec)
+
+    def check_both(lead_scope, verdict):
+        if is_closed(lead_scope, verdict):
+            verdict.refuse(on_this_day[0], spec.id)
+        else:
+            check(lead_scope, verdict)
+
+    return check_both
+
+
+def _closed(spec, compiler):
+    (reason,) = reasons("closed", spec, compiler.program.labels)
+    return _check(spec, reason, _closed_days(spec))
+
+
+def _closed_days(spec):
+    days = frozenset(spec.closed)
+    return lambda _, verdict: verdict.now.date() in days
 
 
 def _unique(spec, compiler):
@@ -134,42 +160,30 @@ def _key(place, texts):
 
 
 def _limit(spec, compiler):
-    return _quota("limit", spec, compiler, spec.limit, lambda _: 1)
+    return _quota("limit", spec, compiler, lambda _: 1)
 
 
 def _budget(spec, compiler):
-    return _quota("budget", spec, compiler, int(spec.budget * 100), lambda lead: int(lead.sale_amount * 100))
+    return _quota("budget", spec, compiler, lambda lead: int(lead.sale_amount * 100))
 
 
-# The name of the period that a moment is in, and how long it lasts at most. An hour has its offset,
-# since one comes twice in autumn.
-_PERIODS = {
-    "hour": ("%Y-%m-%dT%H%z", timedelta(hours=1)),
-    "day": ("%Y-%m-%d", timedelta(hours=25)),
-    "week": ("%G-W%V", timedelta(days=8)),
-    "month": ("%Y-%m", timedelta(days=32)),
-}
-KEPT_AFTER = timedelta(days=1)  # after a period, since it is not over yet where a clock is behind
-
-
-def quota_key(kind, program, spec, now, group):
-    """Return the key under which a limit or budget is used up by `group` in the period of `now`."""
-    return (kind, program, spec.id_before or spec.id, now.strftime(_PERIODS[spec.per][0]), *group)
-
-
-def _quota(kind, spec, compiler, limit, units):
+def _quota(kind, spec, compiler, units):
     """Make the check of a limit: leads without a field of `by` are a group of their own."""
     (reason,) = reasons(kind, spec, compiler.program.labels)
     if not spec.per and compiler.place not in compiler.source.broken:
         compiler.complain("id", "a limit or budget needs its period: write per: day, for example")
     by = spec.by or []
     compiler.check_fields("by", by)
+    caps = compiler.program.caps[spec.id] = compile_caps(kind, spec, compiler)
 
     def check(_, verdict):
-        group = (folded(verdict.values.get(name)) for name in by)
-        key = quota_key(kind, compiler.program.name, spec, verdict.now, group)
-        until = verdict.now + _PERIODS[spec.per][1] + KEPT_AFTER
-        verdict.claims.append(Claim(spec.id, key, reason, limit=limit, units=units(verdict), until=until))
+        group = [folded(verdict.values.get(name)) for name in by]
+        cap = caps.of(group)
+        if cap is None:
+            verdict.say(spec.id, "no cap")
+            return
+        key, until = quota_key(kind, compiler.program.name, spec, verdict.now, group), kept_until(spec, verdict.now)
+        verdict.claims.append(Claim(spec.id, key, reason, limit=cap, units=units(verdict), until=until))
 
     return check
 
@@ -199,6 +213,17 @@ def expression(written):
     return {"all": " and ", "any": " or "}[word].join(f"({expression(part)})" for part in parts)
 
 
+def names_list(written):
+    """Tell whether a condition looks something up in a list."""
+    return bool(re.search(r"\blisted\s*\(", expression(written)))
+
+
+def looks_up(rule):
+    """Tell whether what a rule decides hangs on a list."""
+    asked = (rule.when, rule.reject_if, rule.require)
+    return bool(rule.listed or rule.not_listed or any(names_list(condition) for condition in asked if condition))
+
+
 _DAY_NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
@@ -211,7 +236,17 @@ def _say_require(spec, _program):
 
 
 def _say_open(spec, program):
-    return f"Leads are taken {'; '.join(map(_hours, spec.open))} (time zone {program.spec.timezone}).", ""
+    hours = "; ".join(map(_hours, spec.open))
+    return f"Leads are taken {hours} (time zone {program.spec.timezone}){_but_not_on(spec)}.", ""
+
+
+def _but_not_on(spec):
+    return f", but not on {joined(list(map(str, spec.closed)))}" if spec.closed else ""
+
+
+def _say_closed(spec, program):
+    days = joined(list(map(str, spec.closed)))
+    return f"No leads are taken on {days} (time zone {program.spec.timezone}).", ""
 
 
 def _hours(hours):
@@ -242,16 +277,27 @@ _UNITS = [(86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")]
 
 
 def _say_limit(spec, program):
+    each = PERIODS[spec.per].each or " in total"
+    if isinstance(spec.limit, dict):  # what one of them may send is nobody else's business
+        label = program.fields[spec.by[0]].label
+        return f"How many leads we accept{each} depends on the {label}.", ""
     leads = f"{spec.limit:,} lead{'s' * (spec.limit != 1)}"
-    return f"We accept at most {leads} per {spec.per}{_each(spec, program)}.", ""
+    return f"We accept at most {leads}{each}{_each(spec, program)}.", ""
 
 
 def _say_budget(spec, program):
-    return f"We take leads until the budget of the {spec.per} is used up{_each(spec, program)}.", ""
+    return f"We take leads until the budget{PERIODS[spec.per].of} is used up{_each(spec, program)}.", ""
 
 
 def _each(spec, program):
     return f" for each {joined([program.fields[name].label for name in spec.by])}" if spec.by else ""
+
+
+_NOW, _TODAY = "No leads are taken at this hour", "No leads are taken on this day"
+
+
+def _each_period(spec):
+    return PERIODS[spec.per].each if spec.per else ""
 
 
 def _not_accepted(spec, _labels):
@@ -281,7 +327,10 @@ RULES = {
     "not_listed": RuleWord(
         _not_listed, lambda spec, labels: [f"This {labels(spec.not_listed)} is not one that is accepted"]
     ),
-    "open": RuleWord(_open, lambda spec, labels: ["No leads are taken at this hour"], _say_open),
+    "open": RuleWord(
+        _open, lambda spec, labels: [_NOW, *([_TODAY] if spec.closed else [])], _say_open, keys=("closed",)
+    ),
+    "closed": RuleWord(_closed, lambda spec, labels: [_TODAY], _say_closed),
     "unique": RuleWord(
         _unique,
         lambda spec, labels: [f"This {labels(names)} was already submitted" for names in spec.unique],
@@ -290,12 +339,18 @@ RULES = {
         claims=True,
     ),
     "limit": RuleWord(
-        _limit, lambda spec, labels: [f"The limit of leads per {spec.per} is reached"], _say_limit, ("per", "by"), True
+        _limit, lambda spec, _: [f"The limit of leads{_each_period(spec)} is reached"], _say_limit, ("per", "by"), True
     ),
     "budget": RuleWord(
-        _budget, lambda spec, labels: [f"The budget per {spec.per} is used up"], _say_budget, ("per", "by"), True
+        _budget, lambda spec, _: [f"The budget{_each_period(spec)} is used up"], _say_budget, ("per", "by"), True
     ),
 }
+
+
+def words_of(spec):
+    """Return the words of a rule, of which it must have one; a key of a word (`closed` of `open`) is none beside it."""
+    given = [word for word in RULES if getattr(spec, word) is not None]
+    return [word for word in given if not set(owners_of(word)) & set(given)]
 
 
 def owners_of(key):

@@ -5,13 +5,24 @@ a postal code. The descriptions become the JSON Schema for editors.
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
+from judge import times
 from judge.conditions import RESERVED
 from judge.phones import KINDS
 from judge.types import TYPES
@@ -22,22 +33,6 @@ class _Model(BaseModel):
 
 
 # --- Readers: text -> value, or ValueError with the end of a sentence about the text ---
-
-_UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-
-
-def _duration(text):
-    match = re.fullmatch(r"([0-9]{1,5}) ?(minute|hour|day|week)s?", str(text).strip())
-    if not match or not int(match[1]):
-        raise ValueError('is not a length of time: write it as "90 days" (minutes, hours, days or weeks)')
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-
-
-def _timezone(text):
-    try:
-        return ZoneInfo(text)
-    except (KeyError, ValueError, OSError, TypeError):
-        raise ValueError("is not a time zone: write one such as America/New_York or UTC") from None
 
 
 def _required(text):
@@ -74,49 +69,6 @@ def _names(value):
     return names
 
 
-def _hours(text):
-    if not isinstance(text, str) or not (match := _HOURS.fullmatch(text.strip())):
-        raise ValueError('is no time of opening: write it as "Mon-Fri 08:00-20:00"')
-    first, last = match["first"] or "Mon", match["last"] or match["first"] or "Sun"
-    start, end = DAYS.index(first), DAYS.index(last)
-    days = [(start + step) % 7 for step in range((end - start) % 7 + 1)]
-    opens, closes = _minutes(match["opens"]), _minutes(match["closes"])
-    if opens == closes:
-        raise ValueError("opens and closes at once: write 00:00-24:00 for a whole day")
-    return Hours(tuple(days), opens, closes)
-
-
-def _minutes(text):
-    hour, _, minute = text.partition(":")
-    return int(hour) * 60 + int(minute)
-
-
-DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-_DAY = "|".join(DAYS)
-_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
-_HOURS = re.compile(f"(?:(?P<first>{_DAY})(?:-(?P<last>{_DAY}))? +)?(?P<opens>{_CLOCK}) ?- ?(?P<closes>{_CLOCK}|24:00)")
-
-
-class Hours(NamedTuple):
-    """When a program takes leads: days (0 is Monday), and minutes of the day from `opens` to `closes`.
-
-    One that closes before it opens goes on after midnight.
-    """
-
-    days: tuple
-    opens: int
-    closes: int
-
-    def hold(self, now):
-        """Tell whether they hold at `now`, by the clock on the wall."""
-        minute = now.hour * 60 + now.minute
-        if self.opens < self.closes:
-            return now.weekday() in self.days and self.opens <= minute < self.closes
-        if minute >= self.opens:
-            return now.weekday() in self.days
-        return minute < self.closes and (now.weekday() - 1) % 7 in self.days
-
-
 def _status(text):
     if not re.fullmatch("20[0-3]|4[0-9]{2}", str(text)):
         raise ValueError("is no status for an invalid lead: write 200, or one from 400 to 499")
@@ -135,17 +87,20 @@ def _budget(text):
     return Decimal(text)
 
 
-def _moment(text):
-    try:
-        return datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise ValueError("is not a moment: write it as 2026-03-01 12:00") from None
-
-
 def _amount(text):
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,2})?", str(text)):
         raise ValueError("is not an amount: write it as 10.00, at most 999999.99, without a currency")
     return Decimal(text).quantize(Decimal("0.01"))
+
+
+def _worth(text):
+    """Read what a lead is worth: an amount, or an expression, which names fields."""
+    if isinstance(text, str) and re.search("[A-Za-z]", text) and not _WITH_CURRENCY.fullmatch(text):
+        return text
+    return _amount(text)
+
+
+_WITH_CURRENCY = re.compile(r"[A-Z]{0,3} ?[0-9][0-9.,]* ?[A-Za-z]{0,3}")
 
 
 def _true_or_false(text):
@@ -191,10 +146,13 @@ _TEXTS = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]
 _KINDS = {"anyOf": [{"enum": [*KINDS]}, {"type": "array", "items": {"enum": [*KINDS]}, "minItems": 1}]}
 _UNIQUE = {"anyOf": [*_NAMES["anyOf"], {"type": "object", "required": ["any_of"], "properties": {"any_of": _NAMES}}]}
 _TRUTH = {"enum": [True, False, "yes", "no", "on", "off"]}
+_CAP = {"anyOf": [_SCALAR, {"type": "object", "minProperties": 1, "additionalProperties": _SCALAR, "properties": {
+    "default": _SCALAR | {"description": "The cap of the values that are not named."}}}]}  # fmt: skip
 
 Sentence = Annotated[str, Field(min_length=1, max_length=500)]
-Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string"})]
+Duration = Annotated[timedelta, BeforeValidator(times.duration), WithJsonSchema({"type": "string"})]
 Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema(_SCALAR)]
+Day = Annotated[date, BeforeValidator(times.day), WithJsonSchema({"type": "string"})]
 YesNo = Annotated[bool, BeforeValidator(_true_or_false), WithJsonSchema(_TRUTH)]
 FieldName = Annotated[str, AfterValidator(_field_name)]
 Texts = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
@@ -202,12 +160,26 @@ Kinds = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJs
 FieldNames = Annotated[list[FieldName], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_NAMES)]
 Condition = Annotated[str | dict, BeforeValidator(_condition), WithJsonSchema(_CONDITION)]
 OpeningHours = Annotated[
-    list[Annotated[Hours, BeforeValidator(_hours)]],
+    list[Annotated[times.Hours, BeforeValidator(times.hours)]],
     BeforeValidator(_list),
     Field(min_length=1),
     WithJsonSchema(_TEXTS),
 ]
+Days = Annotated[list[Day], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
 Lists = Annotated[dict[FieldName, str], Field(min_length=1)]
+# What a union of a number and a table adds to the place of a mistake: it stands in no file.
+TAGS = ("[number]", "[table]")
+
+
+def _cap(number):
+    """Return the type of a cap: one number, or a table of them, by the values of the field under `by`."""
+    return Annotated[
+        Annotated[number, Tag(TAGS[0])] | Annotated[dict[str, number], Field(min_length=1), Tag(TAGS[1])],
+        Discriminator(lambda value: TAGS[isinstance(value, dict)]),
+        WithJsonSchema(_CAP),
+    ]
+
+
 RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
@@ -261,22 +233,30 @@ class RuleSpec(_Model):
     listed: Lists | None = Field(None, description="A lead whose field is in this file is refused.")
     not_listed: Lists | None = Field(None, description="A lead whose field is not in it is refused.")
     open: OpeningHours | None = Field(None, description="A lead outside these hours is refused.")
+    closed: Days | None = Field(None, description="A lead on these days is refused, whatever the hours are.")
     unique: Annotated[list[list[FieldName]], BeforeValidator(_unique), WithJsonSchema(_UNIQUE)] | None = Field(
         None, description="The fields that no two valid leads have in common; any_of: each of them alone."
     )
     within: Duration | None = Field(None, description="How long a valid lead blocks others like it.")
     across: Literal["program", "all"] | None = Field(None, description="all: leads of the other programs count too.")
-    limit: Annotated[int, BeforeValidator(_count)] | None = Field(None, description="How many valid leads are taken.")
-    budget: Annotated[Decimal, BeforeValidator(_budget), WithJsonSchema(_SCALAR)] | None = Field(
-        None, description="How much the sale amounts may come to."
+    limit: _cap(Annotated[int, BeforeValidator(_count)]) | None = Field(
+        None, description="How many valid leads are taken: one number, or one for each value of the field under by."
     )
-    per: Literal["hour", "day", "week", "month"] | None = Field(None, description="What a limit or budget is for.")
+    budget: _cap(Annotated[Decimal, BeforeValidator(_budget)]) | None = Field(
+        None, description="How much the sale amounts may come to: one sum, or one for each value of the field under by."
+    )
+    per: Literal["hour", "day", "week", "month", "year", "total"] | None = Field(
+        None, description="What a limit or budget is for; total: for all leads there ever are."
+    )
     by: FieldNames | None = Field(None, description="Each value of these fields has a limit of its own.")
 
 
 class AmountSpec(_Model):
     when: Condition | None = Field(None, description="The amount is for leads that fit this condition.")
-    amount: Amount = Field(description="What a valid lead is worth, such as 10.00.")
+    amount: Annotated[Decimal | str, BeforeValidator(_worth), WithJsonSchema(_SCALAR)] = Field(
+        description="What a valid lead is worth, such as 10.00, or what it is computed by: loan_amount * 0.0001."
+    )
+    at_most: Amount | None = Field(None, description="What a computed amount never exceeds.")
 
 
 def _lead(value, name=""):
@@ -308,7 +288,7 @@ class ExampleSpec(_Model):
     )
     sale_amount: Amount | None = Field(None, description="The amount that is expected.")
     note: str | None = Field(None, description="The note that is expected.")
-    at: Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string"})] | None = Field(
+    at: Annotated[datetime, BeforeValidator(times.moment), WithJsonSchema({"type": "string"})] | None = Field(
         None, description="When the lead is posted, in the program's time zone; if left out, now or the next open time."
     )
     after: list[LeadFields] = Field([], description="Leads that were posted before it.")
@@ -344,7 +324,7 @@ class RuleFile(_Model):
     title: Sentence = Field("", description="What the program is called.")
     respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
     invalid_status: Annotated[int, BeforeValidator(_status)] = Field(200, description="The status of an invalid lead.")
-    timezone: Annotated[ZoneInfo, BeforeValidator(_timezone), WithJsonSchema({"type": "string"})] = Field(
+    timezone: Annotated[ZoneInfo, BeforeValidator(times.timezone), WithJsonSchema({"type": "string"})] = Field(
         ZoneInfo("UTC"), description="Whose days and hours count for ages and dates."
     )
     partner: FieldName | None = Field(None, description="The field that says which partner sent the lead.")
@@ -356,6 +336,8 @@ class RuleFile(_Model):
         None, description="A lead that fits this condition is a test, in place of test_flag."
     )
     test_limit: Annotated[int, BeforeValidator(_count)] = Field(50, description="How many tests a day are valid.")
+    starts: Day | None = Field(None, description="The first day of the campaign: leads before it are refused.")
+    ends: Day | None = Field(None, description="The last day of the campaign: leads after it are refused.")
     customer: FieldNames = Field([], description="The fields that say who is the same customer.")
     retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
     unpack: Texts = Field([], description="Fields whose text is the lead itself, as XML, JSON or a form.")

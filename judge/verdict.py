@@ -21,6 +21,14 @@ class Reason:
 
 RETRY_MISMATCH = Reason("retry.mismatch", "This request repeats the key of an earlier one with other content")
 TEST_LIMIT = Reason("test.limit", "No more test leads are taken today")
+NOT_STARTED = Reason("program.not_started", "This campaign has not started yet")
+ENDED = Reason("program.ended", "This campaign has ended")
+
+
+def reasons_of_program(spec):
+    """Return the reasons that neither a field nor a rule gives, of those that this RuleFile can give."""
+    given = {TEST_LIMIT: spec.has_tests, NOT_STARTED: spec.starts, ENDED: spec.ends}
+    return [reason for reason, key in given.items() if key]
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ class Verdict:
     `values` holds the declared fields that the lead has, as conditions see them.
     `trace` tells the decision step by step, without the lead's data.
     `worth` is the sale amount, whether the lead is valid or not; None if nothing is known.
+    `unread` names the fields that came and cannot be read, which is recorded and refuses nobody.
     `observed` names the rules that only observe and would have refused the lead.
     `customer_before` is what made the customer id before all addresses of a mailbox were one, if there are others.
     """
@@ -79,6 +88,7 @@ class Verdict:
     trace: list[dict] = field(default_factory=list)
     sale_amount: Decimal | None = None
     worth: Decimal | None = None
+    unread: tuple[str, ...] = ()
     observed: list[str] = field(default_factory=list)
     customer: list[str] = field(default_factory=list)
     customer_before: list[str] = field(default_factory=list)

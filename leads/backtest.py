@@ -19,6 +19,7 @@ from ulid import ULID
 
 import database
 from database import StoreError
+from judge.caps import PERIODS
 from judge.judgement import judge
 from judge.verdict import Claims
 from leads import search
@@ -100,9 +101,13 @@ LEFT_OUT = {"body.unreadable", "retry.mismatch"}
 
 
 def memory_of(program):
-    """Return how long before its period a backtest must start, to know the duplicates; None is for ever."""
-    unique = [rule.within for rule in program.spec.rules if rule.unique]
-    return None if None in unique else max(unique, default=timedelta(0)) + timedelta(days=31)
+    """Return how long before its period a backtest must start, to know duplicates and caps; None is for ever."""
+    rules = [rule for rule in program.spec.rules if rule.mode != "off"]
+    unique = [rule.within for rule in rules if rule.unique]
+    caps = [PERIODS[rule.per].longest for rule in rules if rule.per]
+    if None in unique + caps:
+        return None
+    return max([max(unique, default=timedelta(0)) + timedelta(days=31), *caps])
 
 
 def backtest(program, leads, since, show=0, hidden=lambda lead: ()):

@@ -13,16 +13,17 @@ from typing import NamedTuple
 
 from ulid import ULID
 
-from judge.examples import judge_after, moment_of, open_moment
+from judge.calendar import open_moment
+from judge.examples import judge_after, moment_of
 from judge.limits import given_limits
-from judge.rules import RULES, expression, reasons
+from judge.rules import RULES, expression, looks_up, names_list, reasons, words_of
 from judge.schema import ExampleSpec
 from judge.types import TYPES, joined
 from judge.values import Ambiguous
-from judge.verdict import RETRY_MISMATCH, TEST_LIMIT, Reason
+from judge.verdict import RETRY_MISMATCH, Reason, reasons_of_program
 from partners import markdown
 from partners.marks import names_in
-from partners.samples import declared, field_examples, first_that_passes, listed_fields, made_leads
+from partners.samples import declared, field_examples, first_that_passes, made_leads
 from partners.snippets import ENCODE, programs
 from web.answer import of_verdict, render
 from web.formats import FORMATS
@@ -132,7 +133,7 @@ def _is_shown(rule):
 
 
 def _word(rule):
-    return next(word for word in RULES if getattr(rule, word) is not None)
+    return words_of(rule)[0]
 
 
 # --- Fields, rules and reasons ---
@@ -157,6 +158,8 @@ def _field(program, rule, example):
 def _required(spec):
     if isinstance(spec.required, bool) or spec.default is not None:
         return Said("yes" if spec.required and spec.default is None else "no")
+    if names_list(spec.required):
+        return Said("of some leads")
     return Said("if", expression(spec.required))
 
 
@@ -193,7 +196,7 @@ def _rule(program, spec):
 def _told(word, spec, program):
     """Return what a rule asks; nothing of lists, which are nobody's business, nor of conditions that a note tells."""
     said = Said(*RULES[word].said(spec, program))
-    if not said.words or (spec.note and (spec.when or said.code)):
+    if not said.words or (spec.note and (spec.when or said.code)) or looks_up(spec):
         return Said("")
     if not spec.when:
         return said
@@ -211,8 +214,8 @@ def _reasons(program, spec):
 def _all_reasons(program, shown):
     """Return why a lead may be rejected: each code and sentence once, though a rule may have several ways to it."""
     of_rules = (reason for rule in shown for reason in _reasons(program, rule))
-    of_tests = [TEST_LIMIT] if program.spec.has_tests else []
-    return list(dict.fromkeys([*_field_reasons(program), *of_rules, *of_tests, RETRY_MISMATCH]))
+    others = [*reasons_of_program(program.spec), RETRY_MISMATCH]
+    return list(dict.fromkeys([*_field_reasons(program), *of_rules, *others]))
 
 
 def _field_reasons(program):
@@ -243,7 +246,7 @@ def _accepted(program, examples):
 def _rejected(program, examples):
     """Return likewise a lead that is refused for what partners are told."""
     told = {reason.code for reason in _field_reasons(program)}
-    told |= {rule.id for rule in program.spec.rules if _is_shown(rule) and not (rule.listed or rule.not_listed)}
+    told |= {rule.id for rule in program.spec.rules if _is_shown(rule) and not looks_up(rule)}
     written = [example for example in program.spec.examples if example.expect != "valid" and not example.after]
     if accepted := _accepted(program, examples):
         lead, example = accepted
@@ -258,8 +261,8 @@ def _rejected(program, examples):
 
 
 def _shown_lead(program, example, examples):
-    lead, listed = declared(program, example.lead), listed_fields(program)
-    lead |= {name: examples[name] for name in lead if name in listed}
+    lead = declared(program, example.lead)
+    lead |= {name: examples[name] for name in lead if name in program.listed}
     for name, text in lead.items():
         if text and program.fields[name].spec.one_of:
             lead[name] = first_that_passes(program.fields[name], [text]) or text

@@ -142,10 +142,10 @@ def _lead(program, doc):
 def _property(rule, field):
     spec = rule.spec
     said = [f"{md(takes.words)} {takes.code and md_code(takes.code)}".strip() for takes in field.takes]
-    when = [f"Required {md(field.required.words)} {md_code(field.required.code) if field.required.code else ''}"]
+    when = [f"Required {md(field.required.words)} {field.required.code and md_code(field.required.code)}".strip()]
     told = [
         f"{md(field.label)}: {'; '.join(said)}.",
-        *(when if field.required.words.startswith("if") else []),
+        *(when if field.required.words not in ("yes", "no") else []),
         *([f"In any case: {', '.join(map(md, field.allowed))}."] if field.allowed else []),
         *map(md, field.remarks),
     ]

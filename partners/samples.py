@@ -12,7 +12,7 @@ def field_examples(program):
     """Return a value to show for each field, or None: the rule file's, else one that passes its checks."""
     leads = [example.lead for example in program.spec.examples if example.expect == "valid"]
     given = declared(program, leads[0]) if leads else {}
-    listed = listed_fields(program)
+    listed = program.listed
     return {
         name: first_that_passes(rule, [rule.spec.example, None if name in listed else given.get(name), *_usual(rule)])
         for name, rule in program.fields.items()
@@ -25,12 +25,6 @@ def made_leads(program, examples):
     given = {name: "false" if name == flag else text for name, text in examples.items() if text}
     required = {name: text for name, text in given.items() if program.fields[name].spec.required}
     return [lead if flag else marked(program, lead, test=False) for lead in (required, given)]
-
-
-def listed_fields(program):
-    """Return the fields that lists are about: their values in examples may stand in the lists."""
-    lists = [names for rule in program.spec.rules for names in (rule.listed, rule.not_listed) if names]
-    return {name for names in lists for name in names}
 
 
 def declared(program, lead):

@@ -6,6 +6,8 @@ title: Everything at once
 respond: json
 invalid_status: 422
 timezone: America/New_York
+starts: 2020-01-01
+ends: 2899-12-31
 partner: irpid
 test_flag: is_test
 customer: [email]
@@ -47,15 +49,19 @@ rules:
   - {id: odder, when: (children > 3) == owner, reject_if: (children > 2) == owner}
   - {id: nobody, listed: {email: blocked.txt}, note: This address is blocked}
   - {id: campaigns, not_listed: {campaign: campaigns.txt}}
-  - {id: hours, open: [Mon-Sun 00:00-24:00]}
+  - {id: hours, open: [Mon-Sun 00:00-24:00], closed: [2099-12-25]}
+  - {id: shut, closed: [2099-12-26]}
   - {id: person, unique: {any_of: [email, phone]}, within: 90 days, across: all}
   - {id: cap, limit: 20000, per: day, by: [irpid]}
   - {id: money, budget: 7654321, per: month}
+  - {id: caps, limit: {hidden-partner: 7654321, default: 7654322}, per: total, by: [irpid]}
+  - {id: looked-up, reject_if: "listed(campaign, 'blocked.txt')"}
   - {id: hidden-rule, public: false, reject_if: name == 'hidden-condition', note: hidden-note}
   - {id: watched-rule, mode: observe, reject_if: name == 'hidden-watched', note: hidden-observed}
   - {id: off-rule, mode: off, reject_if: name == 'hidden-off', note: hidden-off-note}
 sale_amount:
   - {when: name == 'hidden-name', amount: 76.54}
+  - {when: "listed(name, 'campaigns.txt')", amount: loan * 0.07654321, at_most: 80}
   - {amount: 12.34}
 examples:
   - name: hidden

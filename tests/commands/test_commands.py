@@ -41,6 +41,15 @@ def test_check_says_what_tests_cost_where_a_program_has_them(flask, tmp_path):
     assert (report["summary"], report["warnings"]) == (said, [])
 
 
+def test_check_says_when_a_campaign_takes_leads(flask, tmp_path):
+    (tmp_path / "a.yaml").write_text("starts: 2026-01-01\nends: 2099-12-31\nfields: {a: {}}")
+    (tmp_path / "b.yaml").write_text("ends: 2099-12-31\nfields: {a: {}}")
+    assert flask("rules", "check", "a.yaml", "b.yaml").output.splitlines() == [
+        "a.yaml: ok, 1 field, 0 rules, 0 examples; leads are taken from 2026-01-01 up to 2099-12-31",
+        "b.yaml: ok, 1 field, 0 rules, 0 examples; leads are taken up to 2099-12-31",
+    ]
+
+
 def test_check_has_a_form_for_programs(flask, tmp_path):
     (tmp_path / "a.yaml").write_text("fields: {}")
     result = flask("rules", "check", "a.yaml", "--format", "json")

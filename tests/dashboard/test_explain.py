@@ -11,6 +11,7 @@ from judge.verdict import Claims
 from web.payload import decode
 
 RULES = """
+starts: 2020-01-01
 test_flag: test
 fields:
   email: {type: email, required: "n > 5", label: email address}
@@ -26,6 +27,8 @@ rules:
   - {id: big, when: n > 50, require: email is present, note: Big ones need an address.}
   - {id: twice, unique: {any_of: [email, n]}}
   - {id: cap, limit: 1, per: day}
+  - {id: caps, limit: {'7': 1}, per: total, by: n}
+  - {id: told, require: w > 1}
 sale_amount:
   - {when: w > 1, amount: 2.00}
   - {amount: 1.00}
@@ -65,6 +68,9 @@ def told(program, lead, stored_lead=False):
         ({"n": "2"}, ("Rule “big”", "Does not apply to this lead (see its “when”).", "quiet")),
         ({}, ("Rule “small”", "Passed over, because n is absent.", "quiet")),
         ({"n": "4"}, ("Rule “cap”", "Fine.", "good")),
+        ({"n": "4"}, ("Rule “caps”", "Fine: there is no cap for it.", "good")),
+        ({"w": "x"}, ("Rule “told”", "What it asks for cannot be told, because w cannot be read.", "warn")),
+        ({"n": "4"}, ("Days of the campaign", "Fine.", "good")),
         ({"n": "4"}, ("Amount", "Amount number 1 of the rule file is passed over, because w is absent.", "quiet")),
         ({"n": "4"}, ("Amount", "Amount number 2 of the rule file fits: 1.00.", "good")),
     ],
@@ -90,6 +96,9 @@ def test_a_charset_that_was_guessed_is_said(program):
         ("big", "Big ones need an address"),
         ("twice", "This email address was already submitted or: This n was already submitted"),
         ("cap", "The limit of leads per day is reached"),
+        ("caps", "The limit of leads is reached"),
+        ("program.not_started", "This campaign has not started yet"),
+        ("program.ended", "This campaign has ended"),
         ("body.unreadable", "The body could not be read"),
         ("retry.mismatch", "This request repeats the key of an earlier one with other content"),
         ("gone.invalid", "Rule “gone.invalid”"),

@@ -32,6 +32,8 @@ HARMLESS = {
         "by: [irpid]", "by: [sub]"
     ),
     "a shorter time": FILE.replace("30 days", "7 days"),
+    "numbers that become tables": FILE.replace("limit: 5", "limit: {x: 9, default: 5}").replace("500", "600"),
+    "days of a campaign": "starts: 2026-01-01\n" + FILE,
     "a rule less": FILE[: FILE.index("  - {id: cap")],
     "a rule that only observes": FILE.replace("per: month", "per: month, mode: observe"),
 }
@@ -51,6 +53,11 @@ ANEW = {
         f'7: rule "cup": its limit counts from 0 again. {CALLED_CAP}',
     ),
     "another period": (FILE.replace("per: month", "per: week"), '8: rule "month": its budget counts from 0 again'),
+    "a period without an end": (FILE.replace("month}", "total}"), '8: rule "month": its budget counts from 0 again'),
+    "a table of another group": (
+        FILE.replace("budget: 500, per: month", "budget: {x: 5}, per: month, by: [irpid]"),
+        '8: rule "month": its budget counts from 0 again',
+    ),
     "another group": (FILE.replace(", by: [irpid]", ""), '7: rule "cap": its limit counts from 0 again'),
     "another time zone": ("timezone: Asia/Tokyo\n" + FILE, "1: timezone: days, weeks and months begin at another hour"),
     "another country": (
@@ -76,6 +83,12 @@ def test_what_a_change_begins_anew_is_told_with_its_line(change):
     (line,) = told(text)
     assert line.startswith("rules/p.yaml:")
     assert sentence in line.replace("warning: ", "")
+
+
+def test_another_time_zone_is_nothing_to_a_cap_of_all_time():
+    file = FILE.replace("per: day", "per: total").replace("per: month", "per: total")
+    assert told(f"timezone: Asia/Tokyo\n{file}", before=file) == []
+    assert told(f"timezone: Asia/Tokyo\n{FILE}")
 
 
 def test_a_rule_that_is_renamed_again_is_told_its_first_id():

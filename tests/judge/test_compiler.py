@@ -97,10 +97,10 @@ MESSAGES = [
     '23: rule "twice": unique: there is no field "emial". Did you mean "email"?',
     '24: rule "twice": "3 months" is not a length of time: write it as "90 days" (minutes, hours, days or weeks)',
     '25: rule number 4: "id:" is missing',
-    '26: rule "nothing": a rule needs one of reject_if, require, listed, not_listed, open, unique, limit, budget; '
-    "it has none",
-    '28: rule "both": a rule needs one of reject_if, require, listed, not_listed, open, unique, limit, budget; '
-    "it has reject_if and require",
+    '26: rule "nothing": a rule needs one of reject_if, require, listed, not_listed, open, closed, unique, limit, '
+    "budget; it has none",
+    '28: rule "both": a rule needs one of reject_if, require, listed, not_listed, open, closed, unique, limit, '
+    "budget; it has reject_if and require",
     '32: rule "text-and-number": reject_if: "first_name == 5": first_name is a text and never equals the number 5; '
     "write '5' in quotes, or give the field type: number",
     '34: sale_amount: when: "zap > 1": there is no field "zap". Did you mean "zip"?',
@@ -271,10 +271,14 @@ def test_a_program_that_uses_every_part_of_the_language_loads(tmp_path):
     text = (Path(__file__).parents[1] / "acme.yaml").read_text()
     (tmp_path / "acme.yaml").write_text(text)
     (tmp_path / "blocked-emails.txt").write_text("eve@example.com\nblocked.example\n")
+    (tmp_path / "gold-zips.txt").write_text("90210\n")
     made = load(tmp_path / "acme.yaml", NOW)
     monday = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
     lead = {"E-Mail": ["ann@example.com"], "first_name": ["Ann"], "consent": ["yes"], "loan_amount": ["$250,000"]}
     assert str(judge(made, lead, monday).sale_amount) == "25.00"
+    assert str(judge(made, lead | {"zip": ["90210"]}, monday).sale_amount) == "45.00"
+    assert judge(made, lead, datetime(2026, 12, 25, 17, 0, tzinfo=UTC)).codes == ["open"]
+    assert judge(made, lead, datetime(2027, 4, 1, 17, 0, tzinfo=UTC)).codes == ["program.ended"]
     lead |= {
         "E-Mail": ["x@blocked.example"],
         "birth_date": ["03/03/2008"],

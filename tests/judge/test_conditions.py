@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge.conditions import ConditionError, Unanswered, compile_condition, scope
+from judge.conditions import ConditionError, compile_condition
+from judge.scope import Unanswered, scope
 from judge.values import Text
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

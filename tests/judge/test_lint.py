@@ -30,6 +30,11 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
          'rule "r": it has no note, so partners read its condition as code: write note: and a sentence for them'),
         ("rules: [{id: r, unique: [a]}]",
          'rule "r": it has no note, so partners read a sentence that is the same for all such rules: write note:'),
+        ("rules: [{id: r, note: N, limit: {Default: 5}, per: day, by: a}]",
+         'limit: "Default" is taken for a value of a: write default, if it is for all others'),
+        ("rules: [{id: r, note: N, limit: {defualt: 5}, per: day, by: a}]", '"defualt" is taken for a value of a'),
+        ("sale_amount: [{amount: length(a), at_most: 5}]",
+         "sale_amount: a lead without a is worth 0.00: add a row with an amount for it"),
         ("sale_amount: [{amount: 1}, {amount: 2}]", "the amounts after this one are never reached"),
         ("sale_amount: [{when: a is present, amount: 1}]", "a lead that fits none of the amounts is worth 0.00"),
         ("sale_amount: []", "sale_amount: it holds no amount, so every lead is worth 0.00: write one"),
@@ -47,6 +52,20 @@ def test_what_is_legal_and_probably_not_meant_is_a_warning(text, warning):
 def test_a_rule_that_has_a_note_or_that_partners_do_not_read_needs_none(key):
     made = program(f"fields: {{a: {{}}}}\nrules: [{{id: r, unique: [a], {key}}}]")
     assert made.warnings == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sale_amount: [{amount: length(a), at_most: 5}, {amount: 1}]",
+        "sale_amount: {amount: length(b), at_most: 5}",
+        "sale_amount: {amount: length(d), at_most: 5}",
+        "rules: [{id: r, note: N, limit: {a: 5, default: 7}, per: day, by: a}]",
+        "starts: 2026-02-01\nends: 2026-03-01",
+    ],
+)
+def test_what_is_well_meant_is_no_warning(text):
+    assert program(f"fields: {{a: {{}}, b: {{required: true}}, d: {{default: x}}}}\n{text}").warnings == []
 
 
 def test_a_sound_file_has_no_warnings():

@@ -3,43 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from posting import FIELDS, NOON, Program
 
 from judge.compiler import compile_program
 from judge.judgement import judge
 from judge.verdict import Claims
 from web.request import judge_body
-
-NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
-FIELDS = """
-test_flag: is_test
-fields:
-  email: {type: email}
-  phone: {type: phone, country: US}
-  state: {}
-  worth: {type: money}
-  irpid: {}
-  is_test: {type: boolean}
-sale_amount: [{when: worth is present and worth > 100, amount: 40.00}, {amount: 10.00}]
-rules:
-"""
-
-
-class Program:
-    """A program with the given rules, to which leads are posted one after another."""
-
-    def __init__(self, rules, folder="rules", head="", name="test"):
-        self.program = compile_program(name, f"{folder}/{name}.yaml", head + FIELDS + rules, "hash", NOON)
-        self.claims = Claims()
-
-    def post(self, at=NOON, **lead):
-        """Return the reason codes of a lead."""
-        self.verdict = judge(self.program, {name: [text] for name, text in lead.items()}, at)
-        self.claims.settle(self.verdict)
-        return self.verdict.codes
-
-    def trace(self, check):
-        return [step["result"] for step in self.verdict.trace if step["check"] == check]
-
 
 # --- listed, not_listed ---
 
@@ -285,7 +254,7 @@ def test_a_test_lead_uses_up_no_limit():
 
 
 @pytest.mark.parametrize(
-    "rule", ["limit: 5", "budget: 5", "limit: -1, per: day", "limit: 5, per: year", "budget: $5, per: day"]
+    "rule", ["limit: 5", "budget: 5", "limit: -1, per: day", "limit: 5, per: decade", "budget: $5, per: day"]
 )
 def test_a_limit_that_cannot_be_used_is_an_error(rule):
     with pytest.raises(ValueError, match=r"per: day|is not a sum|is not a number of leads|is not one of hour, day"):

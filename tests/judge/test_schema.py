@@ -24,6 +24,16 @@ def test_the_schema_takes_our_files_as_an_editor_reads_them(path):
     assert re.search(r"yaml-language-server: \$schema=(\.\./)+rules.schema.json", text.splitlines()[0])
 
 
+def test_the_schema_takes_every_part_of_the_language_as_an_editor_reads_it():
+    document = yaml.safe_load((RULES_FOLDER.parent / "tests" / "acme.yaml").read_text())
+    validator = jsonschema.Draft7Validator(json_schema())
+    validator.validate(json.loads(json.dumps(document, default=str)))
+    for wrong in ({"limit": {}}, {"limit": [5]}, {"per": "decade"}, {"closed": []}):
+        rules = [document["rules"][-1] | wrong]
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate(json.loads(json.dumps(document | {"rules": rules}, default=str)))
+
+
 @pytest.mark.parametrize("text", ["fields: {a: {typ: email}}", "fields: {a: {type: emial}}", "rules: []", "x: 1"])
 def test_the_schema_refuses_what_the_code_refuses(text):
     with pytest.raises(jsonschema.ValidationError):

@@ -77,6 +77,16 @@ def test_a_condition_is_shown_as_code_on_one_line(condition, code):
         ("open: [Mon-Fri 08:00-20:00, Sat 10:00-16:00, 22:00-23:00]",
          "Leads are taken Monday to Friday from 08:00 to 20:00; Saturday from 10:00 to 16:00; every day from 22:00 to "
          "23:00 (time zone UTC).", ""),
+        ("open: [Mon 08:00-20:00], closed: [2026-12-25, 2027-01-01]",
+         "Leads are taken Monday from 08:00 to 20:00 (time zone UTC), but not on 2026-12-25 and 2027-01-01.", ""),
+        ("closed: 2026-12-25", "No leads are taken on 2026-12-25 (time zone UTC).", ""),
+        ("limit: 5, per: year", "We accept at most 5 leads per year.", ""),
+        ("limit: 5, per: total", "We accept at most 5 leads in total.", ""),
+        ("limit: {a: 5, default: 7}, per: day, by: [t]", "How many leads we accept per day depends on the town.", ""),
+        ("limit: {a: 5}, per: total, by: [t]", "How many leads we accept in total depends on the town.", ""),
+        ("budget: 5000, per: total", "We take leads until the budget is used up.", ""),
+        ("budget: {a: 50}, per: year, by: t", 
+         "We take leads until the budget of the year is used up for each town.", ""),
         ("unique: [e], within: 90 days",
          "A lead is rejected if we accepted a lead with the same email address within the last 90 days.", ""),
         ("unique: {any_of: [e, t]}, across: all",
@@ -105,6 +115,42 @@ def test_of_a_list_only_the_sentence_is_shown(told):
     rules = {rule.id: rule for rule in doc.rules}
     assert (rules["nobody"].said, rules["nobody"].notes) == (("", ""), ["This address is blocked"])
     assert rules["campaigns"].notes == ["This campaign is not one that is accepted"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "reject_if: \"listed(t, 'blocked.txt')\"",
+        "require: \"not  listed( t, 'blocked.txt')\"",
+        "when: \"listed(t, 'blocked.txt')\", limit: 5, per: day",
+    ],
+)
+def test_of_a_condition_that_asks_for_a_list_only_the_sentence_is_shown(told, rule):
+    doc = told(f"{FIELDS}rules:\n  - {{id: r, {rule}}}")
+    assert doc.rules[0].said == ("", "") and doc.rules[0].notes
+    assert "blocked.txt" not in everything(doc)
+
+
+def test_a_field_that_a_list_requires_is_required_of_some_leads(told):
+    doc = told(FIELDS.replace("label: town", "required: \"listed(e, 'blocked.txt')\""))
+    assert field(doc, "t").required == ("of some leads", "")
+
+
+def test_the_days_of_a_campaign_are_told_with_their_reasons(told):
+    doc = told(f"timezone: America/New_York\nstarts: 2020-12-01\nends: 2099-03-31\n{FIELDS}")
+    days = "We take leads from 2020-12-01 up to the end of 2099-03-31 (time zone America/New_York)."
+    assert f"{days} Others are rejected." in doc.posting
+    reasons = {reason.code: reason.note for reason in doc.reasons}
+    assert reasons["program.not_started"] == "This campaign has not started yet"
+    assert reasons["program.ended"] == "This campaign has ended"
+    without = told(FIELDS)
+    assert "We take leads" not in str(without.posting) and "program." not in str(without.reasons)
+
+
+def test_the_requests_to_copy_are_of_a_moment_of_the_campaign(told):
+    doc = told(f"ends: 2020-03-31\n{FIELDS}")
+    assert doc.accepted[0].moment == "2020-03-25 00:00 (UTC)"
+    assert "<valid>true</valid>" in doc.accepted[0].answer
 
 
 def test_an_accepted_lead_is_shown_with_the_amount_that_it_gets(told):
