@@ -347,4 +347,5 @@ _TEXT = {None: "", True: "true", False: "false"}
 
 def as_text(body, content_type):
     """Return a body as text to look at; what is no text in its charset is told by the sign for it."""
-    return shown(body, _parsed(content_type)[1].get("charset"))
+    torn = "?" if "charset" in content_type.lower() else None  # one that is named and cannot be read
+    return shown(body, _parsed(content_type)[1].get("charset", torn))
