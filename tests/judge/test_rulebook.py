@@ -31,6 +31,10 @@ def test_an_empty_folder_is_an_error(tmp_path):
     assert "there is no rule file here" in str(RuleBook(tmp_path).errors[0])
 
 
+def test_a_folder_that_is_none_is_not_called_empty():
+    assert "cannot be read (Not a directory): DATAPOST_RULES names it" in str(RuleBook(__file__).errors[0])
+
+
 @pytest.fixture
 def book(tmp_path, clock):
     """A rules folder with one program."""

@@ -123,20 +123,6 @@ def test_a_database_behind_a_link_is_restored_where_the_link_leads(service):
     assert service.database.is_symlink() and len(rows(real)) == 1
 
 
-def test_a_restore_that_was_interrupted_is_no_empty_database(service):
-    service.start()
-    post(service, 1)
-    assert run(service, "backup", BACKUP)[0] == 0
-    service.stop()
-    service.database.rename(service.folder / "leads.db.before")
-    shutil.copy(service.folder / BACKUP, service.folder / "leads.db.new")
-    status, _, complaints = run(service, "leads", "list")
-    assert status == 1 and "a restore was interrupted, so that the database file is gone" in complaints
-    assert run(service, "restore", BACKUP)[0] == 0
-    service.start()
-    assert len(service.leads()) == 1
-
-
 def test_of_two_backups_to_one_file_at_once_one_is_made_and_only_its_owner_can_read_it(service):
     service.start()
     post(service, 1)
@@ -145,34 +131,6 @@ def test_of_two_backups_to_one_file_at_once_one_is_made_and_only_its_owner_can_r
     assert sorted(status for status, _, _ in done) == [0, 1]
     assert "is there already: name another file" in "".join(complaints for _, _, complaints in done)
     assert os.stat(service.folder / BACKUP).st_mode & 0o077 == 0 and len(rows(service.folder / BACKUP)) == 1
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
-def test_what_root_restores_belongs_to_whom_the_old_file_belonged(service):
-    service.start()
-    post(service, 1)
-    assert run(service, "backup", BACKUP)[0] == 0
-    service.stop()
-    os.chown(service.database, 65534, 65534)
-    os.chmod(service.database, 0o640)
-    assert run(service, "restore", BACKUP)[0] == 0
-    found = os.stat(service.database)
-    assert (found.st_uid, found.st_mode & 0o777) == (65534, 0o640)
-
-
-def test_a_database_that_is_damaged_or_gone_is_replaced(service):
-    service.start()
-    post(service, 1)
-    assert run(service, "backup", BACKUP)[0] == 0
-    service.stop()
-    service.database.write_bytes(b"no database at all" * 1000)
-    status, output, _ = run(service, "restore", BACKUP)
-    assert status == 0 and "the old database is kept as" in output
-    service.database.unlink()
-    status, output, _ = run(service, "restore", BACKUP)
-    assert status == 0 and "the old database" not in output
-    service.start()
-    assert len(service.leads()) == 1
 
 
 def test_a_backup_that_finds_no_room_leaves_nothing_behind(service):

@@ -125,6 +125,7 @@ SOUND = {"users": (User("a", "b"),), "secret": "s"}
         ({}, {"DYNO": "web.1"}, "DATABASE_URL names a SQLite file"),
         ({}, {"PORT": "70000"}, 'PORT is "70000"'),
         ({}, {"WEB_CONCURRENCY": "0"}, 'WEB_CONCURRENCY is "0"'),
+        ({}, {"HOST": "[2001:db8::1]"}, "HOST is no address of this machine"),
     ],
 )
 def test_what_must_not_serve_says_what_to_set(changes, environ, sentence):
