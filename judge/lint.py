@@ -77,9 +77,10 @@ def of_program(program, source, today):
             without = f"{field.country} has no postal codes, so every value is refused"
             source.warn(("fields", name, "country"), f'field "{name}": {without}')
         own = forms_of(field.blanks)
-        for text in (text for text in field.one_of or [] if folded(text) in blanks or folded(text) in own):
-            absent = f'"{text}" of its one_of counts as absent, since it stands under blanks'
-            source.warn(("fields", name, "one_of"), f'field "{name}": {absent}')
+        for key in ("one_of", "yes", "no"):
+            for text in (text for text in getattr(field, key) or [] if folded(text) in blanks or folded(text) in own):
+                absent = f'"{text}" of its {key} counts as absent, since it stands under blanks'
+                source.warn(("fields", name, key), f'field "{name}": {absent}')
     _of_examples(program, source)
 
 

@@ -12,7 +12,7 @@ from itertools import islice, product
 
 from judge.caps import PERIODS, compile_caps, kept_until, quota_key
 from judge.lists import stands_in
-from judge.sameness import identity, older_forms
+from judge.sameness import as_written, identity, older_forms
 from judge.scope import Uncomputable
 from judge.times import DAYS
 from judge.types import joined
@@ -114,6 +114,11 @@ def _unique(spec, compiler):
                 if spec.across == "all":  # other programs may have the field under its old name still
                     others, before = before[: len(former)], before[len(former) :]
                     verdict.claims += [Claim(spec.id, other, reason, spec.within, kept) for other in others]
+                # Another program may tell all addresses apart, and so may this one tomorrow: both must know this one.
+                plain = _key(place, [as_written(verdict.values[name]) for name in place[1:]])
+                if plain != key:
+                    before = [known for known in before if known != plain]
+                    verdict.claims.append(Claim(spec.id, plain, reason, spec.within, kept))
                 verdict.claims.append(Claim(spec.id, key, reason, spec.within, kept, tuple(before)))
         if absent and not any(claim.rule == spec.id for claim in verdict.claims):
             verdict.say(spec.id, f"skipped: {absent} is absent")

@@ -60,6 +60,11 @@ def identity(value):
     return folded(value) if known is None else known
 
 
+def as_written(value):
+    """Return the text by which a value is compared where it is a text like others, or an address for itself."""
+    return folded(Text(value)) if isinstance(value, Text) else folded(value)
+
+
 def has_others(value):
     """Tell whether other addresses may lead to the same mailbox."""
     return type(value) is Address and provider_of(value.folded) is not None

@@ -5,7 +5,7 @@ import time
 from urllib.parse import quote
 
 import pytest
-from cast import FORM, JSON, XML, scans, statements
+from cast import FORM, JSON, XML, Partner, scans, statements
 from counted import NOW, program, submit
 from purged import PROGRAM, post, stored
 
@@ -101,3 +101,36 @@ def test_a_long_text_is_soon_searched_for_a_mailbox(provider):
     begin = time.process_time()
     assert not erasure.with_email(address, address).stands_in(f"aa{provider.tag}" * 30_000 + "a.a" * 30_000)
     assert time.process_time() - begin < 2
+
+
+ANY = "fields: {{email: {field}, zip: {zip}}}\nrules: [{{id: d, unique: {{any_of: [email, zip]}}, across: all}}]"
+
+
+@pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
+@pytest.mark.parametrize(
+    ("field", "plain", "lead"),
+    [
+        ("{type: email}", "{type: email, exact: true}", {"email": "pat.doe@gmail.com"}),
+        ("{type: email}", "{}", {"email": "pat+x@outlook.com"}),
+        ("{}", "{}", {"zip": "78704-1234"}),
+    ],
+)
+def test_the_very_same_value_is_known_in_a_program_that_compares_it_otherwise(
+    make_app, database_url, field, plain, lead, order
+):
+    first = ANY.format(field=field, zip="{type: postal_code, country: US}")
+    second = ANY.format(field=plain, zip="{}")
+    partner = Partner(make_app({"first": first, "second": second}, database_url=database_url))
+    database.migrate()
+    answers = [partner.lead(f"/leads/{name}", **lead)["valid"] for name in order]
+    assert answers == ["true", "false"]
+
+
+def test_a_mailbox_whose_addresses_are_told_apart_from_now_on_is_known_by_the_one_that_came(make_app, tmp_path, clock):
+    partner = Partner(make_app("fields: {email: {type: email}}\nrules: [{id: d, unique: [email]}]"))
+    partner.lead(email="pat.doe@gmail.com")
+    (tmp_path / "rules" / "default.yaml").write_text(
+        "fields: {email: {type: email, exact: true}}\nrules: [{id: d, unique: [email]}]"
+    )
+    clock.passes(20)
+    assert [partner.lead(email=f"{name}@gmail.com")["valid"] for name in ("pat.doe", "p.atdoe")] == ["false", "true"]
