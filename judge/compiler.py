@@ -125,7 +125,7 @@ class Compiler:
         holds = self.expression(compile_condition, written, *path)
         if holds is None:
             return lambda _: False
-        for suspicion in lint.of_condition(holds, path, self.program.spec, self.now):
+        for suspicion in lint.of_condition(holds, path, self.program, self.now):
             self.source.warn((*self.place, *path), f'{self.who}{path[0]}: "{written}" {suspicion}')
         return holds
 

@@ -7,7 +7,7 @@ from judge.functions import WEEKDAYS
 from judge.places import has_postal_codes
 from judge.rules import looks_up
 from judge.scope import scope
-from judge.values import Text, folded, forms_of
+from judge.values import Refused, Text, folded, forms_of
 
 ERRORS = {400, 401, 403, 404, 405, 413, 415, 429}  # what a lead is answered that is no decision
 
@@ -21,7 +21,11 @@ _CONSTANT = {
 }
 
 
-def of_condition(holds, path, spec, now):
+# Types whose values are kept in one form, however they came.
+_READ = {"phone", "postal_code", "region", "country", "url"}
+
+
+def of_condition(holds, path, program, now):
     """Yield what is suspicious about a compiled condition, as the end of a sentence about it."""
     if not holds.names and len(path) == 1:
         always, never = _CONSTANT[path[0]]
@@ -29,11 +33,24 @@ def of_condition(holds, path, spec, now):
     for name in sorted(holds.alone):
         yield f"compares {name} with nothing: write {name} is present, or what it must be"
     for name, texts in holds.compared.items():
-        given = WEEKDAYS if name == "weekday()" else spec.fields[name].one_of or []
-        choices = set(map(Text, given))
-        for text in sorted(texts) if choices else []:
-            if Text(text) not in choices:
+        given = WEEKDAYS if name == "weekday()" else program.spec.fields[name].one_of or []
+        choices, rule = set(map(Text, given)), program.fields.get(name)
+        for text in sorted(texts):
+            if choices and Text(text) not in choices:
                 yield f'looks for "{text}", which is not one of the values of {name}: this is never true'
+            elif not choices and rule and rule.parse and rule.spec.type in _READ:
+                yield from _of_what_is_read(rule, text)
+
+
+def _of_what_is_read(rule, text):
+    """Tell of a text that a field never has, since it is read as another one."""
+    try:
+        value = rule.parse(text)
+    except Refused:
+        yield f'looks for "{text}", which {rule.name} can never be: this is never true'
+    else:
+        if value != Text(text):
+            yield f'looks for "{text}", and {rule.name} has that as "{value}": write that'
 
 
 def of_program(program, source, today):

@@ -68,6 +68,27 @@ def test_what_is_well_meant_is_no_warning(text):
     assert program(f"fields: {{a: {{}}, b: {{required: true}}, d: {{default: x}}}}\n{text}").warnings == []
 
 
+@pytest.mark.parametrize(
+    ("field", "condition", "warning"),
+    [
+        ("{type: region, country: US}", "a == 'Calif.'", 'looks for "Calif.", and a has that as "CA": write that'),
+        ("{type: country}", "a in ['USA', 'CA']", 'looks for "USA", and a has that as "US": write that'),
+        ("{type: phone, country: US}", "a == '512-789-1111'", 'and a has that as "+15127891111": write that'),
+        ("{type: postal_code, country: US, pad: true}", "a == '2134'", 'and a has that as "02134": write that'),
+        ("{type: region, country: US}", "a == 'Bavaria'", 'looks for "Bavaria", which a can never be'),
+    ],
+)
+def test_a_condition_that_looks_for_what_is_read_otherwise_is_warned_of(field, condition, warning):
+    (found,) = program(f'fields: {{a: {field}}}\nrules: [{{id: r, reject_if: "{condition}", note: N}}]').warnings
+    assert warning in str(found)
+
+
+@pytest.mark.parametrize("condition", ["a == 'CA'", "a == 'ca'", "a in ['NY', 'CA']"])
+def test_a_condition_that_looks_for_what_there_is_needs_no_warning(condition):
+    field = "{type: region, country: US}"
+    assert program(f'fields: {{a: {field}}}\nrules: [{{id: r, reject_if: "{condition}", note: N}}]').warnings == []
+
+
 def test_a_sound_file_has_no_warnings():
     assert load(RULES_FOLDER / "default.yaml").warnings == []
 
