@@ -7,7 +7,7 @@ the rule is passed. What must be checked when the file is loaded is complained o
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 
 from judge.caps import PERIODS, compile_caps, kept_until, quota_key
@@ -109,17 +109,12 @@ def _unique(spec, compiler):
         for place, former, reason in places:
             absent = next((name for name in place[1:] if name not in verdict.values), None)
             if absent is None:
-                key, *before = unique_keys(place, former, [verdict.values[name] for name in place[1:]])
-                kept = program.kept.get(place)
+                keys, others, older = unique_keys(place, former, [verdict.values[name] for name in place[1:]])
                 if spec.across == "all":  # other programs may have the field under its old name still
-                    others, before = before[: len(former)], before[len(former) :]
-                    verdict.claims += [Claim(spec.id, other, reason, spec.within, kept) for other in others]
-                # Another program may tell all addresses apart, and so may this one tomorrow: both must know this one.
-                plain = _key(place, [as_written(verdict.values[name]) for name in place[1:]])
-                if plain != key:
-                    before = [known for known in before if known != plain]
-                    verdict.claims.append(Claim(spec.id, plain, reason, spec.within, kept))
-                verdict.claims.append(Claim(spec.id, key, reason, spec.within, kept, tuple(before)))
+                    keys, others = [*others, *keys], []
+                kept, before = program.kept.get(place), (*others, *older)
+                *also, key = [Claim(spec.id, key, reason, spec.within, kept) for key in keys]
+                verdict.claims += [*also, replace(key, before=before)]
         if absent and not any(claim.rule == spec.id for claim in verdict.claims):
             verdict.say(spec.id, f"skipped: {absent} is absent")
 
@@ -142,13 +137,15 @@ def former_places(place, fields):
 
 
 def unique_keys(place, former, values):
-    """Return the key of the place that these values take, and those under which they may stand from before.
+    """Return the keys under which these values take the place, the same under former names, and those from before.
 
-    Those of the places under former names come first, by the form of today.
+    They take it as what they are and as what they are written as, since another program may tell all addresses of a
+    mailbox apart, and so may this one tomorrow. The last key of the place is what they are.
     """
-    places, texts = [place, *former], list(map(identity, values))
-    keys = [_key(known, texts) for known in places]
-    return keys + [_key(known, older) for older in older_forms(values) for known in places]
+    forms = list({tuple(map(form, values)): None for form in (as_written, identity)})
+    older = [texts for texts in older_forms(values) if tuple(texts) not in forms]
+    keys, others = [_key(place, texts) for texts in forms], [_key(known, texts) for known in former for texts in forms]
+    return keys, others, [_key(known, texts) for texts in older for known in [place, *former]]
 
 
 def moved_keys(place, former, values):

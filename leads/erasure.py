@@ -8,6 +8,7 @@ but no lead of somebody else, whose address or number only holds the one that is
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from urllib.parse import unquote_plus
 
 import phonenumbers
@@ -210,7 +211,7 @@ def _places(person, programs):
                 if len(names) == 1:
                     place = place_of(program.name, rule, names)
                     for value in person.values:
-                        for key in unique_keys(place, former_places(place, program.fields), [value]):
+                        for key in chain(*unique_keys(place, former_places(place, program.fields), [value])):
                             yield from (keyed_hash(*key), keyed_hash("test", *key))
 
 

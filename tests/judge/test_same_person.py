@@ -155,15 +155,12 @@ def test_no_domain_belongs_to_two_providers():
     assert len(known) == len(set(known)) > 80
 
 
-def test_a_place_is_looked_for_under_the_address_as_it_was_compared_before():
-    place, (key, *before) = ("p", "f"), unique_keys(("p", "f"), [("p", "g")], [Address("Pat.Doe@gmail.com")])
-    assert key == ("unique", *place, "patdoe@gmail.com")
-    assert before == [
-        ("unique", "p", "g", "patdoe@gmail.com"),
-        ("unique", "p", "f", "pat.doe@gmail.com"),
-        ("unique", "p", "g", "pat.doe@gmail.com"),
-    ]
-    assert len(unique_keys(place, [], [Address("pat@gmail.com")])) == 1
+def test_a_place_is_taken_as_the_mailbox_and_as_the_address_that_came_and_looked_for_under_former_names():
+    keys, others, older = unique_keys(("p", "f"), [("p", "g")], [Address("Pat.Doe@gmail.com")])
+    assert keys == [("unique", "p", "f", "pat.doe@gmail.com"), ("unique", "p", "f", "patdoe@gmail.com")]
+    assert others == [("unique", "p", "g", "pat.doe@gmail.com"), ("unique", "p", "g", "patdoe@gmail.com")]
+    assert older == []
+    assert unique_keys(("p", "f"), [], [Address("pat@gmail.com")]) == ([("unique", "p", "f", "pat@gmail.com")], [], [])
 
 
 # --- ZIP codes ---
@@ -206,8 +203,9 @@ def test_a_zip_is_stored_with_all_its_digits():
 
 
 def test_a_zip_of_before_is_known_by_all_its_digits():
-    _, older = unique_keys(("p", "f"), [], [Zip("78704-1234")])
-    assert older == ("unique", "p", "f", "78704-1234")
+    keys, others, older = unique_keys(("p", "f"), [], [Zip("78704-1234")])
+    assert keys == [("unique", "p", "f", "78704-1234"), ("unique", "p", "f", "78704")]
+    assert others == older == []
 
 
 @pytest.mark.parametrize(

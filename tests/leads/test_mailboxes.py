@@ -134,3 +134,12 @@ def test_a_mailbox_whose_addresses_are_told_apart_from_now_on_is_known_by_the_on
     )
     clock.passes(20)
     assert [partner.lead(email=f"{name}@gmail.com")["valid"] for name in ("pat.doe", "p.atdoe")] == ["false", "true"]
+
+
+def test_the_very_same_address_is_known_under_a_former_name_in_a_program_that_compares_it_otherwise(make_app):
+    rule = "rules: [{id: d, unique: [NAME], across: all}]"
+    first = f"fields: {{mail: {{type: email, aliases: [email]}}}}\n{rule.replace('NAME', 'mail')}"
+    second = f"fields: {{email: {{}}}}\n{rule.replace('NAME', 'email')}"
+    partner = Partner(make_app({"first": first, "second": second}))
+    assert partner.lead("/leads/first", mail="pat.doe@gmail.com")["valid"] == "true"
+    assert partner.lead("/leads/second", email="pat.doe@gmail.com")["valid"] == "false"
