@@ -86,6 +86,8 @@ ROWS = {
     ),
     "an attribute": (XML, f"<lead>{ADF}</lead>", "last", "Lee"),
     "an attribute, in the outermost element": (XML, ADF, "last", "Lee"),
+    "declarations in capital letters": (XML, f'<?ADF VERSION "1.0"?>\n<?XML VERSION "1.0"?>\n{ADF}', "last", "Lee"),
+    "a declaration behind another": (XML, f'<?adf version="1.0"?>\n<?xml version="1.0"?>\n{ADF}', "last", "Lee"),
     "an item": (JSON, '{"drivers": [{"age": 34}, {"age": 11}], "id": 1}', "age", 34),
     "an item of a form": (FORM, "drivers[1][age]=11&drivers[0][age]=34", "age", 34),
     "an item, wrapped alone": (JSON, '{"drivers": {"age": 34}}', "age", 34),

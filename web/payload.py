@@ -199,13 +199,17 @@ def _text(body, decoder, declared=None):
     return decoder.using(named, seen)(body)
 
 
+# ADF 1.0 prints <?ADF VERSION "1.0"?><?XML VERSION "1.0"?> before a lead, in this order: they say nothing any more.
+_PROLOG = re.compile(r"\A(?:<\?(?:adf|xml)\b[^<>]*\?>\s*)+", re.IGNORECASE)
+
+
 def _of_xml(body, decoder):
     declared = _XML_ENCODING.match(body[:256])
     return _read_xml(_text(body, decoder, declared and declared[1].decode()))
 
 
 def _read_xml(text):
-    text = text.lstrip("\ufeff" + _BLANK)
+    text = _PROLOG.sub(lambda found: "\n" * found[0].count("\n"), text.lstrip("\ufeff" + _BLANK), 1)
     try:
         _check_elements(text.encode())
         document = xmltodict.parse(text, postprocessor=_local_name)
