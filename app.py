@@ -96,14 +96,15 @@ def welcome():
 
 @auth.verify_password
 def verify_password(name, password):
-    if service().settings.open:
+    made = service()
+    if made.settings.open:
         return User("", "")
     scheme = request.headers.get("Authorization", "").partition(" ")[0]
     if not name or scheme.lower() != "basic":
         return None
-    service().arrival = proxies.arrival(request, service().settings.trusted_proxies)
-    warn_once(service().arrival["problem"])
-    return service().login.check(name, password, client_address(request))
+    made.arrival = proxies.arrival(request._get_current_object(), made.settings.trusted_proxies)
+    warn_once(made.arrival["problem"])
+    return made.login.check(name, password, client_address(request))
 
 
 @auth.error_handler

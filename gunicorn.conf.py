@@ -16,7 +16,7 @@ from leads import search
 from web import logs
 from web.service import tell_start
 from web.settings import MOST_PROCESSES, Settings, host, is_number, port, processes
-from web.worker import Worker
+from web.worker import NOBODY, Worker, connections
 
 wsgi_app = "app:app"
 # A wrong address, port or number of processes is refused below.
@@ -55,7 +55,7 @@ worker_class = Worker
 
 
 def pre_fork(server, worker):
-    """Choose a core for a worker, if there are as many workers as cores.
+    """Choose where a worker counts its connections, and a core for it, if there are as many workers as cores.
 
     Python runs one thread of a process at a time. Threads that hand over to each other on one core
     do so at once; across cores each wakes the other first, which halved the leads a second.
@@ -63,6 +63,8 @@ def pre_fork(server, worker):
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     free = cores - {other.core for other in server.WORKERS.values()}
     worker.core = min(free) if free and len(cores) == server.num_workers else None
+    taken = {other.place for other in server.WORKERS.values()}
+    worker.place = min(set(range(len(connections))) - taken, default=0)
 
 
 def post_fork(server, worker):
@@ -70,6 +72,10 @@ def post_fork(server, worker):
     if worker.core is not None:
         with suppress(OSError):  # where it is forbidden
             os.sched_setaffinity(0, {worker.core})
+
+
+def child_exit(_server, worker):
+    connections[worker.place] = NOBODY
 
 
 def on_starting(_server):

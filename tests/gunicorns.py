@@ -68,6 +68,13 @@ class Service:
             int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         ]
 
+    def connections(self):
+        """Return how many connections each worker process has."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        established = {row[9] for row in rows if row[1].endswith(f":{self.port:04X}") and row[3] == "01"}
+        links = [[os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir()] for pid in self.workers()]
+        return [sum(link[8:-1] in established for link in found if link.startswith("socket:")) for found in links]
+
     def leads(self):
         """Return the ids and addresses of the stored leads that are valid."""
         models.connect(self.environ["DATABASE_URL"], "a key for tests")

@@ -163,5 +163,6 @@ def finish(response):
     ours = HEADERS | {"X-Request-Id": g.request_id}
     if request.is_secure:
         ours["Strict-Transport-Security"] = "max-age=31536000"
-    response.headers.extend([item for item in ours.items() if item[0] not in response.headers])
+    given = {name.lower() for name, _ in response.headers}  # werkzeug would look through its list for each of ours
+    response.headers.extend([(name, value) for name, value in ours.items() if name.lower() not in given])
     return response

@@ -56,7 +56,7 @@ def judge_body(program, body, content_type, now):
 
 def read_submission(program, user):
     """Return the request as a Submission, its fields, and what is wrong with a body that is no lead."""
-    received_at, body, query = datetime.now(UTC), _body(), _query()
+    received_at, body, query = datetime.now(UTC), _body(request._get_current_object()), _query()
     content_type, key = request.headers.get("Content-Type", ""), request.headers.get("Idempotency-Key", "").strip()
     problem = None
     try:
@@ -73,13 +73,14 @@ def read_submission(program, user):
     return submission, fields, problem
 
 
-def _body():
+def _body(request):
+    limit = service().settings.max_body
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedPayload("The body is compressed: send it without a Content-Encoding")
     if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
         raise UnsupportedPayload("The body is compressed: send it without a Transfer-Encoding but chunked")
-    if (request.content_length or 0) > service().settings.max_body:
+    if (request.content_length or 0) > limit:
         raise RequestEntityTooLarge
     try:
         body = request.get_data(parse_form_data=False)
@@ -89,7 +90,7 @@ def _body():
         raise PayloadError(CUT_OFF) from None
     # Werkzeug cuts a chunked body at its limit and a short one where the client hung up, both in
     # silence; half a lead must not be judged. Its limit is one byte above ours (see create_app).
-    if len(body) > service().settings.max_body:
+    if len(body) > limit:
         raise RequestEntityTooLarge
     if request.content_length is not None and len(body) < request.content_length:
         raise PayloadError(CUT_OFF)

@@ -5,6 +5,7 @@ process; and its main loop waits 2 s for each client who hangs up late, so that 
 the master kill the process. Here both kinds wait in the poller, which has room for hundreds.
 """
 
+import mmap
 import re
 import signal
 import socket
@@ -26,9 +27,15 @@ from web.settings import Settings
 ARRIVAL = 10  # seconds that a request may take to arrive, head and body together
 FAREWELL = 2  # seconds that a client may take to hang up after the last answer
 SENDING = 1  # seconds that an answer may wait for a client who does not read; mostly it never waits
+MOMENT = 0.001  # seconds that a process leaves a connection to one with fewer
 LONGEST_HEAD = 32 * 1024
 MAX_CHUNKS = 10_000
 ROOM = 128 * 1024 * 1024  # bytes of all requests that are on their way to one process
+
+# How many connections each process has: a byte for each, in memory that all share; NOBODY where there is no process.
+connections = mmap.mmap(-1, 256)
+NOBODY = 255
+connections[:] = bytes([NOBODY]) * len(connections)
 
 # What is used here and in gunicorn.conf.py of gunicorn though its documentation does not promise it. A test
 # tells which of them a newer gunicorn lacks.
@@ -36,7 +43,7 @@ PRIVATE = """
 gunicorn.workers.gthread: _DEFER
 gunicorn.workers.gthread.TConn: sock client parser init
 gunicorn.workers.gthread.ThreadWorker: init_process init_signals handle handle_request handle_error handle_exit
-gunicorn.workers.gthread.ThreadWorker: cfg nr_conns worker_connections
+gunicorn.workers.gthread.ThreadWorker: cfg nr_conns worker_connections accept notify alive
 gunicorn.workers.gthread.ThreadWorker: murder_pending pending_conns on_pending_socket_readable
 gunicorn.http.parser.Parser: unreader
 gunicorn.http.unreader.IterUnreader: take_buffered unread
@@ -176,6 +183,22 @@ class Worker(ThreadWorker):
         while not self.early_signals.empty():
             if self.early_signals.get_nowait() == signal.SIGTERM:
                 self.handle_exit(signal.SIGTERM, None)
+
+    def notify(self):
+        """Tell the other processes how many connections this one has, with each turn of the main loop."""
+        connections[self.place] = min(self.nr_conns, NOBODY - 1) if self.alive else NOBODY
+        super().notify()
+
+    def accept(self, listener):
+        """Leave a connection for a moment to a process that has fewer.
+
+        Both wake for it, and of 16 kept-alive ones one process often took nearly all while the other idled: 1.4 times
+        as many leads a second since.
+        """
+        if self.nr_conns > min(connections[:]):
+            time.sleep(MOMENT)
+        super().accept(listener)
+        connections[self.place] = min(self.nr_conns, NOBODY - 1)
 
     def handle(self, conn):
         """Judge a request that has arrived; put back into the poller one that has not."""

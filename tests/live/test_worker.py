@@ -55,6 +55,28 @@ def test_this_gunicorn_has_all_that_we_use_of_it_without_a_promise():
     assert not has(ThreadWorker, "never_was") and found("gunicorn.workers.never_was") is None
 
 
+# --- Several processes ---
+
+
+def test_a_process_with_fewer_connections_than_another_gets_the_next_ones(tmp_path):
+    two = "import os; os.environ['WEB_CONCURRENCY'] = '2'"
+    service = started(tmp_path, two, "worker.MOMENT = 0.3")
+    with ExitStack() as kept:
+        kept.callback(service.stop)
+
+        def open_some():
+            some = [kept.enter_context(connect(service, POST)) for _ in range(16)]
+            assert [answer_on(connection).status_code for connection in some] == [200] * 16
+
+        open_some()
+        while 0 in service.connections():  # one process has not begun yet
+            open_some()
+        one, other = service.connections()
+        open_some()
+        one_now, other_now = service.connections()
+        assert abs(one_now - other_now) <= max(abs(one - other) - 12, 4)
+
+
 # --- Slow clients ---
 
 HALVES = {
