@@ -12,33 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-import email_validator
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
-from judge import moments, numbers, phones, places
-from judge.sameness import Address
-from judge.values import UNSEEN, Refused, Text, Unusable, known_as, matching
+from judge import emails, moments, numbers, phones, places
+from judge.values import Refused, Text, Unusable, known_as, matching
 
 # --- Types: specification, time zone -> (text -> value) ---
 
 
 def _text(*_):
     return Text
-
-
-def _email(field, _zone):
-    made = Text if field.exact else Address
-
-    def parse(text):
-        if not text.isascii() and text != text.translate(UNSEEN):  # email-validator takes some of them
-            raise Refused
-        try:
-            email = email_validator.validate_email(text, check_deliverability=False)
-        except email_validator.EmailNotValidError:
-            raise Refused from None
-        return made(f"{email.local_part}@{email.ascii_domain}")
-
-    return parse
 
 
 def _url(*_):
@@ -243,7 +226,7 @@ TYPES = {
         "any text", usual=["Ann", "Example 1"], others=_other_texts,
     ),
     "email": FieldType(
-        _email, "text", _EMAIL, "The {label} is not a valid email address",
+        emails.email, "text", _EMAIL, "The {label} is not a valid email address",
         "an email address", {"type": "string", "format": "email"}, ["ann@example.com"], _other_emails,
     ),
     "phone": FieldType(
