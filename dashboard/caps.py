@@ -72,6 +72,6 @@ def _folded(program, name, text):
     if text is None:
         return ""
     try:
-        return folded(program.fields[name].value(str(text)))
+        return folded(program.fields[name].value(str(text), any_day=True))
     except Refused:  # recorded with a warning: no value to conditions and claims
         return ""

@@ -93,7 +93,7 @@ def _named(kind, spec, compiler):
             why = f'"{text}" is taken for a value of {by[0]}: write default, if it is for all others'
             compiler.source.warn((*compiler.place, kind, text), f"{compiler.who}{kind}: {why}")
         try:
-            key = folded(field.value(text))
+            key = folded(field.value(text, any_day=True))
         except Refused:
             compiler.complain_at((kind, text), f'{kind}: "{text}" is not a value that the field {by[0]} can have')
             continue

@@ -18,6 +18,7 @@ from judge.examples import run_examples
 from judge.grammar import ConditionError
 from judge.limits import LIMITS
 from judge.lists import ListError, read_list
+from judge.moments import TODAY, Today
 from judge.program import FieldRule, Program, Rule
 from judge.rulefile import Finding, RuleFileError, read
 from judge.rules import RULES, owners_of, words_of
@@ -113,6 +114,14 @@ class Compiler:
     def complain_of(self, key, why):
         self.complain(key, f"{key}: {why}")
 
+    def warn_of(self, key, why):
+        self.source.warn((*self.place, key), f"{self.who}{key}: {why}")
+
+    def complain_of_all(self, key, error):
+        """Complain of a key that is Unusable, of each of its values for itself."""
+        for position, why in error.reasons:
+            self.complain_at((key,) if position is None else (key, position), f"{key}: {why}")
+
     def condition(self, written, *path):
         """Compile an expression, or all, any or not of conditions, into a function of a scope."""
         if isinstance(written, dict):
@@ -194,12 +203,17 @@ def _compile_amount(compiler, entry):
 
 
 def _warn_of_no_amount(compiler, entry, names):
-    """Warn of a last row that a lead may not fit, since it lacks a field."""
+    """Warn of a last row that a lead may not fit, since it lacks a field, or the end of a range."""
+    if entry.when or entry is not compiler.program.spec.sale_amount[-1]:
+        return
     fields = compiler.program.spec.fields
-    may_lack = [name for name in fields if name in names and not _is_always_there(fields[name])]
-    if may_lack and not entry.when and entry is compiler.program.spec.sale_amount[-1]:
-        advice = "add a row with an amount for it"
-        compiler.source.warn(compiler.place, f"sale_amount: a lead without {may_lack[0]} is worth 0.00: {advice}")
+    for name in (name for name in fields if name in names):
+        lacks = f"without {name}" if not _is_always_there(fields[name]) else f"whose {name} is open on that side"
+        if fields[name].type == "range" or not _is_always_there(fields[name]):
+            compiler.source.warn(
+                compiler.place, f"sale_amount: a lead {lacks} is worth 0.00: add a row with an amount for it"
+            )
+            return
 
 
 def _is_always_there(field):
@@ -222,7 +236,7 @@ def _compile_field(compiler, name, spec):
     told = {"label": label, "formats": formats_of(spec)}
     sentences["invalid"] = row.sentence.format(**told)
     for limit, (given, _) in limits:
-        sentence = limit.sentence.format(label=label, limit=given)
+        sentence = limit.sentence_of(label, given)
         earlier = sentences.get(limit.code)  # a number may be of another country, or of another kind
         sentences[limit.code] = f"{earlier}, or {sentence[0].lower()}{sentence[1:]}" if earlier else sentence
     if not compiler.complained:
@@ -231,10 +245,12 @@ def _compile_field(compiler, name, spec):
         compiler.complain_of("default", "an empty default is none: leave the key out")
     required = spec.required if isinstance(spec.required, bool) else compiler.condition(spec.required, "required")
     known = list(dict.fromkeys(spelling for alias in [name, *spec.aliases] for spelling in spellings(alias)))
-    checks = [partial(limit.check, compiled) for limit, (_, compiled) in limits]
+    fixed = [(limit, compiled) for limit, (_, compiled) in limits if not isinstance(compiled, Today)]
+    checks = [partial(limit.check, compiled) for limit, compiled in fixed]
+    timed = tuple((limit.check, compiled) for limit, (_, compiled) in limits if isinstance(compiled, Today))
     blanks = tuple(filter(None, (compiler.blanks, forms_of(spec.blanks))))
     ambiguous = row.ambiguous.format(**told)
-    rule = FieldRule(name, label, spec, parse, checks, sentences, required, known, ambiguous, blanks)
+    rule = FieldRule(name, label, spec, parse, checks, sentences, required, known, ambiguous, blanks, timed)
     if not compiler.complained:
         _try_own_values(compiler, rule)
     return rule
@@ -262,7 +278,7 @@ def _make_type(compiler, spec, row):
     try:
         return row.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
-        compiler.complain_of(error.key or next(key for key in _MAKING if key in row.keys), error)
+        compiler.complain_of_all(error.key or next(key for key in _MAKING if key in row.keys), error)
         return None
 
 
@@ -274,7 +290,7 @@ def _compile_limit(compiler, spec, key, parse):
     try:
         compiled = limit.compile(given, parse)
     except Unusable as error:
-        compiler.complain_of(key, error)
+        compiler.complain_of_all(key, error)
         return None
     compiler.count(getattr(compiled, "programsize", 0) // 75)  # of a pattern: 0.6 µs for each step
     return limit, (given, compiled)
@@ -283,8 +299,15 @@ def _compile_limit(compiler, spec, key, parse):
 def _check_order(compiler, spec, parse):
     for least, most in (("min", "max"), ("min_length", "max_length")):
         low, high = getattr(spec, least), getattr(spec, most)
-        if low and high and LIMITS[least].compile(low, parse) > LIMITS[most].compile(high, parse):
-            compiler.complain_of(least, f"{low} is more than {most}: {high}, so no value passes")
+        if not low or not high:
+            continue
+        bounds = [LIMITS[key].compile(given, parse) for key, given in ((least, low), (most, high))]
+        first, last = (bound.on(compiler.now) if isinstance(bound, Today) else bound for bound in bounds)
+        if first > last:
+            why = f"{low} is more than {most}: {high}, so no value passes"
+            # What hangs on the day is no mistake of the file: the service must start with it tomorrow, too.
+            told = compiler.warn_of if TODAY in (low, high) else compiler.complain_of
+            told(least, why)
 
 
 def _try_own_values(compiler, rule):
@@ -294,7 +317,7 @@ def _try_own_values(compiler, rule):
                 compiler.complain_of(key, f'"{text}" counts as absent: it stands under blanks')
                 continue
             try:
-                rule.value(text)
+                rule.value(text, any_day=True)  # and not by today, or the file would break one day
             except Refused as error:
                 compiler.complain_of(key, f'"{text}" does not pass the field\'s own checks ({rule.name}.{error.code})')
 

@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from judge.functions import FUNCTIONS, iso_day
+from judge.beside import as_day, ends_of, has_end, read_beside
+from judge.functions import FUNCTIONS
 from judge.grammar import ConditionError, flat, of_syntax, parse, walk
 from judge.instead import INSTEAD, nothing_like_it, written
 from judge.sameness import Zip, zip_of
@@ -163,14 +164,14 @@ def _of_numbers(sign, node, kinds):
     part = _part(node, kinds)
     if part.kind not in ("number", "unknown"):
         days = "; for the days since a date write days_since(a_date)" if part.kind.startswith("date") else ""
-        raise ConditionError(f"{sign} takes numbers, and {written(node)} is a {part.kind}{days}")
+        raise ConditionError(f"{sign} takes numbers, and {written(node)} is a {part.kind}{days}{ends_of(part)}")
     return part.run
 
 
 def _number(part):
     """Return a part's function as one that gives a number."""
     if part.kind not in ("number", "unknown"):
-        raise ConditionError(f"{written(part.node)} is a {part.kind}, and an amount is a number")
+        raise ConditionError(f"{written(part.node)} is a {part.kind}, and an amount is a number{ends_of(part)}")
     return part.run
 
 
@@ -201,10 +202,13 @@ def _not(node, kinds):
 def _tested(node, kinds):
     if node.name not in ("present", "missing"):
         raise ConditionError(f'there is no "{node.name}" here{nearest(node.name, ["present", "missing"])}')
+    present = node.name == "present"
+    if isinstance(node.node, nodes.Call) and getattr(node.node.node, "name", "") in ("low", "high"):
+        return "boolean", has_end(_part(node.node, kinds).run, present)
     if not isinstance(node.node, nodes.Name) or node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
         raise ConditionError(f"is {node.name} stands behind a field: write email is {node.name}")
     _field(node.node, kinds)
-    name, present = node.node.name, node.name == "present"
+    name = node.node.name
     return "boolean", lambda lead_scope: (name in lead_scope.values) is present
 
 
@@ -217,6 +221,8 @@ def _compare(node, kinds):
             raise ConditionError("only numbers, dates and texts stand in a chain such as 1 < a < 5: join parts by and")
         if operand.op in _COMPARED:
             right = _part(operand.expr, kinds)
+            if operand.op not in _EQUAL and (ends := ends_of(left) or ends_of(right)):
+                raise ConditionError(f"a range has two ends, and only they are more or less than others{ends}")
             pairs.append(_pair(_COMPARED[operand.op], *_alike(left, right)))
             left = right
         else:
@@ -224,8 +230,8 @@ def _compare(node, kinds):
     return "boolean", pairs[0] if len(pairs) == 1 else all_of(pairs)
 
 
-_COMPARED = {"eq": operator.eq, "ne": operator.ne}
-_COMPARED |= {"lt": operator.lt, "lteq": operator.le, "gt": operator.gt, "gteq": operator.ge}
+_EQUAL = {"eq": operator.eq, "ne": operator.ne}
+_COMPARED = _EQUAL | {"lt": operator.lt, "lteq": operator.le, "gt": operator.gt, "gteq": operator.ge}
 
 
 def _pair(holds, left, right):
@@ -238,25 +244,28 @@ def _within(left, operand, kinds):
     if isinstance(right, nodes.List | nodes.Tuple):
         if not all(map(_is_constant, right.items)):
             raise ConditionError("a list holds texts, numbers or dates, and nothing else: write a == b or a == c")
-        values = frozenset(_alike(left, _part(item, kinds))[1](None) for item in right.items)
+        alike = [_alike(left, _part(item, kinds)) for item in right.items]
+        left_run = alike[0][0] if alike else left.run
+        values = frozenset(run(None) for _, run in alike)
         if (zips := frozenset(map(zip_of, values))) == values:
-            return lambda lead_scope: (left.run(lead_scope) in values) is wanted
+            return lambda lead_scope: (left_run(lead_scope) in values) is wanted
         of = {Zip: zips}
-        return lambda lead_scope: ((value := left.run(lead_scope)) in of.get(type(value), values)) is wanted
+        return lambda lead_scope: ((value := left_run(lead_scope)) in of.get(type(value), values)) is wanted
     part, whole = _alike(left, _part(right, kinds))
     if left.kind not in ("text", "unknown"):
-        raise ConditionError(f"in takes a list or a text, and {written(right)} is a {left.kind}")
+        instead = f": write in [{written(right)}]" if left.kind == "range" else ""
+        raise ConditionError(f"in takes a list or a text, and {written(right)} is a {left.kind}{instead}")
     return lambda lead_scope: (part(lead_scope) in whole(lead_scope)) is wanted
 
 
 def _alike(one, other):
     """Return the functions of two parts that are compared, which must be of one kind."""
     for part, text in ((one, other), (other, one)):
-        if isinstance(text.node, nodes.Const) and isinstance(text.node.value, str):
-            if part.kind == "date" and (day := iso_day(text.node.value)):
-                return (one.run, lambda _: day) if text is other else (lambda _: day, other.run)
-            if isinstance(part.node, nodes.Name) and not text.node.value:
-                raise ConditionError(f"an empty field is missing: write {part.node.name} is missing")
+        if isinstance(part.node, nodes.Name) and isinstance(text.node, nodes.Const) and text.node.value == "":
+            raise ConditionError(f"an empty field is missing: write {part.node.name} is missing")
+    one, other = read_beside(one, other), read_beside(other, one)
+    if {one.kind, other.kind} == {"date", "datetime"}:  # a moment is compared with a day as the day that it is on
+        return as_day(one), as_day(other)
     if one.kind != other.kind and "unknown" not in (one.kind, other.kind):
         raise ConditionError(_mismatch(one, other))
     return one.run, other.run
@@ -279,7 +288,10 @@ def _mismatch(one, other):
                 return f"{name} is true or false: write {name}, or not {name}"
             case "date", "text":
                 return f"{name} is a date and cannot be compared with a text; write the day as '2026-12-31'"
-    return f"{name} is a {one.kind} and cannot be compared with a {other.kind}"
+            case "datetime", "text":
+                return f"{name} is a date and time, and is compared with a day: write it as '2026-12-31'"
+    ends = ends_of(one) or ends_of(other)
+    return f"{name} is a {one.kind} and cannot be compared with a {other.kind}{ends}"
 
 
 def _compared(found):
@@ -312,7 +324,8 @@ def _call(node, kinds):
     parts = [_part(argument, kinds) for argument in node.args]
     for part, fits in zip(parts, function.takes.values(), strict=True):
         if not fits(part) and part.kind != "unknown":
-            raise ConditionError(f"{name} takes {' and '.join(function.takes)}: write {function.use}")
+            takes = f"{name} takes {' and '.join(function.takes)}: write {function.use}"
+            raise ConditionError(f"{takes}{function.instead(part)}")
     compute, runs = function.run, [part.run for part in parts]
     if function.bind:
         compute, runs = function.bind(kinds, *node.args), runs[:1]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from jinja2 import nodes
 
 from judge.lists import stands_in
+from judge.scope import Uncomputable
 from judge.values import Text
 
 MOST_CHARACTERS = 10_000  # that `first` and `last` take
@@ -22,6 +23,7 @@ class Function(NamedTuple):
 
     `run` is called with the lead's scope and the values; `takes` has a word and a test for each of them. With `bind`,
     what it makes of the Kinds and of the parts in brackets is called in the place of `run`, with the first value.
+    `instead` says of a part that it does not take what to write, as the end of a message.
     """
 
     use: str
@@ -29,22 +31,24 @@ class Function(NamedTuple):
     run: Callable
     takes: dict
     bind: Callable | None = None
+    instead: Callable = lambda _: ""
 
 
 def _age(lead_scope, born):
-    today, born = lead_scope.now.date(), _day(born, lead_scope.now)
+    today, born = lead_scope.now.date(), day_of(born, lead_scope.now)
     return Decimal(today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
 
 
 def _days_since(lead_scope, day):
-    return Decimal((lead_scope.now.date() - _day(day, lead_scope.now)).days)
+    return Decimal((lead_scope.now.date() - day_of(day, lead_scope.now)).days)
 
 
 def _domain(_, email):
     return Text(email.rpartition("@")[2])
 
 
-def _day(value, now):
+def day_of(value, now):
+    """Return the day of a date or, in the program's time zone, of a moment."""
     return value.astimezone(now.tzinfo).date() if isinstance(value, datetime) else value
 
 
@@ -59,6 +63,31 @@ def _listed(kinds, field, file):
     """Return what tells whether a value of the field is in the list, which is read now."""
     entries = kinds.entries(field.name, file.value)
     return lambda _, value: stands_in(entries, value)
+
+
+def _end(name):
+    """Return what makes the function for one end of a range: where that is open, it is absent."""
+
+    def bind(_kinds, field):
+        def run(_, value):
+            if (end := getattr(value, name)) is None:
+                raise Uncomputable(f"{name}({field.name}) is absent, since the range is open there")
+            return end
+
+        return run
+
+    return bind
+
+
+def _is_range(part):
+    return part.kind == "range"
+
+
+def _without_end(part):
+    if not _is_field(part):
+        return ""
+    alone = f"write {part.node.name} alone, or " if part.kind == "number" else ""
+    return f"; {part.node.name} is a {part.kind}: {alone}give the field type: range"
 
 
 def _is_field(part):
@@ -97,7 +126,7 @@ WEEKDAYS = [Text(day) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun
 FUNCTIONS = {
     "age": Function("age(birth_date)", "number", _age, _DATE),
     "days_since": Function("days_since(a_date)", "number", _days_since, _DATE),
-    "year": Function("year(a_date)", "number", lambda at, day: Decimal(_day(day, at.now).year), _DATE),
+    "year": Function("year(a_date)", "number", lambda at, day: Decimal(day_of(day, at.now).year), _DATE),
     "date": Function("date('2026-12-31')", "date", lambda _, text: iso_day(text), {"a day in quotes": _is_day}),
     "today": Function("today()", "date", lambda at: at.now.date(), {}),
     "now": Function("now()", "datetime", lambda at: at.now, {}),
@@ -111,5 +140,7 @@ FUNCTIONS = {
     "contains": Function("contains(email, 'test')", "boolean", lambda _, x, part: part in x, _TWO_TEXTS),
     "first": Function("first(zip, 3)", "text", lambda _, x, count: Text(x[: int(count)]), _START),
     "last": Function("last(phone, 4)", "text", lambda _, x, count: Text(x[-int(count) :]), _START),
+    "low": Function("low(credit)", "number", None, {"a field of type range": _is_range}, _end("low"), _without_end),
+    "high": Function("high(credit)", "number", None, {"a field of type range": _is_range}, _end("high"), _without_end),
     "length": Function("length(name)", "number", lambda _, x: Decimal(len(x)), _TEXT),
 }

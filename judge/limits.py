@@ -13,9 +13,10 @@ import re2
 from disposable_email_domains import blocklist as disposable_domains
 
 from judge import phones
+from judge.moments import TODAY
 from judge.sameness import Zip
 from judge.types import joined
-from judge.values import Refused, Unusable
+from judge.values import Refused, Unusable, each
 
 
 def _bounded(code, holds, limit, value):
@@ -42,7 +43,14 @@ def _length(text, _):
     return int(text)
 
 
-def _bound(text, parse):
+def _bound(text, parse, is_last=False):
+    """Return a least or (`is_last`) greatest value: as the type reads bounds, or else as it reads values."""
+    if read := getattr(parse, "bound", None):
+        return read(text, is_last)
+    return _value(text, parse)
+
+
+def _value(text, parse):
     try:
         return parse(text)
     except Refused:
@@ -114,7 +122,7 @@ def _plain(error):
 
 
 def _spellings(texts, parse):
-    return {value: value for value in (_bound(text, parse) for text in texts)}
+    return {value: value for value in each(lambda text: _value(text, parse), texts)}
 
 
 # RE2's syntax that the regular expressions of JSON Schema (ECMA-262) lack or read otherwise.
@@ -138,6 +146,7 @@ class Limit:
     """One row of LIMITS: `compile` takes the key's value and the type's parse function.
 
     `said` tells partners of it, in words and, if need be, code; `schema` is the key of JSON Schema, and its value.
+    `today` is the sentence where the key's value is that.
     """
 
     compile: Callable
@@ -146,6 +155,12 @@ class Limit:
     sentence: str
     said: Callable
     schema: tuple = ("", lambda _: None)
+    today: str = ""
+
+    def sentence_of(self, label, given):
+        """Return the note of a value that breaks the limit."""
+        sentence = self.today if self.today and given == TODAY else self.sentence
+        return sentence.format(label=label, limit=given)
 
 
 def _characters(least_or_most):
@@ -172,15 +187,17 @@ LIMITS = {
     "min": Limit(
         _bound, partial(_bounded, "too_small", operator.ge), "too_small",
         "The {label} is too small: the least accepted is {limit}",
-        lambda given: (f"at least {given}", ""), ("minimum", _as_number),
+        lambda given: ("not before today" if given == TODAY else f"at least {given}", ""), ("minimum", _as_number),
+        today="The {label} is before today",
     ),
     "max": Limit(
-        _bound, partial(_bounded, "too_large", operator.le), "too_large",
+        partial(_bound, is_last=True), partial(_bounded, "too_large", operator.le), "too_large",
         "The {label} is too large: the most accepted is {limit}",
-        lambda given: (f"at most {given}", ""), ("maximum", _as_number),
+        lambda given: ("not after today" if given == TODAY else f"at most {given}", ""), ("maximum", _as_number),
+        today="The {label} is after today",
     ),
     "countries": Limit(
-        lambda countries, _: frozenset(map(phones.country, countries)), partial(_only_if, phones.is_of_countries),
+        lambda countries, _: frozenset(each(phones.country, countries)), partial(_only_if, phones.is_of_countries),
         "not_allowed",
         "The {label} is not a number of a country that is accepted",
         lambda given: (f"only numbers of {joined(given)}", ""),

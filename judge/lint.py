@@ -111,6 +111,12 @@ def _of_examples(program, source):
     examples = program.spec.examples
     leads = [texts_of(program, lead) for example in examples for lead in [example.lead, *example.after]]
     covered = {program.field_of(name) for lead in leads for name in lead}
+    timed = {name for name, rule in program.fields.items() if rule.timed}
+    for index, example in enumerate(examples if timed else []):
+        given = {program.field_of(name) for lead in [example.lead, *example.after] for name in texts_of(program, lead)}
+        if example.at is None and (names := sorted(timed & given)):
+            why = f"what becomes of {names[0]} hangs on the day, and one day the file would not be read: write at:"
+            source.warn(("examples", index), f'example "{example.name}": {why} 2026-03-01 12:00, for example')
     for name in program.fields if examples else []:
         if name not in covered:
             source.warn(("fields", name), f'field "{name}": no example has it')

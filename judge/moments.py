@@ -7,35 +7,38 @@ says so: `parse.timed`.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
-from judge.values import Ambiguous, Refused, Unusable
+from judge.values import Ambiguous, Refused, Unusable, each
 
-# The parts of a format: what each is, its digits, and those of an example.
+# The parts of a format: what each is, its digits, and how it is written.
 _PARTS = {
-    "YYYY": ("year", "[0-9]{4}", "1985"),
-    "YY": ("year_of_century", "[0-9]{2}", "85"),
-    "MMMM": ("name_of_month", "[A-Za-z]{3,9}", "April"),
-    "MMM": ("name_of_month", "[A-Za-z]{3,9}", "Apr"),
-    "MM": ("month", "[0-9]{2}", "04"),
-    "M": ("month", "[0-9]{1,2}", "4"),
-    "DD": ("day", "[0-9]{2}", "17"),
-    "D": ("day", "[0-9]{1,2}", "17"),
-    "HH": ("hour", "[0-9]{2}", "09"),
-    "H": ("hour", "[0-9]{1,2}", "9"),
-    "hh": ("hour_of_half", "[0-9]{2}", "09"),
-    "h": ("hour_of_half", "[0-9]{1,2}", "9"),
-    "mm": ("minute", "[0-9]{2}", "30"),
-    "ss": ("second", "[0-9]{2}", "00"),
-    "A": ("half", "[AaPp][Mm]", "AM"),
+    "YYYY": ("year", "[0-9]{4}", "{0.year:04}"),
+    "YY": ("year_of_century", "[0-9]{2}", "{0:%y}"),
+    "MMMM": ("name_of_month", "[A-Za-z]{3,9}", "{month}"),
+    "MMM": ("name_of_month", "[A-Za-z]{3,9}", "{month:.3}"),
+    "MM": ("month", "[0-9]{2}", "{0.month:02}"),
+    "M": ("month", "[0-9]{1,2}", "{0.month}"),
+    "DD": ("day", "[0-9]{2}", "{0.day:02}"),
+    "D": ("day", "[0-9]{1,2}", "{0.day}"),
+    "HH": ("hour", "[0-9]{2}", "{0.hour:02}"),
+    "H": ("hour", "[0-9]{1,2}", "{0.hour}"),
+    "hh": ("hour_of_half", "[0-9]{2}", "{half:02}"),
+    "h": ("hour_of_half", "[0-9]{1,2}", "{half}"),
+    "mm": ("minute", "[0-9]{2}", "{0.minute:02}"),
+    "ss": ("second", "[0-9]{2}", "{0.second:02}"),
+    "A": ("half", "[AaPp][Mm]", "{noon}"),
 }
 _IS_A = {"year_of_century": "year", "name_of_month": "month", "hour_of_half": "hour"}
 _DAY = {"year", "month", "day"}
 _MOMENTS = [_DAY | {"hour", "minute"}, _DAY | {"hour", "minute", "second"}]
-_MONTHS = "January February March April May June July August September October November December".lower().split()
-_MONTHS = {short: n for n, name in enumerate(_MONTHS, 1) for short in (name, name[:3])} | {"sept": 9}
+_NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")  # fmt: skip
+_MONTHS = {short.lower(): n for n, name in enumerate(_NAMES, 1) for short in (name, name[:3])} | {"sept": 9}
 
 _ISO_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _OFFSET = "[Zz]|[Uu][Tt][Cc]|[+-][0-9]{2}(?::?[0-9]{2})?"
@@ -47,12 +50,60 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 def day(field, zone):
     """Make the type of days, in the formats that the field names (ISO if none)."""
-    return _first_of([_reader(text, zone, is_day=True) for text in field.formats or ["ISO"]])
+    return _made(field, zone, is_day=True)
 
 
 def moment(field, zone):
     """Make the type of moments; one that names no offset is meant in the program's time zone."""
-    return _first_of([_reader(text, zone, is_day=False) for text in field.formats or ["ISO"]])
+    return _made(field, zone, is_day=False)
+
+
+def _made(field, zone, is_day):
+    formats = field.formats or ["ISO"]
+    readers = each(lambda text: _reader(text, zone, is_day, "epoch" in formats), formats, "formats")
+    parse = _first_of(readers)
+    parse.bound = partial(_bound, _first_of([*readers, _reader("ISO", zone, is_day)]), zone, is_day)
+    return parse
+
+
+# --- The least and the greatest ---
+
+TODAY = "today"
+
+
+class Today(NamedTuple):
+    """A bound that is the day on which a lead comes, in the program's time zone; of moments, its start or its end."""
+
+    zone: tzinfo
+    is_day: bool
+    is_last: bool
+
+    def on(self, now):
+        today = now.astimezone(self.zone).date()
+        return today if self.is_day else _edge(today, self.zone, self.is_last)
+
+
+def _edge(day, zone, is_last):
+    return datetime.combine(day, time.max if is_last else time.min, zone)
+
+
+def _bound(parse, zone, is_day, text, is_last):
+    """Return a least or greatest day or moment, in a format of the field or in ISO; of moments a day is its edge."""
+    if text == TODAY:
+        return Today(zone, is_day, is_last)
+    if not is_day and re.fullmatch(_ISO_DAY, text):
+        with suppress(ValueError):
+            return _edge(date.fromisoformat(text), zone, is_last)
+    try:
+        return parse(text)
+    except Ambiguous:
+        raise Unusable(f'"{text}" could be two days: write it as 2026-12-31, or today') from None
+    except Refused:
+        why = "is not a value that this field can have: write a day as 2026-12-31, or today"
+        raise Unusable(f'"{text}" {why}') from None
+
+
+# --- Reading ---
 
 
 def _first_of(readers):
@@ -74,11 +125,13 @@ def _first_of(readers):
     return parse
 
 
-def _reader(text, zone, is_day):
+def _reader(text, zone, is_day, beside_epoch=False):
     """Return the pattern of a format, and the function from what it finds (and the moment) to the value."""
     if text in _WORDS:
         return re.compile(_WORDS[text].pattern(is_day)), lambda match, _: _WORDS[text].build(match, zone, is_day)
     _check(text, [_DAY] if is_day else _MOMENTS, "MM/DD/YYYY" if is_day else "MM/DD/YYYY HH:mm")
+    if beside_epoch:
+        _check_beside_epoch(text, is_day)
 
     def build(match, now):
         parts = _read(match.groupdict(), now or datetime.now(zone))
@@ -138,13 +191,13 @@ _WORDS = {
     "ISO": _Word(
         lambda is_day: f"({_ISO_DAY})(?:{_ISO_TIME})?" if is_day else f"({_ISO_DAY}){_ISO_TIME}",
         _iso,
-        lambda is_day: "1985-04-17" if is_day else "1985-04-17T09:30:00",
+        lambda at, is_day: f"{at:%Y-%m-%d}" if is_day else f"{at:%Y-%m-%dT%H:%M:%S}",
         lambda is_day: "YYYY-MM-DD" if is_day else "ISO 8601 (such as 2026-03-01T09:30:00-05:00)",
     ),
     "epoch": _Word(
         lambda _: _EPOCH,
         _epoch,
-        lambda _: "482578200",
+        lambda at, _: str(int(at.timestamp())),
         lambda _: "Unix time in seconds or milliseconds",
     ),
 }
@@ -166,6 +219,18 @@ def _check(text, complete, example):
         raise Unusable(
             f'"{text}" could be read in two ways: put a sign between its parts, or write MM and DD', "formats"
         )
+
+
+# Days with the shortest and the longest text in a format.
+_SHORT, _LONG = datetime(2001, 1, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def _check_beside_epoch(text, is_day):
+    """Refuse a format of digits only beside epoch: 20261127 is a day of 1970, too."""
+    for shown in (example_in(text, is_day, at) for at in (_LONG, _SHORT)):
+        if re.fullmatch(_EPOCH, shown):
+            why = f"beside epoch could be read in two ways: {shown} is Unix time, too. Keep one of the two"
+            raise Unusable(f'"{text}" {why}', "formats")
 
 
 def _adjoining(pieces):
@@ -202,11 +267,15 @@ def bare_pattern(text, is_day):
     return _WORDS[text].pattern(is_day) if text in _WORDS else _source(text, "{1}")
 
 
-def example_in(text, is_day):
+EXAMPLE = datetime(1985, 4, 17, 9, 30, tzinfo=UTC)
+
+
+def example_in(text, is_day, at=EXAMPLE):
     """Return a day, or a moment, in a format."""
     if text in _WORDS:
-        return _WORDS[text].example(is_day)
-    return "".join(_PARTS[piece][2] if piece in _PARTS else piece for piece in _pieces(text))
+        return _WORDS[text].example(at, is_day)
+    words = {"month": _NAMES[at.month - 1], "half": (at.hour + 11) % 12 + 1, "noon": "AM" if at.hour < 12 else "PM"}
+    return "".join(_PARTS[piece][2].format(at, **words) if piece in _PARTS else piece for piece in _pieces(text))
 
 
 def told(text, is_day):

@@ -6,17 +6,18 @@ program's time zone when the rule file is loaded, and returns the function from 
 
 import re
 from decimal import Decimal
+from functools import partial
 
-from judge.values import EXACT, Ambiguous, Refused, Unusable, folded
+from judge.values import EXACT, Ambiguous, Refused, Unusable, each, folded
 
 # As long as a number can be in any database: 38 digits and an exponent of two digits.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}(\.0+)?")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,38}(\.[0-9]{0,38})?|\.[0-9]{1,38})([eE][+-]?[0-9]{1,2})?")
 
 # How people write numbers: 1,100 and 20% and $150K and 1.5M and USD 250000.
-_CURRENCY = r"(?:[$€£¥₹₽₩]|[A-Z]{3})"
-_MARKS = {"": 0, "%": 0, "k": 3, "m": 6}  # by how many digits a number is longer that has such a mark
-_EVERYDAY = re.compile(rf"([+-]?)\s*({_CURRENCY}?)\s*([0-9.](?:.*[0-9.])?)\s*([%KkMm]?)\s*({_CURRENCY}?)")
+CURRENCY = r"(?:[$€£¥₹₽₩]|[A-Z]{3})"
+MARKS = {"": 0, "%": 0, "k": 3, "m": 6}  # by how many digits a number is longer that has such a mark
+_EVERYDAY = re.compile(rf"([+-]?)\s*({CURRENCY}?)\s*([0-9.](?:.*[0-9.])?)\s*([%KkMm]?)\s*({CURRENCY}?)")
 _SPACES = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")
 _PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?|\.[0-9]{1,20}")
 _COMMAS = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]{1,2})?")  # 1,234.50 and 1,234
@@ -25,7 +26,8 @@ _DECIMAL_COMMA = re.compile(r"[0-9]{1,20},[0-9]{1,2}")  # 1234,50
 _AMBIGUOUS = re.compile(r"[0-9]{1,3}\.[0-9]{3}")  # 1.234 is a thousand or one, by country
 
 # What partners' tools check, as far as it can be said in a pattern: a number, and what may stand around it.
-PATTERN = rf"^[+-]?\s*{_CURRENCY}?\s*[0-9.][0-9.,'’\s]*([eE][+-]?[0-9]{{1,2}})?\s*[%KkMm]?\s*{_CURRENCY}?$"
+_PATTERN = rf"^[+-]?\s*{CURRENCY}?\s*[0-9.][0-9.,'’\s]*([eE][+-]?[0-9]{{1,2}})?\s*[%KkMm]?\s*{CURRENCY}?$"
+PATTERN, PATTERN_OF_MONEY = _PATTERN, _PATTERN.replace("%", "")
 
 
 def integer(*_):
@@ -41,15 +43,27 @@ def integer(*_):
 
 
 def number(*_):
-    return lambda text: Decimal(text) if _NUMBER.fullmatch(text) else _everyday(text, _of_number)
+    return of_number
+
+
+def of_number(text):
+    """Return the number of a text."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else _everyday(text, _of_number)
 
 
 def money(*_):
     def parse(text):
-        value = _everyday(text, _of_money)
+        value = of_money(text)
         return value if value.as_tuple().exponent <= -2 else value.quantize(Decimal("0.01"))
 
     return parse
+
+
+def of_money(text):
+    """Return the number of an amount of money, of which 20% is none."""
+    if "%" in text:
+        raise Refused
+    return _everyday(text, _of_money)
 
 
 def _everyday(text, read):
@@ -60,7 +74,7 @@ def _everyday(text, read):
     sign, before, amount, mark, after = found.groups()
     if (before and after) or (mark == "%" and (before or after)):
         raise Refused
-    amount, longer = read(_SPACES.sub("", amount)), _MARKS[mark.lower()]
+    amount, longer = read(_SPACES.sub("", amount)), MARKS[mark.lower()]
     if len(amount) + longer > 24:  # more than any database keeps exactly
         raise Refused
     return EXACT.scaleb(Decimal(sign + amount), longer)
@@ -115,7 +129,10 @@ def _words(field):
     """Return what each word of a field means: ours, and those under `yes` and `no`."""
     words = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
     for key, meaning in (("yes", True), ("no", False)):
-        for text in getattr(field, key) or ():
-            if words.setdefault(folded(text), meaning) is not meaning:
-                raise Unusable(f'"{text}" already means {"no" if meaning else "yes"}: leave it out here', key)
+        each(partial(_mean, words, meaning), getattr(field, key) or (), key)
     return words
+
+
+def _mean(words, meaning, text):
+    if words.setdefault(folded(text), meaning) is not meaning:
+        raise Unusable(f'"{text}" already means {"no" if meaning else "yes"}: leave it out here')

@@ -5,7 +5,7 @@ import re
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-from judge.values import UNSEEN, Refused, Text, Unusable, remarked
+from judge.values import UNSEEN, Refused, Text, Unusable, each, remarked
 
 # How a number is drawn elsewhere: dashes, dots, full-width signs, and what nobody sees (an address book adds U+202A).
 _DRAWN = UNSEEN | dict.fromkeys(map(ord, "‐‑‒–—―−⁃⸺⸻﹘﹣－ー"), "-") | dict.fromkeys(map(ord, "·•∙․‧・．。"), ".")
@@ -68,10 +68,13 @@ def country(code):
 
 def kinds(names):
     """Return the types of numbers that these words mean. Raises Unusable."""
-    for name in names:
-        if name not in KINDS:
-            raise Unusable(f'"{name}" is not a kind of number: write one of {", ".join(KINDS)}')
-    return frozenset(number_type for name in names for number_type in KINDS[name])
+    return frozenset(number_type for types in each(_types, names) for number_type in types)
+
+
+def _types(kind):
+    if kind not in KINDS:
+        raise Unusable(f'"{kind}" is not a kind of number: write one of {", ".join(KINDS)}')
+    return KINDS[kind]
 
 
 def is_of_countries(value, countries):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from judge.caps import Caps
@@ -19,7 +19,8 @@ class FieldRule:
     """A field of a program, compiled: `parse` and `limits` turn a text into a value.
 
     `ambiguous` is the sentence on a value that could be two, `blanks` sets of what counts as absent, as it is compared:
-    that of the program, which its fields share, and the field's own.
+    that of the program, which its fields share, and the field's own. `timed` are the limits that hang on the day: each
+    a check, and a bound that is known when a lead comes.
     """
 
     name: str
@@ -32,6 +33,7 @@ class FieldRule:
     spellings: list[str]
     ambiguous: str = ""
     blanks: tuple[frozenset, ...] = ()
+    timed: tuple[tuple, ...] = ()
 
     @cached_property
     def former_names(self):
@@ -49,14 +51,20 @@ class FieldRule:
         form = folded(text)
         return any(form in blanks for blanks in self.blanks)
 
-    def value(self, text, now=None):
-        """Return the value of a text; `now` is when it came, for a year of two digits. Raises Refused."""
+    def value(self, text, now=None, any_day=False):
+        """Return the value of a text; `now` is when it came, for `today` and a year of two digits. Raises Refused.
+
+        With `any_day`, whether it fits the day is not asked.
+        """
         # No value but a text is this long, and some parsers take the square of the length.
         if FORBIDDEN.search(text) or (len(text) > LONGEST_VALUE and self.spec.type != "text"):
             raise Refused
         value = self.parse(text, now) if self._is_timed else self.parse(text)
         for check in self.limits:
             value = check(value)
+        if self.timed and not any_day:
+            for check, bound in self.timed:
+                check(bound.on(now or datetime.now(UTC)), value)
         return value
 
     def reason(self, code):

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
-from judge import emails, moments, numbers, phones, places
+from judge import emails, moments, numbers, phones, places, ranges
 from judge.values import Refused, Text, Unusable, known_as, matching
 
 # --- Types: specification, time zone -> (text -> value) ---
@@ -170,10 +170,10 @@ class FieldType:
     """One row of TYPES.
 
     `make` takes the field's specification and the time zone, and returns the function from text to value; `kind` is
-    what conditions see (text, number, date, boolean); `keys` are the keys that only some types take; `sentence` is the
-    note of an invalid value, and `ambiguous` that of one that could be two. `takes` tells partners what to send,
-    `schema` is that as JSON Schema, `usual` are values that it is likely to take, and `others` gives other values than
-    one, to try a lead again.
+    what conditions see (text, number, date, datetime, range, boolean); `keys` are the keys that only some types take;
+    `sentence` is the note of an invalid value, and `ambiguous` that of one that could be two. `takes` tells partners
+    what to send, `schema` is that as JSON Schema, `usual` are values that it is likely to take, and `others` gives
+    other values than one, to try a lead again.
     """
 
     make: Callable
@@ -215,9 +215,9 @@ def _words(spec, falsehoods=False):
     return {"type": ["boolean", "string"], "enum": list(dict.fromkeys(words))}
 
 
-def _numbers(kind="number"):
+def _numbers(kind="number", pattern=numbers.PATTERN):
     """Numbers may come as text, as they do in XML; how large they may be is said of both."""
-    return {"type": [kind, "string"], "pattern": numbers.PATTERN}
+    return {"type": [kind, "string"], "pattern": pattern}
 
 
 TYPES = {
@@ -269,8 +269,16 @@ TYPES = {
     ),
     "money": FieldType(
         numbers.money, "number", _BOUNDS, "The {label} is not an amount of money, such as 1234.50",
-        "an amount of money, such as 1234.50", _numbers(), ["1234.50"], _other_digits,
+        "an amount of money, such as 1234.50", _numbers(pattern=numbers.PATTERN_OF_MONEY), ["1234.50"], _other_digits,
         ambiguous="The {label} could be two amounts of money: write it without thousands separators, such as 1234.50",
+    ),
+    "range": FieldType(
+        ranges.range_of_numbers, "range", _BOUNDS,
+        "The {label} is not a range, such as 600-649, 500000 or more, under 580, or one number",
+        "a range, such as 600-649, 500000 or more, or under 580; or one number",
+        _numbers(pattern=ranges.PATTERN), ["600-649"],
+        others=lambda text: _other_digits(text, 2),  # of about the same size: rules ask for that
+        ambiguous="The {label} could be two ranges: write its numbers in full, such as 500000-600000",
     ),
     "boolean": FieldType(
         numbers.boolean, "boolean", _WORDS, "The {label} is neither true nor false",

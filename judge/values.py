@@ -60,11 +60,27 @@ class Ambiguous(Refused):
 
 
 class Unusable(ValueError):
-    """A key of a rule file cannot be used; the text says why and what to write. `key` is which, if it is known."""
+    """A key of a rule file cannot be used; the text says why and what to write. `key` is which, if it is known.
 
-    def __init__(self, why, key=None):
+    Where several of its values cannot, `reasons` are all the texts, each with the position of its value.
+    """
+
+    def __init__(self, why, key=None, reasons=()):
         super().__init__(why)
-        self.key = key
+        self.key, self.reasons = key, reasons or [(None, why)]
+
+
+def each(read, texts, key=None):
+    """Return what `read` makes of each of the texts. Raises Unusable with all that it refuses."""
+    made, reasons = [], []
+    for position, text in enumerate(texts):
+        try:
+            made.append(read(text))
+        except Unusable as error:
+            reasons.append((position, str(error)))
+    if reasons:
+        raise Unusable(reasons[0][1], key, reasons)
+    return made
 
 
 class Text(str):

@@ -1,5 +1,8 @@
 """Values to show, of which none stands in a list; and leads to try, of which none is like one before."""
 
+from datetime import datetime
+
+from judge import moments
 from judge.examples import fields_of, texts_of, values_of
 from judge.judgement import judge
 from judge.sameness import identity
@@ -14,7 +17,9 @@ def field_examples(program):
     given = declared(program, leads[0]) if leads else {}
     listed = program.listed
     return {
-        name: first_that_passes(rule, [rule.spec.example, None if name in listed else given.get(name), *_usual(rule)])
+        name: first_that_passes(
+            rule, [rule.spec.example, None if name in listed else given.get(name), *_usual(program, rule)]
+        )
         for name, rule in program.fields.items()
     }
 
@@ -45,10 +50,14 @@ def first_that_passes(rule, texts):
     return None
 
 
-def _usual(rule):
+def _usual(program, rule):
     """Return values that a field of this type is likely to take."""
     spec = rule.spec
-    return [*(spec.one_of or []), *TYPES[spec.type].likely(spec), spec.min, spec.max]
+    usual = [*(spec.one_of or []), *TYPES[spec.type].likely(spec), spec.min, spec.max]
+    if rule.timed:
+        now, formats = datetime.now(program.spec.timezone), spec.formats or ["ISO"]
+        usual += [moments.example_in(written, spec.type == "date", now) for written in formats]
+    return usual
 
 
 def freshened(program, leads, now):

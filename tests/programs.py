@@ -25,7 +25,9 @@ fields:
   state: {type: region, country: US, one_of: [CA, NY]}
   nationality: {type: country, default: US}
   born: {type: date, formats: [ISO, MM/DD/YYYY, D-MMM-YY, epoch], min: "1900-01-01", sensitive: true}
-  called: {type: datetime}
+  called: {type: datetime, max: today}
+  move_in: {type: date, formats: [M/D/YYYY, 'MMMM D, YYYY'], min: today}
+  credit: {type: range, min: 300, max: 850, sensitive: true}
   call_at: {type: datetime, formats: ['M/D/YYYY h:mm A', MM/DD/YYYY HH:mm, ISO, epoch]}
   children: {type: integer, min: 0, max: 20}
   acres: {type: number}
@@ -45,6 +47,7 @@ fields:
 rules:
   - {id: adult, reject_if: age(born) < 18, note: Applicants must be 18 or older}
   - {id: jumbo, when: loan > 700000, require: phone is present}
+  - {id: poor, require: low(credit) >= 580}
   - {id: odd, when: plan == 'full', reject_if: (children > 2) == owner}
   - {id: odder, when: (children > 3) == owner, reject_if: (children > 2) == owner}
   - {id: nobody, listed: {email: blocked.txt}, note: This address is blocked}

@@ -29,6 +29,7 @@ fields:
   whole:    {type: integer}
   number:   {type: number}
   money:    {type: money}
+  credit:   {type: range}
   consent:  {type: consent, yes: [granted]}
   owner:    {type: boolean, yes: [x], no: [denied]}
   page:     {type: url}
@@ -88,9 +89,22 @@ READ = [
     ("number", "1.5M", "1500000"),
     ("number", "1.234", "1.234"),
     ("money", "1,100", "1100.00"),
-    ("money", "20%", "20.00"),
     ("money", "$150K", "150000.00"),
     ("money", "1.5m USD", "1500000.00"),
+    ("credit", "600-649", "600-649"),
+    ("credit", "600 – 649", "600-649"),
+    ("credit", "$1,000 to $10,000", "1000-10000"),
+    ("credit", "500000 or more", "500000-"),
+    ("credit", "10+", "10-"),
+    ("credit", "Over 500", "500-"),
+    ("credit", "at least $150K", "150000-"),
+    ("credit", "UNDER 580", "-580"),
+    ("credit", "< 580", "-580"),
+    ("credit", "less than 1.5M", "-1500000"),
+    ("credit", "up to 20%", "-20"),
+    ("credit", "1,100", "1100"),
+    ("credit", "500000-", "500000-"),
+    ("credit", "-580", "-580"),
     ("consent", "Granted", True),
     ("owner", "X", True),
     ("owner", "denied", False),
@@ -108,6 +122,11 @@ REFUSED = [
     ("no_code", "UNKNOWN"),
     ("country", "N.A."),
     ("money", "1.234"),
+    ("money", "20%"),
+    ("credit", "700-600"),
+    ("credit", "500-600K"),
+    ("credit", "$1.234 or more"),
+    ("credit", "good"),
     ("country", "Korea"),
     ("owner", "perhaps"),
     ("page", "ann@example.com"),

@@ -77,7 +77,7 @@ MESSAGES = [
     '3: "New York" is not a time zone: write one such as America/New_York or UTC',
     '4: partner: there is no field "irpd"',
     '6: field "email": "emial" is not one of text, email, phone, postal_code, region, country, date, datetime, '
-    'integer, number, money, boolean, consent, choice, url, ip, uuid, id. Did you mean "email"?',
+    'integer, number, money, range, boolean, consent, choice, url, ip, uuid, id. Did you mean "email"?',
     '7: field "first_name": "max_lenght" is not a known key. Did you mean "max_length"?',
     '8: field "e-mail": "e-mail" is not a field name: start with a letter, then letters, digits and _ '
     "(put other spellings under aliases:)",

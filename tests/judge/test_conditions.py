@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.conditions import ConditionError, compile_condition
+from judge.ranges import read
 from judge.scope import Unanswered, scope
 from judge.values import Text
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KINDS = {"email": "text", "irpid": "text", "loan": "number", "born": "date", "consent": "boolean", "at": "datetime"}
+KINDS["credit"] = "range"
 LEAD = {
     "email": Text("Ann@example.com"),
     "irpid": Text("1234"),
@@ -150,7 +152,8 @@ def test_a_field_may_be_named_like_a_function():
         ("born < '01/02/2000'", "born is a date and cannot be compared with a text; write the day as '2026-12-31'"),
         ("born == '2026-02-30'", "born is a date and cannot be compared with a text"),
         ("irpid == born", "irpid is a text and cannot be compared with a date"),
-        ("at > today()", "at is a datetime and cannot be compared with a date"),
+        ("at > '01/02/2026'", "at is a date and time, and is compared with a day: write it as '2026-12-31'"),
+        ("at > 5", "at is a datetime and cannot be compared with a number"),
         ("loan in loan", "in takes a list or a text, and loan is a number"),
         ("irpid in ['1', email]", "a list holds texts, numbers or dates, and nothing else: write a == b or a == c"),
         ("irpid + 'a' == 'b'", "+ takes numbers, and irpid is a text"),
@@ -312,6 +315,7 @@ VALUES = {
     "born": st.sampled_from([date.min, date.max, date(2008, 2, 29), NOW.date()]),
     "at": st.sampled_from([datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), NOW]),
     "consent": st.booleans(),
+    "credit": st.sampled_from(["600-649", "-580", "500-", "0"]).map(read),
 }
 leads = st.fixed_dictionaries({}, optional=VALUES)
 text = st.sampled_from(["email", "irpid", "weekday()", "domain(email)", *CONSTANTS["text"]])
@@ -319,21 +323,24 @@ text |= st.builds("{}({}, {})".format, st.sampled_from(["first", "last"]), text,
 day = st.sampled_from(["born", "at"])
 number = st.sampled_from(["loan", "-loan", *CONSTANTS["number"]]) | st.builds("length({})".format, text)
 number |= st.builds("{}({})".format, st.sampled_from(["age", "days_since", "year"]), day)
+number |= st.sampled_from(["low(credit)", "high(credit)"])
 number = st.recursive(
     number, lambda part: st.builds("({} {} {})".format, part, st.sampled_from("+-*/"), part), max_leaves=4
 )
-dates = st.sampled_from(["born", "today()", *CONSTANTS["date"]])
+dates = st.sampled_from(["born", "at", "today()", "now()", *CONSTANTS["date"]])
+
 sign = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 comparison = st.one_of(
     *[st.builds("{} {} {}".format, side, sign, side) for side in (number, text, dates)],
     st.builds("{} {} {} {} {}".format, number, sign, number, sign, number),
-    st.builds("{} {} '2008-02-29'".format, st.just("born"), sign),
+    st.builds("{} {} '2008-02-29'".format, day, sign),
+    st.builds("{} in ['2008-02-29', '2026-03-01']".format, day),
     st.builds("{} in [{}, {}]".format, text, *[st.sampled_from(CONSTANTS["text"])] * 2),
     st.builds("{} not in [{}, -3]".format, number, st.sampled_from(CONSTANTS["number"])),
     st.builds("{} in {}".format, text, text),
     st.builds("{}({}, {})".format, st.sampled_from(["starts_with", "ends_with", "contains"]), text, text),
     st.builds("{} is {}".format, st.sampled_from([*VALUES]), st.sampled_from(["present", "missing"])),
-    st.sampled_from(["consent", "at < now()", "true"]),
+    st.sampled_from(["consent", "at < now()", "true", "low(credit) is present", "credit == '600 to 649'"]),
 )
 trees = st.recursive(
     comparison,

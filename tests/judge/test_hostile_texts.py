@@ -106,7 +106,7 @@ LENGTHS |= {
     "web.worker": 32_768,
     "web.payload._XML_ENCODING.match": 256,
 }
-LENGTHS |= {"judge.numbers._EVERYDAY.fullmatch": 60}
+LENGTHS |= {"judge.numbers._EVERYDAY.fullmatch": 60, "judge.ranges._RANGE.fullmatch": 100}
 
 
 def patterns_of(module):

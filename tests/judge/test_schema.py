@@ -44,7 +44,8 @@ NEW_WORDS = """
 blanks: [N/A, none]
 fields:
   phone: {type: phone, kinds: [mobile, toll_free], blanks: 0}
-  born: {type: date, formats: [D-MMM-YY, ISO, epoch]}
+  born: {type: date, formats: [D-MMM-YY, ISO, epoch], min: '1900-01-01', max: today}
+  credit: {type: range, min: 300, max: 850}
   owner: {type: boolean, "yes": [x], "no": denied}
 """
 
