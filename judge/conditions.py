@@ -25,9 +25,9 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from judge.functions import FUNCTIONS, iso_day
 from judge.grammar import ConditionError, flat, of_syntax, parse, walk
-from judge.instead import INSTEAD, nothing_like_it, written
+from judge.instead import INSTEAD, nothing_like_it, of_list, written
 from judge.sameness import Zip, zip_of
-from judge.scope import Unanswered, Uncomputable, all_of, any_of
+from judge.scope import Unanswered, Uncomputable, all_of, any_of, item_kind
 from judge.values import FORBIDDEN, Text
 
 MOST_PARTS = 100  # of an expression, beside names and constants
@@ -94,6 +94,14 @@ class Part(NamedTuple):
 
 
 def _part(node, kinds):
+    """Return a part that has one value."""
+    part = _part_or_list(node, kinds)
+    if item_kind(part.kind):
+        raise ConditionError(of_list(part))
+    return part
+
+
+def _part_or_list(node, kinds):
     make = _PARTS.get(type(node))
     if make is None:
         raise ConditionError(INSTEAD.get(type(node), nothing_like_it)(node))
@@ -209,14 +217,16 @@ def _tested(node, kinds):
 
 
 def _compare(node, kinds):
-    left, pairs = _part(node.expr, kinds), []
+    left, pairs = _part_beside(node.expr, node.ops[0].expr, kinds), []
     for operand in node.ops:
         # What stands between two signs is computed for both: were conditions taken there, one within the other, each
         # level would double the work.
         if len(node.ops) > 1 and (left.kind == "boolean" or operand.op not in _COMPARED):
             raise ConditionError("only numbers, dates and texts stand in a chain such as 1 < a < 5: join parts by and")
         if operand.op in _COMPARED:
-            right = _part(operand.expr, kinds)
+            right = _part_beside(operand.expr, left.node, kinds)
+            if left.kind == "boolean" and operand.op not in ("eq", "ne"):
+                raise ConditionError(f"{written(left.node)} is true or false, and neither is more: write == or !=")
             pairs.append(_pair(_COMPARED[operand.op], *_alike(left, right)))
             left = right
         else:
@@ -232,10 +242,20 @@ def _pair(holds, left, right):
     return lambda lead_scope: holds(left(lead_scope), right(lead_scope))
 
 
+def _part_beside(node, other, kinds):
+    """Return a part that is compared with another, which is named where a list is compared as one value."""
+    part = _part_or_list(node, kinds)
+    if item_kind(part.kind):
+        raise ConditionError(of_list(part, other))
+    return part
+
+
 def _within(left, operand, kinds):
     """Return the function that tells whether a value is one of a list, or a text is within another."""
     right, wanted = operand.expr, operand.op == "in"
     if isinstance(right, nodes.List | nodes.Tuple):
+        if not right.items:
+            raise ConditionError("the list behind in is empty: write what it holds, as in field in ['a', 'b']")
         if not all(map(_is_constant, right.items)):
             raise ConditionError("a list holds texts, numbers or dates, and nothing else: write a == b or a == c")
         values = frozenset(_alike(left, _part(item, kinds))[1](None) for item in right.items)
@@ -243,7 +263,14 @@ def _within(left, operand, kinds):
             return lambda lead_scope: (left.run(lead_scope) in values) is wanted
         of = {Zip: zips}
         return lambda lead_scope: ((value := left.run(lead_scope)) in of.get(type(value), values)) is wanted
-    part, whole = _alike(left, _part(right, kinds))
+    whole = _part_or_list(right, kinds)
+    if isinstance(right, nodes.Const) and left.kind == "text" == whole.kind:
+        sought = written(left.node)
+        raise ConditionError(f"behind in stands a list: write {sought} in [{written(right)}], or {sought} == …")
+    if kind := item_kind(whole.kind):
+        item, values = _alike(left, whole._replace(kind=kind))
+        return lambda lead_scope: (item(lead_scope) in values(lead_scope)) is wanted
+    part, whole = _alike(left, whole)
     if left.kind not in ("text", "unknown"):
         raise ConditionError(f"in takes a list or a text, and {written(right)} is a {left.kind}")
     return lambda lead_scope: (part(lead_scope) in whole(lead_scope)) is wanted
@@ -309,9 +336,11 @@ def _call(node, kinds):
     function = FUNCTIONS[name]
     if len(node.args) != len(function.takes) or node.kwargs or node.dyn_args or node.dyn_kwargs:
         raise ConditionError(f"{name} is not given what it takes: write {function.use}")
-    parts = [_part(argument, kinds) for argument in node.args]
+    parts = [_part_or_list(argument, kinds) for argument in node.args]
     for part, fits in zip(parts, function.takes.values(), strict=True):
-        if not fits(part) and part.kind != "unknown":
+        if part.kind != "unknown" and not fits(part):
+            if item_kind(part.kind):
+                raise ConditionError(of_list(part))
             raise ConditionError(f"{name} takes {' and '.join(function.takes)}: write {function.use}")
     compute, runs = function.run, [part.run for part in parts]
     if function.bind:
@@ -323,7 +352,22 @@ def _call(node, kinds):
         except ArithmeticError:  # a moment at the edge of the calendar, in another time zone
             raise Uncomputable("it takes a date out of range") from None
 
-    return function.gives, run
+    gives = function.gives if isinstance(function.gives, str) else function.gives(*parts)
+    return gives, run if function.of_absent is None else _or_of_absent(run, function.of_absent)
+
+
+def _or_of_absent(run, value):
+    """Return the function that gives this value where the field is absent; one that cannot be read is not."""
+
+    def run_or(lead_scope):
+        try:
+            return run(lead_scope)
+        except Uncomputable:
+            raise
+        except Unanswered:
+            return value
+
+    return run_or
 
 
 _JOINTS = (nodes.And, nodes.Or, nodes.Not)

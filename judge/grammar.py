@@ -20,8 +20,11 @@ class _Words(Lexer):
     """Jinja2's words, with numbers as they are written; too many of them are RecursionError."""
 
     def wrap(self, stream, name=None, filename=None):
-        count = 0
+        count, before = 0, None
         for line, kind, text in stream:
+            if kind != "whitespace":
+                _check_word(kind, text, before)
+                before = kind, text
             count += kind not in ("whitespace", "string", "integer", "float") and text != ","
             if count > MOST_TOKENS:
                 raise RecursionError
@@ -29,6 +32,20 @@ class _Words(Lexer):
                 yield Token(line, kind, _number(text))
             else:
                 yield from super().wrap([(line, kind, text)], name, filename)
+
+
+def _check_word(kind, text, before):
+    """Refuse what Jinja2 takes and nobody means."""
+    if kind == "string" and before and before[0] == "string":  # Jinja2 makes one text of two
+        raise ConditionError(f"{before[1]} and {text} stand side by side: put a comma between them, or and, or or")
+    if kind == "string" and any(escaped not in "'\"\\" for escaped in _ESCAPED.findall(text)):
+        raise ConditionError(f"in {text} a \\ stands before a letter: write the character that is meant")
+    if text == "(" and before in _TESTS:
+        raise ConditionError(f"is {before[1]} stands behind a field, without brackets: write email is {before[1]}")
+
+
+_ESCAPED = re.compile(r"\\(.)")
+_TESTS = (("name", "present"), ("name", "missing"))
 
 
 class _Grammar(Environment):

@@ -13,7 +13,7 @@ from judge.calendar import DATES, refused_on
 from judge.rules import only_claims
 from judge.sameness import has_others, identity
 from judge.scope import Unanswered, scope
-from judge.values import FORBIDDEN, UNSEEN, Ambiguous, Refused, Remarked, canonical, clean, folded, stored
+from judge.values import FORBIDDEN, UNSEEN, Ambiguous, Refused, Remarked, canonical, clean, first_of, folded, stored
 from judge.verdict import TEST_LIMIT, Claim, Reason, Verdict
 
 DAY = timedelta(days=1)
@@ -117,6 +117,9 @@ def _check_field(rule, texts, verdict):
         elif not rule.required:
             verdict.say(rule.name, "absent")
         return
+    if rule.spec.multiple:
+        _check_values(rule, texts, verdict)
+        return
     if len(texts) > 1:
         verdict.say(rule.name, f"{len(texts)} values: the first is taken")
     try:
@@ -125,17 +128,43 @@ def _check_field(rule, texts, verdict):
         verdict.values[rule.name] = value = rule.value(texts[0], verdict.now)
     except Refused as error:
         verdict.fields[rule.name] = clean(texts[0])
-        if isinstance(error, Ambiguous):
-            verdict.say(rule.name, "it could mean more than one value, and is not guessed")
-        if rule.spec.on_invalid == "warn":
-            verdict.unread = (*verdict.unread, rule.name)
-            verdict.say(rule.name, f"warned: {rule.name}.{error.code}")
-        else:
-            verdict.refuse(rule.refusal(error), rule.name)
+        _refuse_value(rule, error, verdict)
     else:
         verdict.fields[rule.name] = stored(value)
         if type(value) is Remarked:
             verdict.say(rule.name, value.remark)
+        verdict.say(rule.name, "passed")
+
+
+def _refuse_value(rule, error, verdict):
+    if isinstance(error, Ambiguous):
+        verdict.say(rule.name, "it could mean more than one value, and is not guessed")
+    if rule.spec.on_invalid == "warn":
+        verdict.unread = (*verdict.unread, rule.name)
+        verdict.say(rule.name, f"warned: {rule.name}.{error.code}")
+    else:
+        verdict.refuse(rule.refusal(error), rule.name)
+
+
+def _check_values(rule, texts, verdict):
+    """Keep and check all values of a field; where one is refused, conditions see none, since it might have decided."""
+    if len(texts) > 1:
+        verdict.say(rule.name, f"{len(texts)} values: all are kept")
+    values, kept, errors = [], [], {}
+    for text in texts:
+        try:
+            values.append(rule.value(text, verdict.now))
+            kept.append(stored(values[-1]))
+        except Refused as error:
+            kept.append(clean(text))
+            errors.setdefault(error.code, error)
+    verdict.fields[rule.name] = kept
+    for remark in dict.fromkeys(value.remark for value in values if type(value) is Remarked):
+        verdict.say(rule.name, remark)
+    for error in errors.values():
+        _refuse_value(rule, error, verdict)
+    if not errors:
+        verdict.values[rule.name] = tuple(values)
         verdict.say(rule.name, "passed")
 
 
@@ -212,8 +241,8 @@ def _identify(program, verdict):
         verdict.customer_before = list(map(folded, who)) if any(map(has_others, who)) else []
     keys = [folded(_submitted(verdict, name)) for name in spec.retry_key]
     verdict.retry = keys if all(keys) else []
-    verdict.email = str(next((values[name] for name in program.emails if name in values), ""))
-    verdict.phone = str(next((values[name] for name in program.phones if name in values), ""))
+    verdict.email = str(next((first_of(values[name]) for name in program.emails if name in values), ""))
+    verdict.phone = str(next((first_of(values[name]) for name in program.phones if name in values), ""))
 
 
 def _is_test(mark, verdict):

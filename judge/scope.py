@@ -32,8 +32,21 @@ def scope(values, now, unread=()):
     return Scope({name: Decimal(value) if type(value) is int else value for name, value in values.items()}, now, unread)
 
 
+def several_of(kind):
+    """Return the kind of a field that holds several values of this kind."""
+    return f"{_LIST}{kind}"
+
+
+def item_kind(kind):
+    """Return the kind of the values of a list, or None where the kind is that of one value."""
+    return kind.removeprefix(_LIST) if kind.startswith(_LIST) else None
+
+
+_LIST = "list of "
+
+
 class Kinds(dict):
-    """The kind of each field (text, number, date, datetime, boolean, unknown) that an expression may name.
+    """The kind of each field (text, number, date, datetime, boolean, unknown, or several of it) of an expression.
 
     `entries(field, file)` reads a list that it names, or raises ConditionError; who compiles puts it there.
     """

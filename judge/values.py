@@ -154,7 +154,19 @@ def stored(value):
         return format(value, "f")
     if isinstance(value, date):
         return value.isoformat()
+    if type(value) is tuple:
+        return [stored(item) for item in value]
     return str(value) if isinstance(value, str) else value
+
+
+def items_of(value):
+    """Return the values of a field that keeps several, and of any other its one value."""
+    return value if type(value) is tuple else (value,)
+
+
+def first_of(value):
+    """Return the first value of a field that keeps several, and any other value as it is."""
+    return value[0] if type(value) is tuple else value
 
 
 def folded(value):

@@ -46,6 +46,7 @@ fields:
   phone: {type: phone, kinds: [mobile, toll_free], blanks: 0}
   born: {type: date, formats: [D-MMM-YY, ISO, epoch]}
   owner: {type: boolean, "yes": [x], "no": denied}
+  ages: {type: integer, multiple: true}
 """
 
 
