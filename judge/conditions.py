@@ -24,10 +24,10 @@ from typing import NamedTuple
 from jinja2 import TemplateSyntaxError, nodes
 
 from judge.functions import FUNCTIONS, iso_day
-from judge.grammar import ConditionError, flat, of_syntax, parse, walk
+from judge.grammar import ConditionError, compared, flat, of_syntax, parse, walk
 from judge.instead import INSTEAD, nothing_like_it, of_list, written
 from judge.sameness import Zip, zip_of
-from judge.scope import Unanswered, Uncomputable, all_of, any_of, item_kind
+from judge.scope import Forgotten, Unanswered, Uncomputable, all_of, any_of, item_kind
 from judge.values import FORBIDDEN, Text
 
 MOST_PARTS = 100  # of an expression, beside names and constants
@@ -44,7 +44,7 @@ def compile_condition(source, kinds):
     """
     expression, found, holds = _compile(source, kinds, "a condition", _truth)
     holds.names = {node.name for node in found if isinstance(node, nodes.Name)}
-    holds.compared = _compared(found)
+    holds.compared = compared(found)
     joined = [side for node in found if isinstance(node, _JOINTS) for side in node.iter_child_nodes()]
     asked = {node.name for node in [expression, *joined] if isinstance(node, nodes.Name)}
     holds.alone = {name for name in asked if kinds[name] not in ("boolean", "unknown")}
@@ -122,6 +122,8 @@ def _field(node, kinds):
         except KeyError:
             if name in lead_scope.unread:
                 raise Uncomputable(f"{name} cannot be read") from None
+            if name in lead_scope.forgotten:
+                raise Forgotten(_FORGOTTEN.format(name)) from None
             raise Unanswered(f"{name} is absent") from None
 
     return kinds[name], run
@@ -213,7 +215,18 @@ def _tested(node, kinds):
         raise ConditionError(f"is {node.name} stands behind a field: write email is {node.name}")
     _field(node.node, kinds)
     name, present = node.node.name, node.name == "present"
-    return "boolean", lambda lead_scope: (name in lead_scope.values) is present
+
+    def run(lead_scope):
+        if name in lead_scope.values:
+            return present
+        if name in lead_scope.forgotten:
+            raise Forgotten(_FORGOTTEN.format(name))
+        return not present
+
+    return "boolean", run
+
+
+_FORGOTTEN = "{} was checked and forgotten"
 
 
 def _compare(node, kinds):
@@ -309,24 +322,6 @@ def _mismatch(one, other):
     return f"{name} is a {one.kind} and cannot be compared with a {other.kind}"
 
 
-def _compared(found):
-    """Return the texts that each field is compared with."""
-    compared = {}
-    for node in found:
-        left = node.expr if isinstance(node, nodes.Compare) else None
-        for operand in node.ops if left else []:
-            right = operand.expr
-            others = getattr(right, "items", [right]) if operand.op in ("eq", "in") else []
-            for pair in [*((left, other) for other in others), *((other, left) for other in others)]:
-                match pair:
-                    case nodes.Name(name=name), nodes.Const(value=str(text)):
-                        compared.setdefault(name, set()).add(text)
-                    case nodes.Call(node=nodes.Name(name="weekday")), nodes.Const(value=str(text)):
-                        compared.setdefault("weekday()", set()).add(text)
-            left = right
-    return compared
-
-
 def _call(node, kinds):
     if not isinstance(node.node, nodes.Name):
         raise ConditionError(INSTEAD.get(type(node.node), nothing_like_it)(node.node, node.args))
@@ -357,12 +352,12 @@ def _call(node, kinds):
 
 
 def _or_of_absent(run, value):
-    """Return the function that gives this value where the field is absent; one that cannot be read is not."""
+    """Return the function that gives this value where the field is absent, and did not come and go."""
 
     def run_or(lead_scope):
         try:
             return run(lead_scope)
-        except Uncomputable:
+        except (Uncomputable, Forgotten):
             raise
         except Unanswered:
             return value

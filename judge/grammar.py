@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from functools import cached_property
 
-from jinja2 import Environment, TemplateSyntaxError
+from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import Lexer, Token
 from jinja2.parser import Parser
 
@@ -85,6 +85,24 @@ def walk(expression):
     while rest:
         yield (node := rest.pop())
         rest.extend(node.iter_child_nodes())
+
+
+def compared(found):
+    """Return the texts that each field is compared with."""
+    texts = {}
+    for node in found:
+        left = node.expr if isinstance(node, nodes.Compare) else None
+        for operand in node.ops if left else []:
+            right = operand.expr
+            others = getattr(right, "items", [right]) if operand.op in ("eq", "in") else []
+            for pair in [*((left, other) for other in others), *((other, left) for other in others)]:
+                match pair:
+                    case nodes.Name(name=name), nodes.Const(value=str(text)):
+                        texts.setdefault(name, set()).add(text)
+                    case nodes.Call(node=nodes.Name(name="weekday")), nodes.Const(value=str(text)):
+                        texts.setdefault("weekday()", set()).add(text)
+            left = right
+    return texts
 
 
 def of_syntax(message, source):

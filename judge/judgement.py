@@ -33,11 +33,11 @@ def judge(program, submitted, now, stored_lead=False):
     """
     now = now.astimezone(program.spec.timezone)
     verdict = Verdict(program.name, program.hash, now=now)
-    passed_over = program.forgets if stored_lead else ()
+    passed_over = program.forgets if stored_lead else frozenset()
     for remark in getattr(submitted, "remarks", ()):
         verdict.say("body", remark)
     _check_fields(program, submitted, verdict, passed_over)
-    lead_scope = scope(verdict.values, now, verdict.unread)
+    lead_scope = scope(verdict.values, now, verdict.unread, passed_over)
     _check_required(program, lead_scope, verdict, passed_over)
     amount = verdict.worth = _sale_amount(program, lead_scope, verdict)
     if verdict.valid:

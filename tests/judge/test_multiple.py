@@ -229,3 +229,16 @@ def test_nothing_begins_anew_where_a_field_keeps_all_its_values_from_now_on():
 def test_values_of_the_file_itself_are_checked_as_each_value_is():
     (error,) = errors("fields:\n  x: {type: integer, multiple: true, default: a}")
     assert '"a" does not pass the field\'s own checks (x.invalid)' in error
+
+
+def test_of_a_stored_lead_nothing_is_said_of_what_was_forgotten():
+    made = program(
+        "fields:\n  x: {multiple: true, store: false}\n  y: {}\nrules:\n"
+        "  - {id: some, require: count(x) > 0}\n  - {id: there, require: x is present}\n"
+        "  - {id: none, reject_if: x is missing}"
+    )
+    assert judge(made, {"x": ["a", "b"]}, NOW).codes == []
+    verdict = judge(made, {}, NOW, stored_lead=True)
+    assert verdict.codes == []
+    assert {"check": "some", "result": "skipped: x was checked and forgotten"} in verdict.trace
+    assert judge(made, {}, NOW).codes == ["some", "there", "none"]
