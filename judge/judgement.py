@@ -13,7 +13,19 @@ from judge.calendar import DATES, refused_on
 from judge.rules import only_claims
 from judge.sameness import has_others, identity
 from judge.scope import Unanswered, scope
-from judge.values import FORBIDDEN, UNSEEN, Ambiguous, Refused, Remarked, canonical, clean, first_of, folded, stored
+from judge.values import (
+    FORBIDDEN,
+    UNSEEN,
+    Ambiguous,
+    Refused,
+    Remarked,
+    canonical,
+    clean,
+    first_of,
+    folded,
+    stored,
+    within_reach,
+)
 from judge.verdict import TEST_LIMIT, Claim, Reason, Verdict
 
 DAY = timedelta(days=1)
@@ -101,7 +113,7 @@ def _is_there(text):
 
 
 def _without_blanks(rule, texts, verdict):
-    kept = [text for text in texts if not rule.is_blank(text)]
+    kept = [text for text, in_reach in within_reach(texts) if not (in_reach and rule.is_blank(text))]
     if len(kept) < len(texts):
         verdict.say(rule.name, "a value that counts as absent is passed over")
     return kept
@@ -151,8 +163,10 @@ def _check_values(rule, texts, verdict):
     if len(texts) > 1:
         verdict.say(rule.name, f"{len(texts)} values: all are kept")
     values, kept, errors = [], [], {}
-    for text in texts:
+    for text, in_reach in within_reach(texts):
         try:
+            if not in_reach:
+                raise Refused
             values.append(rule.value(text, verdict.now))
             kept.append(stored(values[-1]))
         except Refused as error:

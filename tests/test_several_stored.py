@@ -111,3 +111,10 @@ def test_a_backtest_sees_all_values_of_leads_that_were_judged_by_the_first(make_
     assert (report["judged"], report["now_refused"]["by_reason"]["young"]["count"]) == (1, 1)
     checked = app.test_cli_runner().invoke(args=["rules", "check", "default.yaml"])
     assert "anew" not in checked.output and "paid once more" not in checked.output
+
+
+def test_a_lead_has_a_thousand_values_at_most(make_app):
+    partner = Partner(make_app("fields: {ages: {type: integer, multiple: true}}"))
+    assert partner.post(json.dumps({"ages": [34] * 1000}), JSON).status_code == 200
+    assert partner.stored()[0].fields["ages"] == [34] * 1000
+    assert partner.post(json.dumps({"ages": [34] * 1001}), JSON).status_code == 400
