@@ -89,7 +89,7 @@ def _show_nested(key, pairs):
 
 def _cell_text(value):
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_cell_text, value))
     if isinstance(value, dict):
         return " ".join(f"{name}={_cell_text(text)}" for name, text in value.items())
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -24,6 +24,7 @@ _SENTENCES = [
     (r"absent, and not required", "quiet", "Not sent, and not required of this lead."),
     (r"absent, and not required: (.+)", "quiet", "Not sent, and not required of this lead: {0}."),
     (r"(\d+) values: the first is taken", "quiet", "Sent {0} times: the first value is taken."),
+    (r"(\d+) values: all are kept", "quiet", "Sent {0} times: all values are kept."),
     (r"warned: (.+)", "warn", "Not right ({0}), which is recorded and refuses nobody."),
     (r"forgotten", "quiet", "Checked when it came, then forgotten: it is not stored."),
     (r"off", "quiet", "Switched off."),

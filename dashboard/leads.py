@@ -249,7 +249,11 @@ def _values(lead, program, masked):
 def _answer(lead, program, masked):
     """Return the answer that the lead was given, in the format of those that ask for none."""
     values = of_lead(lead)
-    if lead.valid and any(value == lead.email for name, value in lead.fields.items() if name in masked):
+    if lead.valid and any(
+        lead.email == value or (isinstance(value, list) and lead.email in value)
+        for name, value in lead.fields.items()
+        if name in masked
+    ):
         values = values._replace(email=masks.MASK)
     made = answer_format(lead.content_type, bytes(lead.body), program.spec.respond if program else "xml")
     return render(values, made, lead.program)

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import partial
 from pathlib import Path
 
-from judge import lint
+from judge import lint, several
 from judge.aliases import read_alias, spellings
 from judge.conditions import compile_condition, compile_number, nearest
 from judge.examples import run_examples
@@ -22,7 +22,7 @@ from judge.moments import TODAY, Today
 from judge.program import FieldRule, Program, Rule
 from judge.rulefile import Finding, RuleFileError, read
 from judge.rules import RULES, owners_of, words_of
-from judge.scope import Kinds, all_of, any_of
+from judge.scope import Kinds, all_of, any_of, several_of
 from judge.types import TYPES, formats_of
 from judge.values import FORBIDDEN, Refused, Unusable, canonical, clean, forms_of
 
@@ -64,6 +64,7 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
         _name_field(program, field_name, field_spec, source)
     _check_unpack(program, source)
     _check_field_lists(spec, source)
+    several.check(spec, source)
     if spec.test_if:
         program.marks.append(compiler.condition(spec.test_if, "test_if"))
     if spec.starts and spec.ends and spec.ends < spec.starts:
@@ -89,10 +90,12 @@ class Compiler:
     def __init__(self, program, source, now, lists=None):
         self.program, self.source, self.now, self.lists, self.place, self.who = program, source, now, lists, (), ""
         self.blanks = forms_of(program.spec.blanks)
-        self._kinds = Kinds(
-            (name, "unknown" if ("fields", name, "type") in source.broken else TYPES[field.type].kind)
-            for name, field in program.spec.fields.items()
-        )
+        self._kinds = Kinds((name, self._kind_of(name)) for name in program.spec.fields)
+
+    def _kind_of(self, name):
+        field = self.program.spec.fields[name]
+        kind = "unknown" if ("fields", name, "type") in self.source.broken else TYPES[field.type].kind
+        return several_of(kind) if field.multiple else kind
 
     def at(self, place, who):
         there = copy(self)

@@ -25,10 +25,10 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from judge.beside import as_day, ends_of, has_end, read_beside
 from judge.functions import FUNCTIONS
-from judge.grammar import ConditionError, flat, of_syntax, parse, walk
-from judge.instead import INSTEAD, nothing_like_it, written
+from judge.grammar import ConditionError, compared, flat, of_syntax, parse, walk
+from judge.instead import INSTEAD, nothing_like_it, of_list, written
 from judge.sameness import Zip, zip_of
-from judge.scope import Unanswered, Uncomputable, all_of, any_of
+from judge.scope import Forgotten, Unanswered, Uncomputable, all_of, any_of, item_kind
 from judge.values import FORBIDDEN, Text
 
 MOST_PARTS = 100  # of an expression, beside names and constants
@@ -45,7 +45,7 @@ def compile_condition(source, kinds):
     """
     expression, found, holds = _compile(source, kinds, "a condition", _truth)
     holds.names = {node.name for node in found if isinstance(node, nodes.Name)}
-    holds.compared = _compared(found)
+    holds.compared = compared(found)
     joined = [side for node in found if isinstance(node, _JOINTS) for side in node.iter_child_nodes()]
     asked = {node.name for node in [expression, *joined] if isinstance(node, nodes.Name)}
     holds.alone = {name for name in asked if kinds[name] not in ("boolean", "unknown")}
@@ -95,6 +95,14 @@ class Part(NamedTuple):
 
 
 def _part(node, kinds):
+    """Return a part that has one value."""
+    part = _part_or_list(node, kinds)
+    if item_kind(part.kind):
+        raise ConditionError(of_list(part))
+    return part
+
+
+def _part_or_list(node, kinds):
     make = _PARTS.get(type(node))
     if make is None:
         raise ConditionError(INSTEAD.get(type(node), nothing_like_it)(node))
@@ -115,6 +123,8 @@ def _field(node, kinds):
         except KeyError:
             if name in lead_scope.unread:
                 raise Uncomputable(f"{name} cannot be read") from None
+            if name in lead_scope.forgotten:
+                raise Forgotten(_FORGOTTEN.format(name)) from None
             raise Unanswered(f"{name} is absent") from None
 
     return kinds[name], run
@@ -208,21 +218,34 @@ def _tested(node, kinds):
     if not isinstance(node.node, nodes.Name) or node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
         raise ConditionError(f"is {node.name} stands behind a field: write email is {node.name}")
     _field(node.node, kinds)
-    name = node.node.name
-    return "boolean", lambda lead_scope: (name in lead_scope.values) is present
+    name, present = node.node.name, node.name == "present"
+
+    def run(lead_scope):
+        if name in lead_scope.values:
+            return present
+        if name in lead_scope.forgotten:
+            raise Forgotten(_FORGOTTEN.format(name))
+        return not present
+
+    return "boolean", run
+
+
+_FORGOTTEN = "{} was checked and forgotten"
 
 
 def _compare(node, kinds):
-    left, pairs = _part(node.expr, kinds), []
+    left, pairs = _part_beside(node.expr, node.ops[0].expr, kinds), []
     for operand in node.ops:
         # What stands between two signs is computed for both: were conditions taken there, one within the other, each
         # level would double the work.
         if len(node.ops) > 1 and (left.kind == "boolean" or operand.op not in _COMPARED):
             raise ConditionError("only numbers, dates and texts stand in a chain such as 1 < a < 5: join parts by and")
         if operand.op in _COMPARED:
-            right = _part(operand.expr, kinds)
+            right = _part_beside(operand.expr, left.node, kinds)
             if operand.op not in _EQUAL and (ends := ends_of(left) or ends_of(right)):
                 raise ConditionError(f"a range has two ends, and only they are more or less than others{ends}")
+            if left.kind == "boolean" and operand.op not in _EQUAL:
+                raise ConditionError(f"{written(left.node)} is true or false, and neither is more: write == or !=")
             pairs.append(_pair(_COMPARED[operand.op], *_alike(left, right)))
             left = right
         else:
@@ -238,20 +261,39 @@ def _pair(holds, left, right):
     return lambda lead_scope: holds(left(lead_scope), right(lead_scope))
 
 
+def _part_beside(node, other, kinds):
+    """Return a part that is compared with another, which is named where a list is compared as one value."""
+    part = _part_or_list(node, kinds)
+    if item_kind(part.kind):
+        raise ConditionError(of_list(part, other))
+    return part
+
+
 def _within(left, operand, kinds):
     """Return the function that tells whether a value is one of a list, or a text is within another."""
     right, wanted = operand.expr, operand.op == "in"
     if isinstance(right, nodes.List | nodes.Tuple):
+        if not right.items:
+            raise ConditionError("the list behind in is empty: write what it holds, as in field in ['a', 'b']")
         if not all(map(_is_constant, right.items)):
             raise ConditionError("a list holds texts, numbers or dates, and nothing else: write a == b or a == c")
         alike = [_alike(left, _part(item, kinds)) for item in right.items]
-        left_run = alike[0][0] if alike else left.run
+        left_run = alike[0][0]
         values = frozenset(run(None) for _, run in alike)
         if (zips := frozenset(map(zip_of, values))) == values:
             return lambda lead_scope: (left_run(lead_scope) in values) is wanted
         of = {Zip: zips}
         return lambda lead_scope: ((value := left_run(lead_scope)) in of.get(type(value), values)) is wanted
-    part, whole = _alike(left, _part(right, kinds))
+    whole = _part_or_list(right, kinds)
+    if isinstance(right, nodes.Const) and left.kind == "text" == whole.kind:
+        sought = written(left.node)
+        raise ConditionError(f"behind in stands a list: write {sought} in [{written(right)}], or {sought} == …")
+    if kind := item_kind(whole.kind):
+        if kind == "datetime" != left.kind:
+            raise ConditionError(_mismatch(left, whole))
+        item, values = _alike(left, whole._replace(kind=kind))
+        return lambda lead_scope: (item(lead_scope) in values(lead_scope)) is wanted
+    part, whole = _alike(left, whole)
     if left.kind not in ("text", "unknown"):
         instead = f": write in [{written(right)}]" if left.kind == "range" else ""
         raise ConditionError(f"in takes a list or a text, and {written(right)} is a {left.kind}{instead}")
@@ -294,24 +336,6 @@ def _mismatch(one, other):
     return f"{name} is a {one.kind} and cannot be compared with a {other.kind}{ends}"
 
 
-def _compared(found):
-    """Return the texts that each field is compared with."""
-    compared = {}
-    for node in found:
-        left = node.expr if isinstance(node, nodes.Compare) else None
-        for operand in node.ops if left else []:
-            right = operand.expr
-            others = getattr(right, "items", [right]) if operand.op in ("eq", "in") else []
-            for pair in [*((left, other) for other in others), *((other, left) for other in others)]:
-                match pair:
-                    case nodes.Name(name=name), nodes.Const(value=str(text)):
-                        compared.setdefault(name, set()).add(text)
-                    case nodes.Call(node=nodes.Name(name="weekday")), nodes.Const(value=str(text)):
-                        compared.setdefault("weekday()", set()).add(text)
-            left = right
-    return compared
-
-
 def _call(node, kinds):
     if not isinstance(node.node, nodes.Name):
         raise ConditionError(INSTEAD.get(type(node.node), nothing_like_it)(node.node, node.args))
@@ -321,9 +345,11 @@ def _call(node, kinds):
     function = FUNCTIONS[name]
     if len(node.args) != len(function.takes) or node.kwargs or node.dyn_args or node.dyn_kwargs:
         raise ConditionError(f"{name} is not given what it takes: write {function.use}")
-    parts = [_part(argument, kinds) for argument in node.args]
+    parts = [_part_or_list(argument, kinds) for argument in node.args]
     for part, fits in zip(parts, function.takes.values(), strict=True):
-        if not fits(part) and part.kind != "unknown":
+        if part.kind != "unknown" and not fits(part):
+            if item_kind(part.kind):
+                raise ConditionError(of_list(part))
             takes = f"{name} takes {' and '.join(function.takes)}: write {function.use}"
             raise ConditionError(f"{takes}{function.instead(part)}")
     compute, runs = function.run, [part.run for part in parts]
@@ -336,7 +362,22 @@ def _call(node, kinds):
         except ArithmeticError:  # a moment at the edge of the calendar, in another time zone
             raise Uncomputable("it takes a date out of range") from None
 
-    return function.gives, run
+    gives = function.gives if isinstance(function.gives, str) else function.gives(*parts)
+    return gives, run if function.of_absent is None else _or_of_absent(run, function.of_absent)
+
+
+def _or_of_absent(run, value):
+    """Return the function that gives this value where the field is absent, and did not come and go."""
+
+    def run_or(lead_scope):
+        try:
+            return run(lead_scope)
+        except (Uncomputable, Forgotten):
+            raise
+        except Unanswered:
+            return value
+
+    return run_or
 
 
 _JOINTS = (nodes.And, nodes.Or, nodes.Not)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from jinja2 import nodes
 
+from judge.grammar import ConditionError
 from judge.lists import stands_in
-from judge.scope import Uncomputable
+from judge.scope import Uncomputable, item_kind
 from judge.values import Text
 
 MOST_CHARACTERS = 10_000  # that `first` and `last` take
@@ -21,17 +22,19 @@ MOST_CHARACTERS = 10_000  # that `first` and `last` take
 class Function(NamedTuple):
     """A row of FUNCTIONS: how it is used, the kind that it gives, what computes it, and what it takes.
 
-    `run` is called with the lead's scope and the values; `takes` has a word and a test for each of them. With `bind`,
-    what it makes of the Kinds and of the parts in brackets is called in the place of `run`, with the first value.
+    `run` is called with the lead's scope and the values; `takes` has a word and a test for each of them, which may
+    raise a ConditionError of its own. With `bind`, what it makes of the Kinds and of the parts in brackets is called
+    in the place of `run`, with the first value. `gives` may hang on the parts; `of_absent` is given of absent fields;
     `instead` says of a part that it does not take what to write, as the end of a message.
     """
 
     use: str
-    gives: str
+    gives: str | Callable
     run: Callable
     takes: dict
     bind: Callable | None = None
     instead: Callable = lambda _: ""
+    of_absent: Decimal | None = None
 
 
 def _age(lead_scope, born):
@@ -90,6 +93,41 @@ def _without_end(part):
     return f"; {part.node.name} is a {part.kind}: {alone}give the field type: range"
 
 
+def _end_of(choose):
+    """Return what gives the least or the greatest value of a list; whole numbers are exact like the others."""
+
+    def run(_, values):
+        value = choose(values)
+        return Decimal(value) if type(value) is int else value
+
+    return run
+
+
+def _is_list(part):
+    if not item_kind(part.kind):
+        name = part.node.name if isinstance(part.node, nodes.Name) else "what stands in the brackets"
+        raise ConditionError(f"{name} has one value: write it alone, or give the field multiple: true")
+    return True
+
+
+def _is_ordered_list(part):
+    kind = _is_list(part) and item_kind(part.kind)
+    if kind not in (*ORDERED, "unknown"):
+        name = part.node.name
+        raise ConditionError(
+            f"{name} is a list of {kind}s, of which none is the least or greatest: write 'a value' in {name}, or "
+            f"count({name}); min and max take numbers, dates and moments"
+        )
+    return True
+
+
+def _kind_of_items(part):
+    return item_kind(part.kind) or part.kind
+
+
+ORDERED = ("number", "date", "datetime")  # kinds of which a list has a least and a greatest value
+
+
 def _is_field(part):
     return isinstance(part.node, nodes.Name)
 
@@ -120,6 +158,7 @@ def _is_count(part):
 
 
 _TEXT, _TWO_TEXTS = {"a text": _is_text}, {"a text": _is_text, "another text": _is_text}
+_ORDERED_LIST = {"a field with multiple: true": _is_ordered_list}
 _DATE, _START = {"a date field": _is_date}, {"a text": _is_text, "a whole number of characters": _is_count}
 WEEKDAYS = [Text(day) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")]
 
@@ -142,5 +181,14 @@ FUNCTIONS = {
     "last": Function("last(phone, 4)", "text", lambda _, x, count: Text(x[-int(count) :]), _START),
     "low": Function("low(credit)", "number", None, {"a field of type range": _is_range}, _end("low"), _without_end),
     "high": Function("high(credit)", "number", None, {"a field of type range": _is_range}, _end("high"), _without_end),
+    "min": Function("min(drivers_age)", _kind_of_items, _end_of(min), _ORDERED_LIST),
+    "max": Function("max(drivers_age)", _kind_of_items, _end_of(max), _ORDERED_LIST),
+    "count": Function(
+        "count(interests)",
+        "number",
+        lambda _, values: Decimal(len(values)),
+        {"a field with multiple: true": _is_list},
+        of_absent=Decimal(0),
+    ),
     "length": Function("length(name)", "number", lambda _, x: Decimal(len(x)), _TEXT),
 }

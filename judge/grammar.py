@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from functools import cached_property
 
-from jinja2 import Environment, TemplateSyntaxError
+from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import Lexer, Token
 from jinja2.parser import Parser
 
@@ -20,8 +20,11 @@ class _Words(Lexer):
     """Jinja2's words, with numbers as they are written; too many of them are RecursionError."""
 
     def wrap(self, stream, name=None, filename=None):
-        count = 0
+        count, before = 0, None
         for line, kind, text in stream:
+            if kind != "whitespace":
+                _check_word(kind, text, before)
+                before = kind, text
             count += kind not in ("whitespace", "string", "integer", "float") and text != ","
             if count > MOST_TOKENS:
                 raise RecursionError
@@ -29,6 +32,20 @@ class _Words(Lexer):
                 yield Token(line, kind, _number(text))
             else:
                 yield from super().wrap([(line, kind, text)], name, filename)
+
+
+def _check_word(kind, text, before):
+    """Refuse what Jinja2 takes and nobody means."""
+    if kind == "string" and before and before[0] == "string":  # Jinja2 makes one text of two
+        raise ConditionError(f"{before[1]} and {text} stand side by side: put a comma between them, or and, or or")
+    if kind == "string" and any(escaped not in "'\"\\" for escaped in _ESCAPED.findall(text)):
+        raise ConditionError(f"in {text} a \\ stands before a letter: write the character that is meant")
+    if text == "(" and before in _TESTS:
+        raise ConditionError(f"is {before[1]} stands behind a field, without brackets: write email is {before[1]}")
+
+
+_ESCAPED = re.compile(r"\\(.)")
+_TESTS = (("name", "present"), ("name", "missing"))
 
 
 class _Grammar(Environment):
@@ -68,6 +85,24 @@ def walk(expression):
     while rest:
         yield (node := rest.pop())
         rest.extend(node.iter_child_nodes())
+
+
+def compared(found):
+    """Return the texts that each field is compared with."""
+    texts = {}
+    for node in found:
+        left = node.expr if isinstance(node, nodes.Compare) else None
+        for operand in node.ops if left else []:
+            right = operand.expr
+            others = getattr(right, "items", [right]) if operand.op in ("eq", "in") else []
+            for pair in [*((left, other) for other in others), *((other, left) for other in others)]:
+                match pair:
+                    case nodes.Name(name=name), nodes.Const(value=str(text)):
+                        texts.setdefault(name, set()).add(text)
+                    case nodes.Call(node=nodes.Name(name="weekday")), nodes.Const(value=str(text)):
+                        texts.setdefault("weekday()", set()).add(text)
+            left = right
+    return texts
 
 
 def of_syntax(message, source):

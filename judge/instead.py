@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from jinja2 import nodes
 
-from judge.functions import FUNCTIONS
+from judge.functions import FUNCTIONS, ORDERED
+from judge.scope import item_kind
 
 
 def written(node):
@@ -41,8 +42,12 @@ def _attribute(node, arguments=None):
 def _filter(node, _arguments=None):
     subject = written(node.node)
     instead = {
-        "length": f": write length({subject})",
-        "count": f": write length({subject})",
+        "length": f": write length({subject}), or count({subject}) for the values of a list",
+        "count": f": write length({subject}), or count({subject}) for the values of a list",
+        "min": f": write min({subject})",
+        "max": f": write max({subject})",
+        "first": f": write first({subject}, 1)",
+        "last": f": write last({subject}, 1)",
         "abs": f": write {subject} < -5 or {subject} > 5",
         "round": f": write 4.5 <= {subject} < 5.5",
     }
@@ -57,6 +62,12 @@ def _item(node, _arguments=None):
             return f"nothing in brackets can follow a value: write first({subject}, {count})"
         case nodes.Slice(start=nodes.Neg(node=nodes.Const(value=Decimal() as count)), stop=None, step=None):
             return f"nothing in brackets can follow a value: write last({subject}, {count})"
+        case nodes.Const(value=Decimal() as number):
+            first = f"write first({subject}, {number + 1}) for the start of a text"
+            return (
+                f"nothing in brackets can follow a value: {first}; for a value of a list give another field the alias "
+                f'"{subject}[{number}]"'
+            )
     return f"nothing in brackets can follow a value: write first({subject}, 3) or last({subject}, 4)"
 
 
@@ -64,6 +75,18 @@ def nothing_like_it(*_):
     return f"a part of it is nothing that a condition can hold: there are {_THE_FUNCTIONS}"
 
 
+def of_list(part, other=None):
+    """Tell what to write of a field that keeps several values; `other` is what it is compared with."""
+    name, kind = written(part.node), item_kind(part.kind)
+    constants = [node for node in getattr(other, "items", [other]) if isinstance(node, nodes.Const)]
+    values = list(map(written, constants[:3])) or _VALUES.get(kind, [])
+    sought = " or ".join(f"{value} in {name}" for value in values)
+    ends = [f"min({name})", f"max({name})"] if kind in ORDERED else []
+    ways = [*filter(None, [sought]), *ends, f"count({name})"]
+    return f"{name} is a list, since it has multiple: true: write {', '.join(ways)} or {name} is present"
+
+
+_VALUES = {"text": ["'a value'"], "number": ["18"], "date": ["'2026-12-31'"], "boolean": ["true"]}
 _SAME_ANYWAY = "texts are compared without regard to case, so leave it out"
 _THE_FUNCTIONS = f"the functions {', '.join(FUNCTIONS)}"
 

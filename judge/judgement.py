@@ -13,7 +13,19 @@ from judge.calendar import DATES, refused_on
 from judge.rules import only_claims
 from judge.sameness import has_others, identity
 from judge.scope import Unanswered, scope
-from judge.values import FORBIDDEN, UNSEEN, Ambiguous, Refused, Remarked, canonical, clean, folded, stored
+from judge.values import (
+    FORBIDDEN,
+    UNSEEN,
+    Ambiguous,
+    Refused,
+    Remarked,
+    canonical,
+    clean,
+    first_of,
+    folded,
+    stored,
+    within_reach,
+)
 from judge.verdict import TEST_LIMIT, Claim, Reason, Verdict
 
 DAY = timedelta(days=1)
@@ -33,11 +45,11 @@ def judge(program, submitted, now, stored_lead=False):
     """
     now = now.astimezone(program.spec.timezone)
     verdict = Verdict(program.name, program.hash, now=now)
-    passed_over = program.forgets if stored_lead else ()
+    passed_over = program.forgets if stored_lead else frozenset()
     for remark in getattr(submitted, "remarks", ()):
         verdict.say("body", remark)
     _check_fields(program, submitted, verdict, passed_over)
-    lead_scope = scope(verdict.values, now, verdict.unread)
+    lead_scope = scope(verdict.values, now, verdict.unread, passed_over)
     _check_required(program, lead_scope, verdict, passed_over)
     amount = verdict.worth = _sale_amount(program, lead_scope, verdict)
     if verdict.valid:
@@ -101,7 +113,7 @@ def _is_there(text):
 
 
 def _without_blanks(rule, texts, verdict):
-    kept = [text for text in texts if not rule.is_blank(text)]
+    kept = [text for text, in_reach in within_reach(texts) if not (in_reach and rule.is_blank(text))]
     if len(kept) < len(texts):
         verdict.say(rule.name, "a value that counts as absent is passed over")
     return kept
@@ -117,6 +129,9 @@ def _check_field(rule, texts, verdict):
         elif not rule.required:
             verdict.say(rule.name, "absent")
         return
+    if rule.spec.multiple:
+        _check_values(rule, texts, verdict)
+        return
     if len(texts) > 1:
         verdict.say(rule.name, f"{len(texts)} values: the first is taken")
     try:
@@ -125,17 +140,45 @@ def _check_field(rule, texts, verdict):
         verdict.values[rule.name] = value = rule.value(texts[0], verdict.now)
     except Refused as error:
         verdict.fields[rule.name] = clean(texts[0])
-        if isinstance(error, Ambiguous):
-            verdict.say(rule.name, "it could mean more than one value, and is not guessed")
-        if rule.spec.on_invalid == "warn":
-            verdict.unread = (*verdict.unread, rule.name)
-            verdict.say(rule.name, f"warned: {rule.name}.{error.code}")
-        else:
-            verdict.refuse(rule.refusal(error), rule.name)
+        _refuse_value(rule, error, verdict)
     else:
         verdict.fields[rule.name] = stored(value)
         if type(value) is Remarked:
             verdict.say(rule.name, value.remark)
+        verdict.say(rule.name, "passed")
+
+
+def _refuse_value(rule, error, verdict):
+    if isinstance(error, Ambiguous):
+        verdict.say(rule.name, "it could mean more than one value, and is not guessed")
+    if rule.spec.on_invalid == "warn":
+        verdict.unread = (*verdict.unread, rule.name)
+        verdict.say(rule.name, f"warned: {rule.name}.{error.code}")
+    else:
+        verdict.refuse(rule.refusal(error), rule.name)
+
+
+def _check_values(rule, texts, verdict):
+    """Keep and check all values of a field; where one is refused, conditions see none, since it might have decided."""
+    if len(texts) > 1:
+        verdict.say(rule.name, f"{len(texts)} values: all are kept")
+    values, kept, errors = [], [], {}
+    for text, in_reach in within_reach(texts):
+        try:
+            if not in_reach:
+                raise Refused
+            values.append(rule.value(text, verdict.now))
+            kept.append(stored(values[-1]))
+        except Refused as error:
+            kept.append(clean(text))
+            errors.setdefault(error.code, error)
+    verdict.fields[rule.name] = kept
+    for remark in dict.fromkeys(value.remark for value in values if type(value) is Remarked):
+        verdict.say(rule.name, remark)
+    for error in errors.values():
+        _refuse_value(rule, error, verdict)
+    if not errors:
+        verdict.values[rule.name] = tuple(values)
         verdict.say(rule.name, "passed")
 
 
@@ -212,8 +255,8 @@ def _identify(program, verdict):
         verdict.customer_before = list(map(folded, who)) if any(map(has_others, who)) else []
     keys = [folded(_submitted(verdict, name)) for name in spec.retry_key]
     verdict.retry = keys if all(keys) else []
-    verdict.email = str(next((values[name] for name in program.emails if name in values), ""))
-    verdict.phone = str(next((values[name] for name in program.phones if name in values), ""))
+    verdict.email = str(next((first_of(values[name]) for name in program.emails if name in values), ""))
+    verdict.phone = str(next((first_of(values[name]) for name in program.phones if name in values), ""))
 
 
 def _is_test(mark, verdict):

@@ -16,7 +16,9 @@ class ListError(ValueError):
 
 
 def stands_in(entries, value):
-    """Tell whether a list holds the value or, for an email address, its domain."""
+    """Tell whether a list holds the value, one of several or, for an email address, its domain."""
+    if type(value) is tuple:
+        return any(stands_in(entries, item) for item in value)
     text = identity(value)
     return text in entries or ("@" in text and text.rpartition("@")[2] in entries)
 

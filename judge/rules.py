@@ -16,7 +16,7 @@ from judge.sameness import as_written, identity, older_forms
 from judge.scope import Uncomputable
 from judge.times import DAYS
 from judge.types import joined
-from judge.values import folded
+from judge.values import folded, items_of
 from judge.verdict import Claim, Reason, longer
 
 
@@ -59,7 +59,7 @@ def _by_list(word, spec, compiler, lists, refuses):
         present = [(verdict.values[name], entries) for name, entries in lists if name in verdict.values]
         if not present:
             verdict.say(spec.id, f"skipped: {lists[0][0]} is absent")
-        elif any(refuses(stands_in(entries, value)) for value, entries in present):
+        elif any(refuses(stands_in(entries, item)) for value, entries in present for item in items_of(value)):
             verdict.refuse(reason, spec.id)
         else:
             verdict.say(spec.id, "passed")

@@ -212,6 +212,7 @@ class FieldSpec(_Model):
     role: str | None = Field(None, description="reject: addresses such as info@ are refused.")
     free: str | None = Field(None, description="reject: addresses of free providers are refused.")
     exact: YesNo | None = Field(None, description="true: pat+x@gmail.com is another address than pat@gmail.com.")
+    multiple: YesNo = Field(False, description="true: all its values are kept and checked, as a list.")
     sensitive: YesNo = Field(False, description="true: masked in pages, logs and exports.")
     store: YesNo = Field(True, description="false: checked, then forgotten.")
     on_invalid: Literal["reject", "warn"] = Field("reject", description="warn: recorded, but not refused.")

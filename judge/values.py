@@ -7,6 +7,7 @@ from functools import lru_cache
 from unicodedata import category, combining, normalize
 
 LONGEST_VALUE = 2100  # characters of any value but a text
+LONGEST_LIST = 5_000  # characters of the values of one field that are not ASCII: to compare each costs up to 25 µs
 LONGEST_FOLDED = 10_000  # characters of a text whose forms are compared: some grow to eighteen times their length
 
 # The characters outside XML 1.0, section 2.2 (production Char).
@@ -170,7 +171,27 @@ def stored(value):
         return format(value, "f")
     if isinstance(value, date):
         return value.isoformat()
+    if type(value) is tuple:
+        return [stored(item) for item in value]
     return str(value) if isinstance(value, str) else value
+
+
+def within_reach(texts):
+    """Yield the texts, each with whether there is time to compare it with others: see LONGEST_LIST."""
+    room = LONGEST_LIST
+    for number, text in enumerate(texts):
+        room -= 0 if text.isascii() else len(text)
+        yield text, room >= 0 or not number
+
+
+def items_of(value):
+    """Return the values of a field that keeps several, and of any other its one value."""
+    return value if type(value) is tuple else (value,)
+
+
+def first_of(value):
+    """Return the first value of a field that keeps several, and any other value as it is."""
+    return value[0] if type(value) is tuple else value
 
 
 def folded(value):

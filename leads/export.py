@@ -66,10 +66,11 @@ _FORMULA = re.compile(
 
 def cell(value):
     """Return a value as a spreadsheet may hold it: what could start a formula gets a ' before it."""
-    if isinstance(value, list):
-        value = "; ".join(value)
-    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return _FORMULA.sub("'", text)
+    return _FORMULA.sub("'", "; ".join(map(_text, value)) if isinstance(value, list) else _text(value))
+
+
+def _text(value):
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def presenter(programs, sensitive=False):

@@ -49,7 +49,7 @@ class Field:
     required: Said
     takes: list[Said]
     allowed: list[str]
-    example: str | None
+    example: str | list[str] | None
     remarks: list[str]
 
 
@@ -174,6 +174,8 @@ def _remarks(program, rule):
     compared = {name for told in program.rules if _is_shown(told) for names in told.unique or () for name in names}
     if spec.type == "email" and not spec.exact and rule.name in compared:
         yield "Addresses of one mailbox are one: pat.doe+x@gmail.com is patdoe@gmail.com."
+    if spec.multiple:
+        yield "Takes several values, each of which is checked."
     if spec.pad:
         yield "Zeros that are missing at its start are put back."
     if spec.default is not None:

@@ -142,6 +142,7 @@ def _lead(program, doc):
 def _property(rule, field):
     spec = rule.spec
     said = [f"{md(takes.words)} {takes.code and md_code(takes.code)}".strip() for takes in field.takes]
+    required = field.required.words == "yes"
     when = [f"Required {md(field.required.words)} {field.required.code and md_code(field.required.code)}".strip()]
     told = [
         f"{md(field.label)}: {'; '.join(said)}.",
@@ -149,9 +150,12 @@ def _property(rule, field):
         *([f"In any case: {', '.join(map(md, field.allowed))}."] if field.allowed else []),
         *map(md, field.remarks),
     ]
-    schema = {"title": field.label, "description": " ".join(told)} | TYPES[spec.type].described(spec)
+    one = dict(TYPES[spec.type].described(spec))
     for limit, given in given_limits(spec):
         key, value = limit.schema
-        schema |= {key: value(given)} if value(given) is not None else {}
+        one |= {key: value(given)} if value(given) is not None else {}
+    if spec.multiple:
+        one = {"anyOf": [one, {"type": "array", "items": one} | ({"minItems": 1} if required else {})]}
+    schema = {"title": field.label, "description": " ".join(told)} | one
     schema |= {} if spec.default is None else {"default": spec.default}
     return schema | ({"examples": [field.example]} if field.example else {})

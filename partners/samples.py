@@ -33,20 +33,28 @@ def made_leads(program, examples):
 
 
 def declared(program, lead):
-    """Return the declared fields of an example's lead, by their own names, each with one value."""
-    named = {program.field_of(name): texts for name, texts in texts_of(program, lead).items()}
-    single = {name: texts[0] for name, texts in named.items() if name and texts}
-    return {name: single[name] for name in program.fields if single.get(name)}
+    """Return the declared fields of an example's lead, by their own names: of those with several values a list."""
+    named = {}
+    for name, texts in texts_of(program, lead).items():
+        named.setdefault(program.field_of(name), []).extend(filter(None, texts))
+    found = {name: texts for name in program.fields if (texts := named.get(name))}
+    return {
+        name: texts if len(texts) > 1 and program.fields[name].spec.multiple else texts[0]
+        for name, texts in found.items()
+    }
 
 
-def first_that_passes(rule, texts):
-    for text in texts:
+def first_that_passes(rule, given):
+    """Return the first of the given values, or lists of values, that passes; with `one_of` as the file spells it."""
+    for value in given:
         try:
-            if text and not rule.is_blank(text):
-                value = rule.value(text)
-                return str(stored(value)) if rule.spec.one_of else text
+            texts = [text for text in values_of(value or []) if not rule.is_blank(text)]
+            parsed = [str(stored(rule.value(text))) for text in texts]
         except Refused:
             continue
+        if texts:
+            texts = parsed if rule.spec.one_of else texts
+            return texts[0] if isinstance(value, str) else texts
     return None
 
 

@@ -28,8 +28,15 @@ fields:
   first: {aliases: ["contact.name[@part=first]"]}
   last: {aliases: ["contact.name[@part=last]"]}
   age: {type: integer, min: 18, aliases: ["drivers[0].age"]}
+  ages: {type: integer, multiple: true, aliases: [drivers.age]}
+  wishes: {multiple: true, max_length: 4, on_invalid: warn}
   ssn: {store: false, aliases: ["field_data[name=ssn].values"]}
-sale_amount: 10.00
+rules:
+  - {id: young, reject_if: min(ages) < 5}
+  - {id: many, reject_if: "count(wishes) > 2 or 'a' in wishes"}
+sale_amount:
+  - {when: count(wishes) > 1, amount: count(ages) * 2, at_most: 5}
+  - {amount: 10.00}
 """
 
 
@@ -225,14 +232,16 @@ items = st.lists(st.tuples(names, words | st.just("a@example.com")), min_size=1,
 parts = st.lists(st.tuples(st.sampled_from(["first", "FIRST", "last", "middle"]), words), max_size=3)
 
 
-def forms_of(fields, people, ages):
+def forms_of(fields, people, ages, wishes):
     """Yield one lead in every format: names and values, names by attribute, and items by number."""
     tree = {"id": "1", "field_data": [{"name": name, "values": [text]} for name, text in fields]}
     tree |= {"contact": {"name": [{"@part": part, "#text": text} for part, text in people]}} if people else {}
-    tree |= {"drivers": [{"age": str(age)} for age in ages]} if ages else {}
+    tree |= {"drivers": [{"name": "Bo"} | ({} if age is None else {"age": str(age)}) for age in ages]} if ages else {}
+    tree |= {"wishes": wishes} if wishes else {}
     yield json.dumps(tree).encode(), JSON
     data = "".join(f"<field_data><name>{escape(n)}</name><values>{escape(t)}</values></field_data>" for n, t in fields)
-    data += "".join(f"<drivers><age>{age}</age></drivers>" for age in ages)
+    data += "".join(f"<drivers><name>Bo</name>{'' if age is None else f'<age>{age}</age>'}</drivers>" for age in ages)
+    data += "".join(f"<wishes>{escape(wish)}</wishes>" for wish in wishes)
     inner = "".join(f"<name part={quoteattr(part)}>{escape(text)}</name>" for part, text in people)
     data += f"<contact>{inner}</contact>" if people else ""
     xml = f"<lead><id>1</id>{data}</lead>".encode()
@@ -243,9 +252,14 @@ def forms_of(fields, people, ages):
         pairs += [(f"field_data[{number}][name]", name), (f"field_data[{number}][values][]", text)]
     for number, (part, text) in enumerate(people):
         pairs += [(f"contact[name][{number}][@part]", part), (f"contact[name][{number}]", text)]
-    pairs += [(f"drivers[{number}][age]", str(age)) for number, age in enumerate(ages)]
+    pairs += [(f"drivers[{number}][name]", "Bo") for number, _ in enumerate(ages)]
+    pairs += [(f"drivers[{number}][age]", str(age)) for number, age in enumerate(ages) if age is not None]
+    numbered = [(f"wishes[{number}]", wish) for number, wish in enumerate(wishes)]
+    yield urlencode([*pairs, *numbered]).encode(), FORM
+    yield urlencode([*numbered[::-1], *pairs[::-1]]).encode(), FORM
+    yield urlencode([*pairs, *(("Wishes[]", wish) for wish in wishes)]).encode(), FORM
+    pairs += [("wishes", wish) for wish in wishes]
     yield urlencode(pairs).encode(), FORM
-    yield urlencode(pairs[::-1]).encode(), FORM
     yield urlencode(pairs).encode(), JSON
     if not any("--x1y2" in text for _, text in pairs):
         yield multipart(pairs)
@@ -255,17 +269,26 @@ def forms_of(fields, people, ages):
         yield f"<E><Body><Lead>{escape(document)}</Lead></Body></E>".encode(), XML
 
 
-@given(items, parts, st.lists(st.integers(0, 99), max_size=3))
+@given(
+    items,
+    parts,
+    st.lists(st.integers(0, 99) | st.none(), max_size=3),
+    st.lists(words | st.sampled_from(["a", "", " b ", "C\r\nd"]), max_size=4),
+)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_a_lead_with_items_gets_one_decision_in_every_format_and_as_a_document(buyer, fields, people, ages):
+def test_a_lead_with_items_gets_one_decision_in_every_format_and_as_a_document(buyer, fields, people, ages, wishes):
     with buyer.app.app_context():
         made = rulebook().programs["default"]
     verdicts = []
-    for body, content_type in forms_of(fields, people, ages):
+    for body, content_type in forms_of(fields, people, ages, wishes):
         verdict = judge(made, read(made, body, content_type), NOW)
         verdicts.append(verdict)
         assert verdict.fields == verdicts[0].fields, (body, content_type)
-        assert (verdict.codes, verdict.trace) == (verdicts[0].codes, verdicts[0].trace)
+        assert (verdict.codes, verdict.worth) == (verdicts[0].codes, verdicts[0].worth)
+        assert verdict.trace == verdicts[0].trace
     mails = [text for name, text in fields if name.lower() == "email"]
     assert verdicts[0].fields.get("email") == (mails[0] if mails else None)
     assert ("email.required" in verdicts[0].codes) == (not mails)
+    assert verdicts[0].fields.get("ages", []) == [age for age in ages if age is not None]
+    kept = [wish.strip().replace("\r\n", "\n") for wish in wishes]
+    assert verdicts[0].fields.get("wishes", []) == [wish for wish in kept if wish]

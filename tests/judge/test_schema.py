@@ -47,6 +47,7 @@ fields:
   born: {type: date, formats: [D-MMM-YY, ISO, epoch], min: '1900-01-01', max: today}
   credit: {type: range, min: 300, max: 850}
   owner: {type: boolean, "yes": [x], "no": denied}
+  ages: {type: integer, multiple: true}
 """
 
 

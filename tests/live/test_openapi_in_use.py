@@ -26,6 +26,7 @@ fields:
   children: {type: integer, min: 0, max: 20}
   loan: {type: money}
   plan: {type: choice, one_of: [basic, full]}
+  ages: {type: integer, min: 0, multiple: true}
   consent: {type: consent, required: true}
 rules:
   - {id: person, unique: [email]}

@@ -101,11 +101,13 @@ customer: [email]
 fields:
   email: {type: email, required: true}
   name: {required: true, pattern: '(?s).*Neill.*'}
+  wishes: {multiple: true, one_of: ["a, b", "O'Neill & <b>", '"c"=d']}
 examples:
   - name: every quote there is
     lead:
       email: ann@example.com
       name: "@A \\"O'Neill\\" $HOME ${x} `id` \\\\n \\\\ !! %41 +&=; Zoë 東京 <b>&amp;</b> ]]> \\u2028 x\\n  new 'line'"
+      wishes: ["a, b", "o'neill & <b>", '"c"=d']
     expect: valid
   - name: nobody
     lead: {email: ann@example.com}
@@ -146,14 +148,18 @@ def test_the_requests_run_as_they_stand_and_get_the_answers_that_are_shown(live,
         done = subprocess.run(runner, input=program.encode(), env=environ, capture_output=True)
         assert same_ids(done.stdout.decode()) == same_ids(exchange.answer), (program, done.stderr)
     (name,) = {exchange.lead["name"] for exchange in doc.accepted}
-    assert names(live) == {name, None}
+    wishes = ("a, b", "O'Neill & <b>", '"c"=d')
+    assert stored(live) == {(name, *wishes), (None,)}
 
 
-def names(service):
-    """Return the names in the stored leads."""
+def stored(service):
+    """Return the names and wishes in the stored leads."""
     models.connect(service.environ["DATABASE_URL"], "a key for tests")
     try:
         with database.read():
-            return {lead.fields.get("name") for lead in search.leads(search.Filter(), newest_first=False)}
+            return {
+                (lead.fields.get("name"), *lead.fields.get("wishes", []))
+                for lead in search.leads(search.Filter(), newest_first=False)
+            }
     finally:
         database.disconnect()

@@ -1,0 +1,38 @@
+"""Fields that keep several values (`multiple: true`), where a program goes by one value alone."""
+
+# Why one value is needed, by the key that names the field.
+ONE_VALUE = {
+    "partner": "a lead has one partner",
+    "customer": "a customer is known by one",
+    "retry_key": "a request is known by one",
+    "unique": "two leads may have some of them in common and not others",
+    "by": "a lead counts in one group",
+    "test_flag": "a lead is a test or is none",
+}
+
+
+def check(spec, source):
+    """Complain of each key of a RuleFile that names such a field and goes by one value."""
+    for place, key, who, names in _named(spec):
+        for name in dict.fromkeys(names):
+            if name in spec.fields and spec.fields[name].multiple:
+                why = f"{key}: {name} is a list, since it has multiple: true, and {ONE_VALUE[key]}"
+                source.complain(place, f"{who}{why}: {_instead(key, name)}")
+
+
+def _named(spec):
+    """Yield such keys: their place, the key, whose it is, and the fields that it names."""
+    yield ("partner",), "partner", "", [spec.partner]
+    yield ("test_flag",), "test_flag", "", [spec.test_flag]
+    yield ("customer",), "customer", "", spec.customer
+    yield ("retry_key",), "retry_key", "", spec.retry_key
+    for index, rule in enumerate(spec.rules):
+        who = f'rule "{rule.id}": '
+        yield ("rules", index, "unique"), "unique", who, [name for names in rule.unique or () for name in names]
+        yield ("rules", index, "by"), "by", who, rule.by or ()
+
+
+def _instead(key, name):
+    if key == "test_flag":
+        return f"write test_if: true in {name}"
+    return f'write a field for the first of them, first_{name}: {{aliases: ["{name}[0]"]}}, and name that'
