@@ -13,6 +13,7 @@ from pathlib import Path
 
 from judge import lint
 from judge.aliases import read_alias, spellings
+from judge.codes import by_code, wrong_codes
 from judge.conditions import compile_condition, compile_number, nearest
 from judge.examples import run_examples
 from judge.grammar import ConditionError
@@ -260,10 +261,15 @@ def _make_type(compiler, spec, row):
     compiler.count(len([*spec.blanks, *(spec.yes or []), *(spec.no or [])]))
     compiler.count(len(spec.one_of or []))  # each is read as the type reads it: an address takes 100 µs
     try:
-        return row.make(spec, compiler.program.spec.timezone)
+        parse = row.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
         compiler.complain_of(error.key or next(key for key in _MAKING if key in row.keys), error)
         return None
+    if spec.codes and "one_of" in row.keys:
+        for code, why in wrong_codes(spec.codes, parse, is_free=row.make is TYPES["text"].make):
+            compiler.complain_at(("one_of", code), f"one_of: {why}")
+        parse = by_code(spec.codes, parse)
+    return parse
 
 
 def _compile_limit(compiler, spec, key, parse):

@@ -114,6 +114,7 @@ def _plain(error):
 
 
 def _spellings(texts, parse):
+    texts = texts.values() if isinstance(texts, dict) else texts
     return {value: value for value in (_bound(text, parse) for text in texts)}
 
 

@@ -167,8 +167,18 @@ OpeningHours = Annotated[
 ]
 Days = Annotated[list[Day], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
 Lists = Annotated[dict[FieldName, str], Field(min_length=1)]
-# What a union of a number and a table adds to the place of a mistake: it stands in no file.
-TAGS = ("[number]", "[table]")
+# What a union adds to the place of a mistake: it stands in no file.
+TAGS = ("[number]", "[table]", "[list]", "[one]")
+
+
+_CHOICES = {"anyOf": [*_TEXTS["anyOf"], {"type": "object", "minProperties": 1, "additionalProperties": _SCALAR}]}
+Choices = Annotated[
+    Annotated[list[str], Field(min_length=1), Tag("[list]")]
+    | Annotated[dict[str, str], Field(min_length=1), Tag("[table]")],
+    Discriminator(lambda value: "[table]" if isinstance(value, dict) else "[list]"),
+    BeforeValidator(_list),
+    WithJsonSchema(_CHOICES),
+]
 
 
 def _cap(number):
@@ -198,7 +208,9 @@ class FieldSpec(_Model):
     min_length: str | None = Field(None, description="The least number of characters.")
     max_length: str | None = Field(None, description="The greatest number of characters.")
     pattern: str | None = Field(None, description="A regular expression (RE2) that the whole value fits.")
-    one_of: Texts | None = Field(None, description="The values that are accepted.")
+    one_of: Choices | None = Field(
+        None, description="The values that are accepted, or a table of codes and what they mean: {'1': Employed}."
+    )
     country: str | None = Field(None, description="The country, as two letters.")
     countries: Texts | None = Field(None, description="The countries whose phone numbers are accepted.")
     kinds: Kinds | None = Field(None, description="The kinds of phone numbers that are accepted, such as mobile.")
@@ -215,6 +227,16 @@ class FieldSpec(_Model):
     sensitive: YesNo = Field(False, description="true: masked in pages, logs and exports.")
     store: YesNo = Field(True, description="false: checked, then forgotten.")
     on_invalid: Literal["reject", "warn"] = Field("reject", description="warn: recorded, but not refused.")
+
+    @property
+    def codes(self):
+        """The table of `one_of`, `{code: meaning}`; empty where it is a list."""
+        return self.one_of if isinstance(self.one_of, dict) else {}
+
+    @property
+    def choices(self):
+        """The values of `one_of`: of a table, what its codes mean."""
+        return list(dict.fromkeys(self.codes.values())) if self.codes else self.one_of or []
 
 
 class RuleSpec(_Model):

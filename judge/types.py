@@ -18,6 +18,7 @@ from pydantic import HttpUrl, TypeAdapter, ValidationError
 from judge import moments, numbers, phones, places
 from judge.sameness import Address
 from judge.values import UNSEEN, Refused, Text, Unusable, known_as, matching
+from judge.wordings import any_of_words
 
 # --- Types: specification, time zone -> (text -> value) ---
 
@@ -217,6 +218,7 @@ class FieldType:
 
 
 _TEXT = {"type": "string"}
+_SCALAR = {"type": ["string", "number"]}  # JSON may write it as a number
 _LENGTHS = frozenset({"min_length", "max_length", "pattern", "one_of"})
 _BOUNDS = frozenset({"min", "max"})
 _EMAIL = _LENGTHS | {"disposable", "role", "free", "exact"}
@@ -227,9 +229,13 @@ _UUID = "^[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}$"
 
 
 def _words(spec, falsehoods=False):
-    words = [True, *numbers.TRUE, *(spec.yes or [])]
-    words += [False, *numbers.FALSE, *(spec.no or [])] if falsehoods else []
-    return {"type": ["boolean", "string"], "enum": list(dict.fromkeys(words))}
+    words = [*numbers.TRUE, *(spec.yes or []), *([*numbers.FALSE, *(spec.no or [])] if falsehoods else [])]
+    return any_of_words(words, [True, False] if falsehoods else [True])
+
+
+def _schema_of_choices(spec):
+    """Return what takes the values of `one_of` and the codes that stand for them."""
+    return any_of_words([*spec.codes, *spec.choices]) if spec.one_of else _SCALAR
 
 
 def _numbers(kind="number"):
@@ -240,7 +246,7 @@ def _numbers(kind="number"):
 TYPES = {
     "text": FieldType(
         _text, "text", _LENGTHS, "The {label} cannot be read",
-        "any text", usual=["Ann", "Example 1"], others=_other_texts,
+        "any text", _schema_of_choices, ["Ann", "Example 1"], _other_texts,
     ),
     "email": FieldType(
         _email, "text", _EMAIL, "The {label} is not a valid email address",
@@ -248,12 +254,12 @@ TYPES = {
     ),
     "phone": FieldType(
         phones.phone, "text", _COUNTRY | {"countries", "kinds"}, "The {label} is not a valid phone number",
-        _takes_phone, usual=phones.examples,
+        _takes_phone, _SCALAR, phones.examples,
         others=lambda text: _other_digits(text, 4),  # the area and the exchange stay: 555 is nobody's
     ),
     "postal_code": FieldType(
         places.postal_code, "text", _COUNTRY | {"one_of", "pad"}, "The {label} is not a valid postal code",
-        _takes_code, usual=lambda spec: places.example_of(spec.country)[:1], others=_other_digits,
+        _takes_code, _SCALAR, lambda spec: places.example_of(spec.country)[:1], _other_digits,
     ),
     "region": FieldType(
         places.region, "text", _COUNTRY | {"one_of"}, "The {label} is not a known state or province",
@@ -299,7 +305,7 @@ TYPES = {
     ),
     "choice": FieldType(
         _text, "text", frozenset({"one_of"}), "The {label} cannot be read",
-        "one of the accepted values", lambda spec: {"type": "string", "enum": spec.one_of},
+        "one of the accepted values", _schema_of_choices,
     ),
     "url": FieldType(
         _url, "text", _LENGTHS, "The {label} is not a web address, such as https://example.com/",
@@ -316,6 +322,6 @@ TYPES = {
     ),
     "id": FieldType(
         _id, "text", frozenset({"standard"}), "The {label} is not a valid number of its kind",
-        _takes_id, others=_other_digits,
+        _takes_id, _SCALAR, others=_other_digits,
     ),
 }  # fmt: skip

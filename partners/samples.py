@@ -48,7 +48,7 @@ def first_that_passes(rule, texts):
 def _usual(rule):
     """Return values that a field of this type is likely to take."""
     spec = rule.spec
-    return [*(spec.one_of or []), *TYPES[spec.type].likely(spec), spec.min, spec.max]
+    return [*spec.choices, *TYPES[spec.type].likely(spec), spec.min, spec.max]
 
 
 def freshened(program, leads, now):
