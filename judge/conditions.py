@@ -26,7 +26,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from judge.functions import FUNCTIONS, iso_day
 from judge.grammar import ConditionError, flat, of_syntax, parse, walk
 from judge.instead import INSTEAD, nothing_like_it, written
-from judge.sameness import Zip, zip_of
+from judge.sameness import ZIPS, zip_of
 from judge.scope import Unanswered, Uncomputable, all_of, any_of
 from judge.values import FORBIDDEN, Text
 
@@ -241,7 +241,7 @@ def _within(left, operand, kinds):
         values = frozenset(_alike(left, _part(item, kinds))[1](None) for item in right.items)
         if (zips := frozenset(map(zip_of, values))) == values:
             return lambda lead_scope: (left.run(lead_scope) in values) is wanted
-        of = {Zip: zips}
+        of = dict.fromkeys(ZIPS, zips)
         return lambda lead_scope: ((value := left.run(lead_scope)) in of.get(type(value), values)) is wanted
     part, whole = _alike(left, _part(right, kinds))
     if left.kind not in ("text", "unknown"):

@@ -34,6 +34,8 @@ def of_condition(holds, path, program, now):
         yield f"compares {name} with nothing: write {name} is present, or what it must be"
     for name, texts in holds.compared.items():
         rule = program.fields.get(name)
+        if rule and rule.in_country and rule.spec.type != "phone":  # of which country it is to be is not said
+            continue
         choices = WEEKDAYS if name == "weekday()" else _choices(rule) if rule and rule.parse else ()
         for text in sorted(texts):
             if rule and rule.is_blank(text):
@@ -113,9 +115,10 @@ def of_program(program, source, today):
     for name, field in spec.fields.items():
         if field.required is True and field.default is not None:
             source.warn(("fields", name, "required"), f'field "{name}": it is never missing, since it has a default')
-        if field.type == "postal_code" and field.country and not has_postal_codes(field.country):
-            without = f"{field.country} has no postal codes, so every value is refused"
-            source.warn(("fields", name, "country"), f'field "{name}": {without}')
+        for country in field.countries_named if field.type == "postal_code" else ():
+            if not has_postal_codes(country):
+                without = f"{country} has no postal codes, so every value is refused"
+                source.warn(("fields", name, "country"), f'field "{name}": {without}')
         own = forms_of(field.blanks)
         for key in ("one_of", "yes", "no"):
             words = [*(getattr(field, key) or []), *(field.choices if key == "one_of" and field.codes else [])]

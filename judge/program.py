@@ -19,7 +19,8 @@ class FieldRule:
     """A field of a program, compiled: `parse` and `limits` turn a text into a value.
 
     `ambiguous` is the sentence on a value that could be two, `blanks` sets of what counts as absent, as it is compared:
-    that of the program, which its fields share, and the field's own.
+    that of the program, which its fields share, and the field's own. Where another field says the country, `in_country`
+    returns the field as it is in one; by itself it is that in the default one.
     """
 
     name: str
@@ -32,6 +33,7 @@ class FieldRule:
     spellings: list[str]
     ambiguous: str = ""
     blanks: tuple[frozenset, ...] = ()
+    in_country: Callable | None = None
 
     @cached_property
     def former_names(self):
@@ -110,6 +112,12 @@ class Program:
     def mark(self):
         """What marks a lead as a test, as code: a field that is true, or a condition. Nothing where there are none."""
         return self.spec.test_flag or (expression(self.spec.test_if) if self.spec.test_if else "")
+
+    @cached_property
+    def in_reading_order(self):
+        """The fields by their names, as they are read: one that says the country of others goes before them."""
+        first = {rule.spec.country_field for rule in self.fields.values()}
+        return sorted(self.fields.items(), key=lambda item: item[0] not in first)
 
     def labels(self, names):
         """Return the labels of these fields, as reasons name them."""

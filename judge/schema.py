@@ -25,6 +25,7 @@ from pydantic import (
 from judge import times
 from judge.conditions import RESERVED
 from judge.phones import KINDS
+from judge.readings import Readings, fields_of_lead
 from judge.types import TYPES
 
 
@@ -181,6 +182,25 @@ Choices = Annotated[
 ]
 
 
+class CountryOf(_Model):
+    """The country stands in another field of the lead."""
+
+    field: FieldName = Field(description="The field of type country that says it.")
+    default: str | None = Field(None, description="The country of leads in which that field says none.")
+
+
+def _form_of_country(value):
+    return "[one]" if isinstance(value, str) else "[list]" if isinstance(value, list) else "[table]"
+
+
+Country = Annotated[
+    Annotated[str, Tag("[one]")]
+    | Annotated[list[str], Field(min_length=1), Tag("[list]")]
+    | Annotated[CountryOf, Tag("[table]")],
+    Discriminator(_form_of_country),
+]
+
+
 def _cap(number):
     """Return the type of a cap: one number, or a table of them, by the values of the field under `by`."""
     return Annotated[
@@ -193,7 +213,7 @@ def _cap(number):
 RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
-class FieldSpec(_Model):
+class FieldSpec(_Model, Readings):
     type: Literal[*TYPES] = Field("text", description="What the field holds.")
     label: Sentence | None = Field(None, description="What people call it, as in: No email address was submitted.")
     required: Annotated[bool | str | dict, BeforeValidator(_required), WithJsonSchema(_CONDITION)] = Field(
@@ -211,7 +231,11 @@ class FieldSpec(_Model):
     one_of: Choices | None = Field(
         None, description="The values that are accepted, or a table of codes and what they mean: {'1': Employed}."
     )
-    country: str | None = Field(None, description="The country, as two letters.")
+    country: Country | None = Field(
+        None,
+        description="The country, as two letters; several, of which the first that takes a value counts; or {field: "
+        "country, default: US}, where another field says it.",
+    )
     countries: Texts | None = Field(None, description="The countries whose phone numbers are accepted.")
     kinds: Kinds | None = Field(None, description="The kinds of phone numbers that are accepted, such as mobile.")
     formats: Texts | None = Field(None, description="How dates are written, such as MM/DD/YYYY, ISO or epoch.")
@@ -227,16 +251,6 @@ class FieldSpec(_Model):
     sensitive: YesNo = Field(False, description="true: masked in pages, logs and exports.")
     store: YesNo = Field(True, description="false: checked, then forgotten.")
     on_invalid: Literal["reject", "warn"] = Field("reject", description="warn: recorded, but not refused.")
-
-    @property
-    def codes(self):
-        """The table of `one_of`, `{code: meaning}`; empty where it is a list."""
-        return self.one_of if isinstance(self.one_of, dict) else {}
-
-    @property
-    def choices(self):
-        """The values of `one_of`: of a table, what its codes mean."""
-        return list(dict.fromkeys(self.codes.values())) if self.codes else self.one_of or []
 
 
 class RuleSpec(_Model):
@@ -281,25 +295,7 @@ class AmountSpec(_Model):
     at_most: Amount | None = Field(None, description="What a computed amount never exceeds.")
 
 
-def _lead(value, name=""):
-    """Flatten a nested lead: `contact: {email: x}` is `contact.email: x`, `cars: [{year: 1}]` is `cars[0].year: 1`."""
-    if isinstance(value, dict):
-        members = [(name if key == "#text" and name else f"{name}.{key}" if name else key, value[key]) for key in value]
-    elif isinstance(value, list) and not all(isinstance(item, str) for item in value):
-        members = [(f"{name}[{number}]", item) for number, item in enumerate(value)]
-    else:
-        return {name: value}
-    flat = {}
-    for key, inner in members:
-        flat |= _lead(inner, key)
-    return flat
-
-
-def _fields_of_lead(value):
-    return _lead(value) if isinstance(value, dict) else value
-
-
-LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(_fields_of_lead), WithJsonSchema({"type": "object"})]
+LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(fields_of_lead), WithJsonSchema({"type": "object"})]
 
 
 class ExampleSpec(_Model):

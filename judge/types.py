@@ -107,7 +107,7 @@ def _id(field, _zone):
 
 def _takes_phone(spec, _zone):
     if spec.country:
-        return f"a phone number, with country code (such as +1) or as written in {spec.country}"
+        return f"a phone number, with country code (such as +1) or as written in {_countries_of(spec)}"
     return "a phone number with country code, such as +1"
 
 
@@ -131,9 +131,17 @@ def formats_of(spec):
 
 
 def _takes_code(spec, _zone):
-    if not places.has_postal_codes(spec.country):
+    if isinstance(spec.country, str) and not places.has_postal_codes(spec.country):
         return f"nothing: {spec.country} has no postal codes"
-    return f"a postal code of {spec.country}"
+    return f"a postal code of {_countries_of(spec)}"
+
+
+def _countries_of(spec):
+    """Return the countries of a field, in words."""
+    if not spec.country_field:
+        return joined(spec.countries_named, "or")
+    otherwise = f"; {spec.country.default} if it names none" if spec.country.default else ""
+    return f"the country that {spec.country_field} names{otherwise}"
 
 
 def _takes_truth(spec, _zone):
@@ -259,12 +267,12 @@ TYPES = {
     ),
     "postal_code": FieldType(
         places.postal_code, "text", _COUNTRY | {"one_of", "pad"}, "The {label} is not a valid postal code",
-        _takes_code, _SCALAR, lambda spec: places.example_of(spec.country)[:1], _other_digits,
+        _takes_code, _SCALAR, lambda spec: places.example_of(spec.home)[:1], _other_digits,
     ),
     "region": FieldType(
         places.region, "text", _COUNTRY | {"one_of"}, "The {label} is not a known state or province",
-        "a state or province of {spec.country}, by code or name",
-        usual=lambda spec: places.example_of(spec.country)[1:],
+        lambda spec, _: f"a state or province of {_countries_of(spec)}, by code or name",
+        usual=lambda spec: places.example_of(spec.home)[1:],
         ambiguous="The {label} could be more than one state or province: write its code",
     ),
     "country": FieldType(
