@@ -77,7 +77,7 @@ def _check_fields(program, submitted, verdict, passed_over):
         spelling = name if name in program.names else canonical(name)
         if field := program.names.get(spelling):
             given.setdefault(field, {}).setdefault(spelling, []).extend(texts)
-        elif not (program.forgets and program.is_forgotten(name)):
+        elif not program.forgets or (texts := program.kept_texts(name, texts)):
             texts = [clean(text) for text in texts]
             others[name] = texts[0] if len(texts) == 1 else texts
     for name, rule in program.in_reading_order:

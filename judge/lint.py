@@ -2,6 +2,7 @@
 
 import re
 
+from judge.calendar import is_never_open
 from judge.examples import texts_of
 from judge.functions import WEEKDAYS
 from judge.places import has_postal_codes
@@ -81,6 +82,9 @@ def _of_what_is_read(rule, text):
 def of_program(program, source, today):
     """Warn of what is suspicious about a rule file as a whole."""
     spec = program.spec
+    if is_never_open(spec, today):
+        when = " between starts and ends" if spec.starts and spec.ends else ""
+        source.warn(("rules",), f"open: and closed: leave no moment{when} in which a lead can be valid")
     if spec.ends and spec.ends < today:
         source.warn(("ends",), f"ends: {spec.ends} is over: every lead is refused (program.ended)")
     privacy = spec.privacy

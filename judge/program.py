@@ -6,11 +6,12 @@ from datetime import timedelta
 from functools import cached_property
 
 from judge.caps import Caps
+from judge.escapes import mentions
 from judge.items import Selectors
 from judge.rulefile import Finding, Source
 from judge.rules import expression
 from judge.schema import FIELD_NAME, FieldSpec, RuleFile
-from judge.values import FORBIDDEN, LONGEST_VALUE, Ambiguous, Names, Refused, canonical, folded
+from judge.values import FORBIDDEN, LONGEST_VALUE, Ambiguous, Names, Refused, canonical, folded, forms_of
 from judge.verdict import Reason
 
 
@@ -143,6 +144,11 @@ class Program:
         return Selectors(self.spec.fields)
 
     @cached_property
+    def blanks(self):
+        """What counts as absent in every field, as it is compared."""
+        return forms_of(self.spec.blanks)
+
+    @cached_property
     def unpack(self):
         """The fields whose texts are documents, as `{canonical name: name}`."""
         return {canonical(name): name for name in self.spec.unpack}
@@ -165,5 +171,17 @@ class Program:
         return name in self._forgotten_names
 
     def without_forgotten(self, submitted):
-        """Return the submitted fields less those that are not to be stored."""
-        return {name: texts for name, texts in submitted.items() if not self.is_forgotten(name)}
+        """Return the submitted fields less those that are not to be stored, and documents that hold them."""
+        kept = {name: self.kept_texts(name, texts) for name, texts in submitted.items()}
+        return {name: texts for name, texts in kept.items() if texts}
+
+    def kept_texts(self, name, texts):
+        """Return those texts of a submitted name that may be stored; none of one that is forgotten.
+
+        A document within a field that no rule names is not taken apart: it goes with what it holds.
+        """
+        if self.is_forgotten(name):
+            return []
+        if not self.forgets or self.field_of(name):
+            return texts
+        return [text for text in texts if not mentions(self._forgotten_names.part, text)]

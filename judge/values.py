@@ -33,13 +33,13 @@ class Names:
         self._meaning, self._fields = meaning, fields
         known = (re.findall(r"\w+", spelling) for spelling, field in meaning.items() if field in fields)
         parts = [r"\W+".join(words) for words in known if words]
-        self._part = re.compile(rf"\b(?:{'|'.join(parts)})\b" if parts else r"(?!)")
+        self.part = re.compile(rf"\b(?:{'|'.join(parts)})\b" if parts else r"(?!)")
 
     def __contains__(self, name):
         name = canonical(name)
         if field := self._meaning.get(name):
             return field in self._fields
-        return bool(self._part.search(name))
+        return bool(self.part.search(name))
 
 
 def clean(text):
