@@ -169,7 +169,8 @@ class Compiler:
             return frozenset()
         try:
             if field.in_country and field.spec.type != "phone":
-                return OfCountries(lines_of(path), lambda country: field.in_country.exactly(country).parse)
+                read_in = field.in_country.exactly
+                return OfCountries(lines_of(path), lambda country: read_in(country).parse, field.spec)
             entries, unread = read_list(path, field.parse, self.program.spec.fields[name])
         except ListError as error:
             raise ConditionError(str(error)) from None

@@ -1,11 +1,11 @@
 """Lists beside the rule files: one value or domain a line, in the normal form of its field."""
 
 import re
-from contextlib import suppress
+from collections import defaultdict
 
 from judge.mailboxes import mailbox
 from judge.sameness import identity
-from judge.values import Refused
+from judge.values import Refused, folded
 
 # Of an address in this form nothing is left to normalise but case; email-validator costs 35 µs a line.
 _PLAIN_EMAIL = re.compile(r"[a-z0-9][a-z0-9_+-]*(\.[a-z0-9_+-]+)*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
@@ -55,23 +55,34 @@ def lines_of(path):
 class OfCountries:
     """The entries of a list for a field whose country another field says: each line is read in that of the value.
 
-    `parse_in` gives the function from text to value in a country (None: the default one).
+    `parse_in` gives the function from text to value in a country (None: the default one). Of postal codes, lines that
+    may be one are found by what `_likely` says of them: there are lists of all ZIPs.
     """
 
-    def __init__(self, lines, parse_in):
-        self._texts, self._parse_in, self._known = [text for _, text in lines], parse_in, {}
+    def __init__(self, lines, parse_in, spec):
+        self._parse_in, self._keys = parse_in, _likely if spec.type == "postal_code" else lambda _: {""}
+        self._texts = defaultdict(list)
+        for _, text in lines:
+            for key in self._keys(text):
+                self._texts[key].append(text)
 
     def __contains__(self, known):
-        country, is_told, _ = known.partition(":")  # as `sameness.Placed` has it
-        country = country if is_told else None
-        if country not in self._known:
-            self._known[country] = frozenset(self._read(self._parse_in(country)))
-        return known in self._known[country]
+        country, is_told, code = known.partition(":")  # as `sameness.Placed` has it
+        parse, keys = self._parse_in(country if is_told else None), self._keys(code if is_told else known)
+        return any(_is_read_as(known, text, parse) for key in keys for text in self._texts.get(key, ()))
 
-    def _read(self, parse):
-        for text in self._texts:
-            with suppress(Refused):
-                yield identity(parse(text))
+
+def _is_read_as(known, text, parse):
+    try:
+        return identity(parse(text)) == known
+    except Refused:
+        return False
+
+
+def _likely(code):
+    """Return what a postal code has in common with its other spellings: without blanks, zeros that may be lost, +4."""
+    signs = "".join(filter(str.isalnum, folded(code)))
+    return {key.lstrip("0") for key in ([signs, signs[:-4]] if signs.isdecimal() and len(signs) > 5 else [signs])}
 
 
 def _entry(text, parse, spec):

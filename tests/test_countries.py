@@ -1,6 +1,7 @@
 """`country:` of a field may be a list, or stand in another field of the lead; in every format."""
 
 import json
+import time
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -234,6 +235,18 @@ def test_a_list_of_regions_is_read_in_the_country_of_the_lead(tmp_path):
     leads = [("US", "Calif."), ("CA", "BC"), ("US", "TX"), ("CA", "Ontario"), ("DE", "california")]
     codes = [judge(made, {"land": [land], "state": [code]}, NOW).codes for land, code in leads]
     assert codes == [["gold"], ["gold"], [], [], ["gold"]]
+
+
+def test_a_list_of_all_codes_costs_little_in_every_country(tmp_path):
+    (tmp_path / "gold.txt").write_text("\n".join(f"{number:05}" for number in range(1, 40_000)))
+    text = "fields: {land: {type: country}, zip: {type: postal_code, country: {field: land}, pad: true}}"
+    made = compile_text(
+        "solar", str(tmp_path / "solar.yaml"), f"{text}\nrules: [{{id: gold, listed: {{zip: gold.txt}}}}]"
+    )
+    started = time.perf_counter()
+    for land, code in [("US", "2134-1234"), ("DE", "10115"), ("FR", "01000"), ("ES", "28001"), ("MX", "06000")]:
+        assert judge(made, {"land": [land], "zip": [code]}, NOW).codes == ["gold"]
+    assert time.perf_counter() - started < 0.25
 
 
 # --- Mistakes, and what partners are told ---
