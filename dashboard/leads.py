@@ -199,7 +199,7 @@ def _lead_page(lead, revealed):
         others = [other for other in search.repeats_of(lead) if pages.may_see(other.program)]
     judged_by = _compiled(lead, rules, book.folder) or book.programs.get(lead.program)
     sensitive = _holds(lead, hidden)
-    masked = () if revealed else hidden
+    masked = masks.NOTHING if revealed else hidden
     return page(
         "dashboard/lead.html",
         lead=lead,
@@ -220,7 +220,7 @@ def _lead_page(lead, revealed):
 
 def _holds(lead, hidden):
     """Tell whether there may be something to mask in the submission of a lead."""
-    if hidden or any(name in hidden for name in lead.fields):
+    if hidden or any(hidden.hides(name, value) for name, value in lead.fields.items()):
         return True
     text = as_text(bytes(lead.body), lead.content_type) + "\n" + bytes(lead.query).decode(errors="replace")
     return "body.unreadable" in lead.reasons and hidden.stand_in(text)
@@ -241,7 +241,7 @@ def _values(lead, program, masked):
     rows = []
     for name, value in lead.fields.items():
         label = fields[name].label if name in fields else name
-        shown = masks.MASK if name in masked else value
+        shown = masks.MASK if masked.hides(name, value) else value
         rows.append((label[:1].upper() + label[1:] if name in fields else name, shown, name in fields))
     return sorted(rows, key=lambda row: not row[2])
 
@@ -252,7 +252,7 @@ def _answer(lead, program, masked):
     if lead.valid and any(
         lead.email == value or (isinstance(value, list) and lead.email in value)
         for name, value in lead.fields.items()
-        if name in masked
+        if masked.hides(name, value)
     ):
         values = values._replace(email=masks.MASK)
     made = answer_format(lead.content_type, bytes(lead.body), program.spec.respond if program else "xml")

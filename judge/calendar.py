@@ -1,6 +1,6 @@
 """When a program takes leads: the days of its campaign, and its hours."""
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from judge.verdict import ENDED, NOT_STARTED
@@ -25,6 +25,30 @@ def takes_nothing_on(spec, day):
     return bool(refused_on(spec, day)) or day in closed_days(
         rule for rule in spec.rules if rule.mode == "enforce" and not rule.when
     )
+
+
+def is_never_open(spec, today):
+    """Tell whether hours and closed days leave no moment of the campaign, from its first day or today, for any lead."""
+    rules = [rule for rule in spec.rules if rule.mode == "enforce" and not rule.when]
+    opening, closed = [rule.open for rule in rules if rule.open], closed_days(rules)
+    if not opening and not closed:
+        return False
+    day = spec.starts or (min(today, spec.ends) if spec.ends else today)
+    last = min(spec.ends or date.max, day + timedelta(days=min(7 * (len(closed) + 1), (date.max - day).days)))
+    weekdays = {day for day in range(7) if _is_open_on(day, opening)}
+    while day <= last:
+        if day.weekday() in weekdays and day not in closed:
+            return False
+        day += timedelta(days=1)
+    return True
+
+
+def _is_open_on(weekday, opening):
+    """Tell whether all these hours hold at some minute of a day of the week: where they do, it begins as one opens."""
+    monday = datetime(2024, 1, 1)  # of no time zone
+    minutes = {0} | {hours.opens for times in opening for hours in times}
+    moments = (monday + timedelta(days=weekday, minutes=minute) for minute in sorted(minutes))
+    return any(all(any(hours.hold(moment) for hours in times) for times in opening) for moment in moments)
 
 
 def open_moment(spec, now):

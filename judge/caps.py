@@ -92,6 +92,9 @@ def _named(kind, spec, compiler):
         if nearest(text, [DEFAULT]):
             why = f'"{text}" is taken for a value of {by[0]}: write default, if it is for all others'
             compiler.source.warn((*compiler.place, kind, text), f"{compiler.who}{kind}: {why}")
+        if field.is_blank(text):
+            why = f'"{text}" counts as absent, since it stands under blanks: such leads have the default'
+            compiler.source.warn((*compiler.place, kind, text), f"{compiler.who}{kind}: {why}")
         try:
             key = folded(field.value(text, any_day=True))
         except Refused:

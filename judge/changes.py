@@ -9,10 +9,11 @@ from itertools import islice, product
 from judge.caps import kind_of
 from judge.rulefile import Finding, RuleFileError, read
 from judge.rules import MOST_FORMER, former_places, place_of
+from judge.values import Text
 from judge.verdict import longer
 
 # What decides how a value of a field is written.
-WRITTEN_BY = ("type", "country", "formats", "standard", "exact")
+WRITTEN_BY = ("type", "country", "formats", "standard", "exact", "one_of")
 
 
 def begun_anew(program, name_before, text_before):
@@ -97,15 +98,31 @@ def _types(program, before):
     for name in sorted(used & program.fields.keys()):
         names = [name, *program.fields[name].former_names]
         earlier = next((before.fields[known] for known in names if known in before.fields), None)
-        changed = [
-            key for key in WRITTEN_BY if earlier and getattr(earlier, key) != getattr(program.spec.fields[name], key)
-        ]
+        changed = [key for key in WRITTEN_BY if earlier and _differs(key, earlier, program.spec.fields[name])]
         if changed:
             yield (
                 ("fields", name, changed[0]),
                 f'field "{name}": it has another {changed[0]}: a lead that came before is known by it only where its '
                 "value is written now as it was then",
             )
+
+
+def _differs(key, before, now):
+    """Tell whether a key has values written otherwise: of `one_of`, whether a code has another meaning."""
+    if key != "one_of":
+        return getattr(before, key) != getattr(now, key)
+    codes = {Text(code) for field in (before, now) for code in field.codes}
+    return any(
+        None not in (meanings := {_meaning(field, code) for field in (before, now)}) and len(meanings) > 1
+        for code in codes
+    )
+
+
+def _meaning(field, text):
+    """Return the value that a field has for a text, by its `one_of`; None if it takes no such text."""
+    meanings = {Text(code): Text(meaning) for code, meaning in field.codes.items()}
+    found = meanings.get(text, text)
+    return found if not field.one_of or found in map(Text, field.choices) else None
 
 
 def _clocks(program, before):

@@ -6,18 +6,20 @@ made once, here, and a lead is judged by calling them.
 
 import hashlib
 from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import partial
 from pathlib import Path
 
-from judge import lint, several
+from judge import countries, lint, several
 from judge.aliases import read_alias, spellings
+from judge.codes import by_code, wrong_codes
 from judge.conditions import compile_condition, compile_number, nearest
 from judge.examples import run_examples
 from judge.grammar import ConditionError
-from judge.limits import LIMITS
-from judge.lists import ListError, read_list
+from judge.limits import LIMITS, readable
+from judge.lists import ListError, OfCountries, lines_of, read_list
 from judge.moments import TODAY, Today
 from judge.program import FieldRule, Program, Rule
 from judge.rulefile import Finding, RuleFileError, read
@@ -63,6 +65,7 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
         program.fields[field_name] = _compile_field(compiler, field_name, field_spec)
         _name_field(program, field_name, field_spec, source)
     _check_unpack(program, source)
+    countries.check_fields(spec.fields, source)
     _check_field_lists(spec, source)
     several.check(spec, source)
     if spec.test_if:
@@ -177,6 +180,9 @@ class Compiler:
         if field is None or not field.parse:
             return frozenset()
         try:
+            if field.in_country and field.spec.type != "phone":
+                read_in = field.in_country.exactly
+                return OfCountries(lines_of(path), lambda country: read_in(country).parse, field.spec)
             entries, unread = read_list(path, field.parse, self.program.spec.fields[name])
         except ListError as error:
             raise ConditionError(str(error)) from None
@@ -256,6 +262,8 @@ def _compile_field(compiler, name, spec):
     rule = FieldRule(name, label, spec, parse, checks, sentences, required, known, ambiguous, blanks, timed)
     if not compiler.complained:
         _try_own_values(compiler, rule)
+    if spec.country_field and parse:
+        return replace(rule, in_country=countries.InCountries(rule, compiler.program.spec.timezone, limits))
     return rule
 
 
@@ -277,12 +285,20 @@ def _make_type(compiler, spec, row):
     """Return the function from text to value, or None where it cannot be made."""
     compiler.count(5 * len(spec.formats or []))  # each becomes a regular expression
     compiler.count(len([*spec.blanks, *(spec.yes or []), *(spec.no or [])]))
+    compiler.count(10 * max(0, len(spec.countries_named) - 1))  # of each the data is read
     compiler.count(len(spec.one_of or []))  # each is read as the type reads it: an address takes 100 µs
     try:
-        return row.make(spec, compiler.program.spec.timezone)
+        parse = countries.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
-        compiler.complain_of_all(error.key or next(key for key in _MAKING if key in row.keys), error)
+        key = error.key or next(key for key in _MAKING if key in row.keys)
+        if (*compiler.place, key) not in compiler.source.broken:
+            compiler.complain_of_all(key, error)
         return None
+    if spec.codes and "one_of" in row.keys:
+        for code, why in wrong_codes(spec.codes, parse, is_free=row.make is TYPES["text"].make or spec.country_field):
+            compiler.complain_at(("one_of", code), f"one_of: {why}")
+        parse = by_code(spec.codes, parse)
+    return parse
 
 
 def _compile_limit(compiler, spec, key, parse):
@@ -291,12 +307,16 @@ def _compile_limit(compiler, spec, key, parse):
     if given is None or key not in TYPES[spec.type].keys or not parse:
         return None
     try:
-        compiled = limit.compile(given, parse)
+        compiled = readable(spec.choices, parse) if _hangs_on_country(spec, key) else limit.compile(given, parse)
     except Unusable as error:
         compiler.complain_of_all(key, error)
         return None
     compiler.count(getattr(compiled, "programsize", 0) // 75)  # of a pattern: 0.6 µs for each step
     return limit, (given, compiled)
+
+
+def _hangs_on_country(spec, key):
+    return key == "one_of" and spec.country_field is not None
 
 
 def _check_order(compiler, spec, parse):
@@ -322,6 +342,8 @@ def _try_own_values(compiler, rule):
             try:
                 rule.value(text, any_day=True)  # and not by today, or the file would break one day
             except Refused as error:
+                if rule.spec.country_field:  # another country may take it
+                    continue
                 compiler.complain_of(key, f'"{text}" does not pass the field\'s own checks ({rule.name}.{error.code})')
 
 

@@ -27,7 +27,7 @@ from judge.beside import as_day, ends_of, has_end, read_beside
 from judge.functions import FUNCTIONS
 from judge.grammar import ConditionError, compared, flat, of_syntax, parse, walk
 from judge.instead import INSTEAD, nothing_like_it, of_list, written
-from judge.sameness import Zip, zip_of
+from judge.sameness import ZIPS, zip_of
 from judge.scope import Forgotten, Unanswered, Uncomputable, all_of, any_of, item_kind
 from judge.values import FORBIDDEN, Text
 
@@ -282,7 +282,7 @@ def _within(left, operand, kinds):
         values = frozenset(run(None) for _, run in alike)
         if (zips := frozenset(map(zip_of, values))) == values:
             return lambda lead_scope: (left_run(lead_scope) in values) is wanted
-        of = {Zip: zips}
+        of = dict.fromkeys(ZIPS, zips)
         return lambda lead_scope: ((value := left_run(lead_scope)) in of.get(type(value), values)) is wanted
     whole = _part_or_list(right, kinds)
     if isinstance(right, nodes.Const) and left.kind == "text" == whole.kind:

@@ -89,13 +89,15 @@ def _check_fields(program, submitted, verdict, passed_over):
         spelling = name if name in program.names else canonical(name)
         if field := program.names.get(spelling):
             given.setdefault(field, {}).setdefault(spelling, []).extend(texts)
-        elif not (program.forgets and program.is_forgotten(name)):
+        elif not program.forgets or (texts := program.kept_texts(name, texts)):
             texts = [clean(text) for text in texts]
             others[name] = texts[0] if len(texts) == 1 else texts
-    for name, rule in program.fields.items():
+    for name, rule in program.in_reading_order:
         if name in passed_over:
             verdict.say(name, "forgotten")
             continue
+        if rule.in_country:
+            rule = rule.in_country(verdict.values.get(rule.spec.country_field))
         spelled = given.get(name, {})
         # What came under the field's own name goes before what came under its aliases.
         texts = [text for spelling in rule.spellings for text in spelled.get(spelling, ()) if _is_there(text)]
@@ -143,7 +145,7 @@ def _check_field(rule, texts, verdict):
         _refuse_value(rule, error, verdict)
     else:
         verdict.fields[rule.name] = stored(value)
-        if type(value) is Remarked:
+        if isinstance(value, Remarked):
             verdict.say(rule.name, value.remark)
         verdict.say(rule.name, "passed")
 

@@ -34,7 +34,7 @@ def _matches(pattern, value):
 def _chosen(spelling, value):
     if value not in spelling:
         raise Refused("not_allowed")
-    return value if type(value) is Zip else spelling[value]  # 78704-1234 is one of [78704], and more than that
+    return value if isinstance(value, Zip) else spelling[value]  # 78704-1234 is one of [78704], and more than that
 
 
 def _length(text, _):
@@ -123,6 +123,17 @@ def _plain(error):
 
 def _spellings(texts, parse):
     return {value: value for value in each(lambda text: _value(text, parse), texts)}
+
+
+def readable(texts, parse):
+    """Return the values of `one_of` that can be read: in one country it may be others than in another."""
+    found = {}
+    for text in texts:
+        try:
+            found.setdefault(value := parse(text), value)
+        except Refused:
+            continue
+    return found
 
 
 # RE2's syntax that the regular expressions of JSON Schema (ECMA-262) lack or read otherwise.

@@ -2,6 +2,7 @@
 
 import re
 
+from judge.calendar import is_never_open
 from judge.examples import texts_of
 from judge.functions import WEEKDAYS
 from judge.places import has_postal_codes
@@ -33,13 +34,38 @@ def of_condition(holds, path, program, now):
     for name in sorted(holds.alone):
         yield f"compares {name} with nothing: write {name} is present, or what it must be"
     for name, texts in holds.compared.items():
-        given = WEEKDAYS if name == "weekday()" else program.spec.fields[name].one_of or []
-        choices, rule = set(map(Text, given)), program.fields.get(name)
+        rule = program.fields.get(name)
+        if rule and rule.in_country and rule.spec.type != "phone":  # of which country it is to be is not said
+            continue
+        choices = WEEKDAYS if name == "weekday()" else _choices(rule) if rule and rule.parse else ()
         for text in sorted(texts):
-            if choices and Text(text) not in choices:
-                yield f'looks for "{text}", which is not one of the values of {name}: this is never true'
+            if rule and rule.is_blank(text):
+                yield f'looks for "{text}", which counts as absent: it stands under blanks. Write {name} is missing'
+            elif choices and Text(text) not in choices:
+                yield from _of_no_choice(rule, name, text, choices)
             elif not choices and rule and rule.parse and rule.spec.type in _READ:
                 yield from _of_what_is_read(rule, text)
+
+
+def _choices(rule):
+    """Return the values of `one_of` as the field has them."""
+    return {value for value in (_read(rule, text) for text in rule.spec.choices) if value is not None}
+
+
+def _read(rule, text):
+    try:
+        return rule.parse(text)
+    except Refused:
+        return None
+
+
+def _of_no_choice(rule, name, text, choices):
+    """Tell of a text that is none of the values of a field: a code of its table, perhaps, or another spelling."""
+    value = _read(rule, text) if rule else None
+    if value is not None and value in choices:
+        yield f'looks for "{text}", and {name} has that as "{value}": write that'
+    else:
+        yield f'looks for "{text}", which is not one of the values of {name}: this is never true'
 
 
 def _of_what_is_read(rule, text):
@@ -56,6 +82,9 @@ def _of_what_is_read(rule, text):
 def of_program(program, source, today):
     """Warn of what is suspicious about a rule file as a whole."""
     spec = program.spec
+    if is_never_open(spec, today):
+        when = " between starts and ends" if spec.starts and spec.ends else ""
+        source.warn(("rules",), f"open: and closed: leave no moment{when} in which a lead can be valid")
     if spec.ends and spec.ends < today:
         source.warn(("ends",), f"ends: {spec.ends} is over: every lead is refused (program.ended)")
     privacy = spec.privacy
@@ -90,12 +119,14 @@ def of_program(program, source, today):
     for name, field in spec.fields.items():
         if field.required is True and field.default is not None:
             source.warn(("fields", name, "required"), f'field "{name}": it is never missing, since it has a default')
-        if field.type == "postal_code" and field.country and not has_postal_codes(field.country):
-            without = f"{field.country} has no postal codes, so every value is refused"
-            source.warn(("fields", name, "country"), f'field "{name}": {without}')
+        for country in field.countries_named if field.type == "postal_code" else ():
+            if not has_postal_codes(country):
+                without = f"{country} has no postal codes, so every value is refused"
+                source.warn(("fields", name, "country"), f'field "{name}": {without}')
         own = forms_of(field.blanks)
         for key in ("one_of", "yes", "no"):
-            for text in (text for text in getattr(field, key) or [] if folded(text) in blanks or folded(text) in own):
+            words = [*(getattr(field, key) or []), *(field.choices if key == "one_of" and field.codes else [])]
+            for text in (text for text in words if folded(text) in blanks or folded(text) in own):
                 absent = f'"{text}" of its {key} counts as absent, since it stands under blanks'
                 source.warn(("fields", name, key), f'field "{name}": {absent}')
     _of_examples(program, source)

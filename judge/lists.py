@@ -1,10 +1,11 @@
 """Lists beside the rule files: one value or domain a line, in the normal form of its field."""
 
 import re
+from collections import defaultdict
 
 from judge.mailboxes import mailbox
 from judge.sameness import identity
-from judge.values import Refused
+from judge.values import Refused, folded
 
 # Of an address in this form nothing is left to normalise but case; email-validator costs 35 µs a line.
 _PLAIN_EMAIL = re.compile(r"[a-z0-9][a-z0-9_+-]*(\.[a-z0-9_+-]+)*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
@@ -30,6 +31,17 @@ def read_list(path, parse, spec):
 
     A line is a value, or a whole domain where the field is an email address; # starts a comment.
     """
+    entries, unread = set(), []
+    for number, text in lines_of(path):
+        try:
+            entries.add(_entry(text, parse, spec))
+        except Refused:
+            unread.append(number)
+    return frozenset(entries), unread
+
+
+def lines_of(path):
+    """Return the lines of a list that hold a value, each with its number. Raises ListError."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
@@ -38,15 +50,41 @@ def read_list(path, parse, spec):
         raise ListError(f"the list {path} is not UTF-8 text: save the file as UTF-8") from None
     if not lines:
         raise ListError(f"the list {path} is empty: if that is meant, write a line such as # nobody yet")
-    entries, unread = set(), []
-    for number, line in enumerate(lines, 1):
-        text = line.partition("#")[0].strip()
-        if text:
-            try:
-                entries.add(_entry(text, parse, spec))
-            except Refused:
-                unread.append(number)
-    return frozenset(entries), unread
+    texts = ((number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1))
+    return [(number, text) for number, text in texts if text]
+
+
+class OfCountries:
+    """The entries of a list for a field whose country another field says: each line is read in that of the value.
+
+    `parse_in` gives the function from text to value in a country (None: the default one). Of postal codes, lines that
+    may be one are found by what `_likely` says of them: there are lists of all ZIPs.
+    """
+
+    def __init__(self, lines, parse_in, spec):
+        self._parse_in, self._keys = parse_in, _likely if spec.type == "postal_code" else lambda _: {""}
+        self._texts = defaultdict(list)
+        for _, text in lines:
+            for key in self._keys(text):
+                self._texts[key].append(text)
+
+    def __contains__(self, known):
+        country, is_told, code = known.partition(":")  # as `sameness.Placed` has it
+        parse, keys = self._parse_in(country if is_told else None), self._keys(code if is_told else known)
+        return any(_is_read_as(known, text, parse) for key in keys for text in self._texts.get(key, ()))
+
+
+def _is_read_as(known, text, parse):
+    try:
+        return identity(parse(text)) == known
+    except Refused:
+        return False
+
+
+def _likely(code):
+    """Return what a postal code has in common with its other spellings: without blanks, zeros that may be lost, +4."""
+    signs = "".join(filter(str.isalnum, folded(code)))
+    return {key.lstrip("0") for key in ([signs, signs[:-4]] if signs.isdecimal() and len(signs) > 5 else [signs])}
 
 
 def _entry(text, parse, spec):

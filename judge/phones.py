@@ -41,8 +41,10 @@ KINDS = {
 
 def phone(field, _zone):
     """Make the type of phone numbers, in E.164; national spellings are those of the field's country."""
-    home = country(field.country) if field.country else None
+    return _reader(country(field.country) if field.country else None)
 
+
+def _reader(home):
     def parse(text):
         found = _PHONE.fullmatch(text if text.isascii() else text.translate(_DRAWN).strip())
         if not found:
@@ -57,6 +59,24 @@ def phone(field, _zone):
         return remarked(written, _LEFT_OUT) if found[2] else Text(written)
 
     return parse
+
+
+def unchecked(keep):
+    """Make the type of phone numbers of which nobody knows the country: a national one is kept as it is written."""
+    parse_international = _reader(None)
+
+    def parse(text):
+        try:
+            return parse_international(text)
+        except Refused:
+            if _INTERNATIONAL.match(text if text.isascii() else text.translate(_DRAWN)):
+                raise
+            return keep(text)
+
+    return parse
+
+
+_INTERNATIONAL = re.compile(r"\s*(?:tel:)?[\s(]*\+", re.IGNORECASE)
 
 
 def country(code):
@@ -78,16 +98,21 @@ def _types(kind):
 
 
 def is_of_countries(value, countries):
-    return phonenumbers.region_code_for_number(phonenumbers.parse(value)) in countries
+    return _is_read(value) and phonenumbers.region_code_for_number(phonenumbers.parse(value)) in countries
 
 
 def is_of_kinds(value, types):
-    return phonenumbers.number_type(phonenumbers.parse(value)) in types
+    return _is_read(value) and phonenumbers.number_type(phonenumbers.parse(value)) in types
+
+
+def _is_read(value):
+    """Tell whether it is known which number this is; one that is kept unchecked begins with no +."""
+    return value[:1] == "+"
 
 
 def examples(spec):
     """Return numbers that a field is likely to take."""
-    home, wanted = (spec.countries or [spec.country or "US"])[0], kinds(spec.kinds or KINDS)
+    home, wanted = (spec.countries or [spec.home or "US"])[0], kinds(spec.kinds or list(KINDS))
     found = [phonenumbers.example_number_for_type(home, number_type) for number_type in sorted(wanted)]
     usual = [] if spec.kinds else [phonenumbers.example_number(home)]
     numbers = [number for number in [*usual, *found] if number]

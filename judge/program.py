@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from judge.caps import Caps
+from judge.escapes import mentions
 from judge.items import Selectors
 from judge.rulefile import Finding, Source
 from judge.rules import expression
 from judge.schema import FIELD_NAME, FieldSpec, RuleFile
-from judge.values import FORBIDDEN, LONGEST_VALUE, Ambiguous, Names, Refused, canonical, folded
+from judge.values import FORBIDDEN, LONGEST_VALUE, Ambiguous, Names, Refused, canonical, folded, forms_of
 from judge.verdict import Reason
 
 
@@ -20,7 +21,8 @@ class FieldRule:
 
     `ambiguous` is the sentence on a value that could be two, `blanks` sets of what counts as absent, as it is compared:
     that of the program, which its fields share, and the field's own. `timed` are the limits that hang on the day: each
-    a check, and a bound that is known when a lead comes.
+    a check, and a bound that is known when a lead comes. Where another field says the country, `in_country` returns the
+    field as it is in one; by itself it is that in the default one.
     """
 
     name: str
@@ -34,6 +36,7 @@ class FieldRule:
     ambiguous: str = ""
     blanks: tuple[frozenset, ...] = ()
     timed: tuple[tuple, ...] = ()
+    in_country: Callable | None = None
 
     @cached_property
     def former_names(self):
@@ -119,6 +122,12 @@ class Program:
         """What marks a lead as a test, as code: a field that is true, or a condition. Nothing where there are none."""
         return self.spec.test_flag or (expression(self.spec.test_if) if self.spec.test_if else "")
 
+    @cached_property
+    def in_reading_order(self):
+        """The fields by their names, as they are read: one that says the country of others goes before them."""
+        first = {rule.spec.country_field for rule in self.fields.values()}
+        return sorted(self.fields.items(), key=lambda item: item[0] not in first)
+
     def labels(self, names):
         """Return the labels of these fields, as reasons name them."""
         return " and ".join(self.fields[name].label for name in names if name in self.fields)
@@ -143,6 +152,11 @@ class Program:
         return Selectors(self.spec.fields)
 
     @cached_property
+    def blanks(self):
+        """What counts as absent in every field, as it is compared."""
+        return forms_of(self.spec.blanks)
+
+    @cached_property
     def unpack(self):
         """The fields whose texts are documents, as `{canonical name: name}`."""
         return {canonical(name): name for name in self.spec.unpack}
@@ -165,5 +179,17 @@ class Program:
         return name in self._forgotten_names
 
     def without_forgotten(self, submitted):
-        """Return the submitted fields less those that are not to be stored."""
-        return {name: texts for name, texts in submitted.items() if not self.is_forgotten(name)}
+        """Return the submitted fields less those that are not to be stored, and documents that hold them."""
+        kept = {name: self.kept_texts(name, texts) for name, texts in submitted.items()}
+        return {name: texts for name, texts in kept.items() if texts}
+
+    def kept_texts(self, name, texts):
+        """Return those texts of a submitted name that may be stored; none of one that is forgotten.
+
+        A document within a field that no rule names is not taken apart: it goes with what it holds.
+        """
+        if self.is_forgotten(name):
+            return []
+        if not self.forgets or self.field_of(name):
+            return texts
+        return [text for text in texts if not mentions(self._forgotten_names.part, text)]

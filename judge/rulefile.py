@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from judge.conditions import nearest
-from judge.schema import TAGS, AmountSpec, ExampleSpec, FieldSpec, RuleFile, RuleSpec
+from judge.schema import TAGS, AmountSpec, CountryOf, ExampleSpec, FieldSpec, RuleFile, RuleSpec
 from judge.values import FORBIDDEN, clean
 
 # A part is a key or a value, 100 characters of text, or 2 of a condition. To read one costs some 50 µs of processor
@@ -258,6 +258,8 @@ def _what(problem):
     model = {"fields": FieldSpec, "rules": RuleSpec, "sale_amount": AmountSpec, "examples": ExampleSpec}.get(
         loc[0] if len(loc) > 1 else None, RuleFile
     )
+    if loc[:1] == ("fields",) and loc[2:3] == ("country",):
+        model = CountryOf
     match problem["type"]:
         case "extra_forbidden":
             return f'"{key}" is not a known key{nearest(str(key), model.model_fields)}'

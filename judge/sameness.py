@@ -6,7 +6,7 @@
 import re
 
 from judge.mailboxes import mailbox, provider_of
-from judge.values import Text, folded, folded_before
+from judge.values import Remarked, Text, folded, folded_before
 
 
 class Address(Text):
@@ -46,6 +46,47 @@ class Zip(Text):
         return part in Text(self)
 
 
+class Placed:
+    """A text of a country that another field says: of two countries the same code is two, for `identity` alone.
+
+    A `country` of "" is one that nobody says. What is of the default country is a text like others.
+    """
+
+    __slots__ = ()
+
+    @property
+    def identity(self):
+        return f"{self.country}:{self.folded}"
+
+
+class Elsewhere(Placed, Text):
+    __slots__ = ("country",)
+
+
+class ElsewhereZip(Placed, Zip):
+    __slots__ = ("country",)
+
+
+class Unchecked(Placed, Remarked):
+    """A text that no country has checked: the same one however it is set apart."""
+
+    __slots__ = ()
+    country = ""
+
+    @classmethod
+    def remarked(cls, text, remark):
+        made = cls(text)
+        made.remark = remark
+        return made
+
+    @property
+    def identity(self):
+        signs = "".join(filter(str.isalnum, self.folded))
+        return f":{signs or self.folded}"
+
+
+ZIPS = (Zip, ElsewhereZip)
+
 _PLUS_4 = re.compile("[0-9]{5}-[0-9]{4}")
 
 
@@ -62,6 +103,8 @@ def identity(value):
 
 def as_written(value):
     """Return the text by which a value is compared where it is a text like others, or an address for itself."""
+    if isinstance(value, Placed):
+        return value.identity
     return folded(Text(value)) if isinstance(value, Text) else folded(value)
 
 
@@ -85,6 +128,8 @@ FORMS = (identity, folded, folded_before)
 def older_forms(values):
     """Yield the texts by which these values were known before, each once, without those of today."""
     values = list(values)
+    if any(isinstance(value, Placed) for value in values):  # as it is written, it may be of any country
+        return
     known = [[identity(value) for value in values]]
     for form in FORMS[1:]:
         texts = [form(value) for value in values]

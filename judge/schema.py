@@ -25,6 +25,7 @@ from pydantic import (
 from judge import times
 from judge.conditions import RESERVED
 from judge.phones import KINDS
+from judge.readings import Readings, fields_of_lead
 from judge.types import TYPES
 
 
@@ -167,8 +168,37 @@ OpeningHours = Annotated[
 ]
 Days = Annotated[list[Day], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
 Lists = Annotated[dict[FieldName, str], Field(min_length=1)]
-# What a union of a number and a table adds to the place of a mistake: it stands in no file.
-TAGS = ("[number]", "[table]")
+# What a union adds to the place of a mistake: it stands in no file.
+TAGS = ("[number]", "[table]", "[list]", "[one]")
+
+
+_CHOICES = {"anyOf": [*_TEXTS["anyOf"], {"type": "object", "minProperties": 1, "additionalProperties": _SCALAR}]}
+Choices = Annotated[
+    Annotated[list[str], Field(min_length=1), Tag("[list]")]
+    | Annotated[dict[str, str], Field(min_length=1), Tag("[table]")],
+    Discriminator(lambda value: "[table]" if isinstance(value, dict) else "[list]"),
+    BeforeValidator(_list),
+    WithJsonSchema(_CHOICES),
+]
+
+
+class CountryOf(_Model):
+    """The country stands in another field of the lead."""
+
+    field: FieldName = Field(description="The field of type country that says it.")
+    default: str | None = Field(None, description="The country of leads in which that field says none.")
+
+
+def _form_of_country(value):
+    return "[one]" if isinstance(value, str) else "[list]" if isinstance(value, list) else "[table]"
+
+
+Country = Annotated[
+    Annotated[str, Tag("[one]")]
+    | Annotated[list[str], Field(min_length=1), Tag("[list]")]
+    | Annotated[CountryOf, Tag("[table]")],
+    Discriminator(_form_of_country),
+]
 
 
 def _cap(number):
@@ -183,7 +213,7 @@ def _cap(number):
 RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
-class FieldSpec(_Model):
+class FieldSpec(_Model, Readings):
     type: Literal[*TYPES] = Field("text", description="What the field holds.")
     label: Sentence | None = Field(None, description="What people call it, as in: No email address was submitted.")
     required: Annotated[bool | str | dict, BeforeValidator(_required), WithJsonSchema(_CONDITION)] = Field(
@@ -198,8 +228,14 @@ class FieldSpec(_Model):
     min_length: str | None = Field(None, description="The least number of characters.")
     max_length: str | None = Field(None, description="The greatest number of characters.")
     pattern: str | None = Field(None, description="A regular expression (RE2) that the whole value fits.")
-    one_of: Texts | None = Field(None, description="The values that are accepted.")
-    country: str | None = Field(None, description="The country, as two letters.")
+    one_of: Choices | None = Field(
+        None, description="The values that are accepted, or a table of codes and what they mean: {'1': Employed}."
+    )
+    country: Country | None = Field(
+        None,
+        description="The country, as two letters; several, of which the first that takes a value counts; or {field: "
+        "country, default: US}, where another field says it.",
+    )
     countries: Texts | None = Field(None, description="The countries whose phone numbers are accepted.")
     kinds: Kinds | None = Field(None, description="The kinds of phone numbers that are accepted, such as mobile.")
     formats: Texts | None = Field(None, description="How dates are written, such as MM/DD/YYYY, ISO or epoch.")
@@ -260,25 +296,7 @@ class AmountSpec(_Model):
     at_most: Amount | None = Field(None, description="What a computed amount never exceeds.")
 
 
-def _lead(value, name=""):
-    """Flatten a nested lead: `contact: {email: x}` is `contact.email: x`, `cars: [{year: 1}]` is `cars[0].year: 1`."""
-    if isinstance(value, dict):
-        members = [(name if key == "#text" and name else f"{name}.{key}" if name else key, value[key]) for key in value]
-    elif isinstance(value, list) and not all(isinstance(item, str) for item in value):
-        members = [(f"{name}[{number}]", item) for number, item in enumerate(value)]
-    else:
-        return {name: value}
-    flat = {}
-    for key, inner in members:
-        flat |= _lead(inner, key)
-    return flat
-
-
-def _fields_of_lead(value):
-    return _lead(value) if isinstance(value, dict) else value
-
-
-LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(_fields_of_lead), WithJsonSchema({"type": "object"})]
+LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(fields_of_lead), WithJsonSchema({"type": "object"})]
 
 
 class ExampleSpec(_Model):

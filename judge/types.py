@@ -16,6 +16,7 @@ from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from judge import emails, moments, numbers, phones, places, ranges
 from judge.values import Refused, Text, Unusable, known_as, matching
+from judge.wordings import any_of_words
 
 # --- Types: specification, time zone -> (text -> value) ---
 
@@ -89,7 +90,7 @@ def _id(field, _zone):
 
 def _takes_phone(spec, _zone):
     if spec.country:
-        return f"a phone number, with country code (such as +1) or as written in {spec.country}"
+        return f"a phone number, with country code (such as +1) or as written in {_countries_of(spec)}"
     return "a phone number with country code, such as +1"
 
 
@@ -113,9 +114,17 @@ def formats_of(spec):
 
 
 def _takes_code(spec, _zone):
-    if not places.has_postal_codes(spec.country):
+    if isinstance(spec.country, str) and not places.has_postal_codes(spec.country):
         return f"nothing: {spec.country} has no postal codes"
-    return f"a postal code of {spec.country}"
+    return f"a postal code of {_countries_of(spec)}"
+
+
+def _countries_of(spec):
+    """Return the countries of a field, in words."""
+    if not spec.country_field:
+        return joined(spec.countries_named, "or")
+    otherwise = f"; {spec.country.default} if it names none" if spec.country.default else ""
+    return f"the country that {spec.country_field} names{otherwise}"
 
 
 def _takes_truth(spec, _zone):
@@ -200,6 +209,7 @@ class FieldType:
 
 
 _TEXT = {"type": "string"}
+_SCALAR = {"type": ["string", "number"]}  # JSON may write it as a number
 _LENGTHS = frozenset({"min_length", "max_length", "pattern", "one_of"})
 _BOUNDS = frozenset({"min", "max"})
 _EMAIL = _LENGTHS | {"disposable", "role", "free", "exact"}
@@ -210,9 +220,13 @@ _UUID = "^[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}$"
 
 
 def _words(spec, falsehoods=False):
-    words = [True, *numbers.TRUE, *(spec.yes or [])]
-    words += [False, *numbers.FALSE, *(spec.no or [])] if falsehoods else []
-    return {"type": ["boolean", "string"], "enum": list(dict.fromkeys(words))}
+    words = [*numbers.TRUE, *(spec.yes or []), *([*numbers.FALSE, *(spec.no or [])] if falsehoods else [])]
+    return any_of_words(words, [True, False] if falsehoods else [True])
+
+
+def _schema_of_choices(spec):
+    """Return what takes the values of `one_of` and the codes that stand for them."""
+    return any_of_words([*spec.codes, *spec.choices]) if spec.one_of else _SCALAR
 
 
 def _numbers(kind="number", pattern=numbers.PATTERN):
@@ -223,7 +237,7 @@ def _numbers(kind="number", pattern=numbers.PATTERN):
 TYPES = {
     "text": FieldType(
         _text, "text", _LENGTHS, "The {label} cannot be read",
-        "any text", usual=["Ann", "Example 1"], others=_other_texts,
+        "any text", _schema_of_choices, ["Ann", "Example 1"], _other_texts,
     ),
     "email": FieldType(
         emails.email, "text", _EMAIL, "The {label} is not a valid email address",
@@ -231,17 +245,17 @@ TYPES = {
     ),
     "phone": FieldType(
         phones.phone, "text", _COUNTRY | {"countries", "kinds"}, "The {label} is not a valid phone number",
-        _takes_phone, usual=phones.examples,
+        _takes_phone, _SCALAR, phones.examples,
         others=lambda text: _other_digits(text, 4),  # the area and the exchange stay: 555 is nobody's
     ),
     "postal_code": FieldType(
         places.postal_code, "text", _COUNTRY | {"one_of", "pad"}, "The {label} is not a valid postal code",
-        _takes_code, usual=lambda spec: places.example_of(spec.country)[:1], others=_other_digits,
+        _takes_code, _SCALAR, lambda spec: places.example_of(spec.home)[:1], _other_digits,
     ),
     "region": FieldType(
         places.region, "text", _COUNTRY | {"one_of"}, "The {label} is not a known state or province",
-        "a state or province of {spec.country}, by code or name",
-        usual=lambda spec: places.example_of(spec.country)[1:],
+        lambda spec, _: f"a state or province of {_countries_of(spec)}, by code or name",
+        usual=lambda spec: places.example_of(spec.home)[1:],
         ambiguous="The {label} could be more than one state or province: write its code",
     ),
     "country": FieldType(
@@ -290,7 +304,7 @@ TYPES = {
     ),
     "choice": FieldType(
         _text, "text", frozenset({"one_of"}), "The {label} cannot be read",
-        "one of the accepted values", lambda spec: {"type": "string", "enum": spec.one_of},
+        "one of the accepted values", _schema_of_choices,
     ),
     "url": FieldType(
         _url, "text", _LENGTHS, "The {label} is not a web address, such as https://example.com/",
@@ -307,6 +321,6 @@ TYPES = {
     ),
     "id": FieldType(
         _id, "text", frozenset({"standard"}), "The {label} is not a valid number of its kind",
-        _takes_id, others=_other_digits,
+        _takes_id, _SCALAR, others=_other_digits,
     ),
 }  # fmt: skip

@@ -34,13 +34,13 @@ class Names:
         self._meaning, self._fields = meaning, fields
         known = (re.findall(r"\w+", spelling) for spelling, field in meaning.items() if field in fields)
         parts = [r"\W+".join(words) for words in known if words]
-        self._part = re.compile(rf"\b(?:{'|'.join(parts)})\b" if parts else r"(?!)")
+        self.part = re.compile(rf"\b(?:{'|'.join(parts)})\b" if parts else r"(?!)")
 
     def __contains__(self, name):
         name = canonical(name)
         if field := self._meaning.get(name):
             return field in self._fields
-        return bool(self._part.search(name))
+        return bool(self.part.search(name))
 
 
 def clean(text):
@@ -63,7 +63,7 @@ class Ambiguous(Refused):
 class Unusable(ValueError):
     """A key of a rule file cannot be used; the text says why and what to write. `key` is which, if it is known.
 
-    Where several of its values cannot, `reasons` are all the texts, each with the position of its value.
+    Where several of its values cannot, `reasons` are all the texts, each with the position or key of its value.
     """
 
     def __init__(self, why, key=None, reasons=()):
@@ -72,9 +72,9 @@ class Unusable(ValueError):
 
 
 def each(read, texts, key=None):
-    """Return what `read` makes of each of the texts. Raises Unusable with all that it refuses."""
+    """Return what `read` makes of each text of a list or a table. Raises Unusable with all that it refuses."""
     made, reasons = [], []
-    for position, text in enumerate(texts):
+    for position, text in texts.items() if isinstance(texts, dict) else enumerate(texts):
         try:
             made.append(read(text))
         except Unusable as error:

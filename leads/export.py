@@ -76,12 +76,12 @@ def _text(value):
 def presenter(programs, sensitive=False):
     """Return the function from a lead to a dict of KEYS: sensitive values are masked unless asked for."""
     hidden = masks.hidden_fields(programs)
-    return lambda lead: _shown(lead, () if sensitive else hidden(lead))
+    return lambda lead: _shown(lead, masks.NOTHING if sensitive else hidden(lead))
 
 
 def _shown(lead, hidden):
     shown = {key: getattr(lead, key) for key in KEYS}
-    shown["fields"] = {name: masks.MASK if name in hidden else value for name, value in lead.fields.items()}
+    shown["fields"] = {name: masks.MASK if hidden.hides(name, value) else value for name, value in lead.fields.items()}
     shown["received_at"] = lead.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     shown["sale_amount"] = lead.amount or None
     return shown

@@ -1,18 +1,15 @@
 """Which values of a lead are masked: those of the fields that a rule file calls sensitive, or does not store."""
 
-import html
-import re
 import unicodedata
 from functools import lru_cache
-from urllib.parse import unquote
 
 import models
+from judge import escapes
 from judge.aliases import spellings, telltale
 from judge.rulefile import RuleFileError, read
 from judge.values import UNSEEN, Names, canonical
 
 MASK = "***"
-ROUNDS = 3  # of escapes within escapes
 
 
 class _Everything:
@@ -21,8 +18,19 @@ class _Everything:
 
     stand_in = __contains__
 
+    def hides(self, _name, _value):
+        return True
+
 
 EVERYTHING = _Everything()
+
+
+class _Nothing:
+    def hides(self, _name, _value):
+        return False
+
+
+NOTHING = _Nothing()
 
 
 class Hidden:
@@ -45,6 +53,16 @@ class Hidden:
     def _look_up(self, name):
         is_declared = any(canonical(name) in secrets.meaning for secrets in self._own)
         return any(name in secrets.names for secrets in self._own + ([] if is_declared else self._others))
+
+    def hides(self, name, value):
+        """Tell whether the value of a field is masked: by its name, or as a document that holds such a name."""
+        if name in self:
+            return True
+        secrets = self._own + self._others
+        if any(canonical(name) in known.meaning for known in self._own):  # it is judged, and its name says what it is
+            return False
+        texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+        return any(escapes.mentions(known.names.part, text) for text in texts for known in secrets)
 
     def stand_in(self, text):
         """Tell whether such a name stands in a text that cannot be read as fields, escaped or not."""
@@ -99,28 +117,8 @@ def _hidden(rules, name, programs, changed):
 
 def forms(text):
     """Yield a text as it is, and with its escapes read, in small letters and without variants such as ＠."""
-    text = plain(text)
-    yield text
-    for _ in range(ROUNDS):
-        read = text
-        if "\\" in read:
-            read = _ESCAPE.sub(_unescaped, read)
-        if "&" in read:
-            read = html.unescape(read)
-        if "%" in read:
-            read = unquote(read, errors="replace")
-        if read == text:
-            return
-        text = plain(read)
-        yield text
+    return escapes.forms(text, plain)
 
 
 def plain(text):
     return unicodedata.normalize("NFKC", text.translate(UNSEEN)).casefold()
-
-
-_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|(.))", re.DOTALL)
-
-
-def _unescaped(found):
-    return chr(int(found[1], 16)) if found[1] else {"n": "\n", "r": "\r", "t": "\t"}.get(found[2], found[2])

@@ -166,7 +166,7 @@ def normal_email(text):
 def normal_phones(text, programs):
     """Return what a phone may be in normal form, by the countries of the programs. Raises FilterError."""
     fields = [spec for program in programs for spec in program.spec.fields.values() if spec.type == "phone"]
-    countries = dict.fromkeys([None, *(spec.country for spec in fields)])
+    countries = dict.fromkeys([None, *(country for spec in fields for country in spec.countries_named)])
     found = {}
     for country in countries:
         try:

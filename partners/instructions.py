@@ -40,7 +40,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class Field:
-    """A field, as partners see it."""
+    """A field, as partners see it. `codes` stand for what is `allowed`, if there are any."""
 
     name: str
     label: str
@@ -49,6 +49,7 @@ class Field:
     required: Said
     takes: list[Said]
     allowed: list[str]
+    codes: dict[str, str]
     example: str | list[str] | None
     remarks: list[str]
 
@@ -149,7 +150,8 @@ def _field(program, rule, example):
         aliases=spec.aliases,
         required=_required(spec),
         takes=[Said(TYPES[spec.type].told(spec, program.spec.timezone)), *(said for said in limits if said.words)],
-        allowed=spec.one_of or [],
+        allowed=spec.choices,
+        codes=spec.codes,
         example=example,
         remarks=list(_remarks(program.spec, rule)),
     )

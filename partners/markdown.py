@@ -7,7 +7,7 @@ from itertools import pairwise
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from judge.rules import expression
+from judge.rules import expression, names_list
 from judge.verdict import VALID_NOTE
 from web.answer import TEMPLATES
 from web.pages import has_long_word
@@ -41,7 +41,8 @@ environment = Environment(  # noqa: S701
     loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 environment.globals["valid_note"] = VALID_NOTE
-environment.filters |= {"md": md, "md_code": md_code, "md_block": md_block, "expression": expression}
+environment.filters |= {"md": md, "md_code": md_code, "md_block": md_block}
+environment.filters |= {"expression": expression, "names_list": names_list}
 
 
 def markdown(template, **values):

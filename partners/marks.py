@@ -73,7 +73,7 @@ def _values(spec, said):
             yield from (str(int(text) + 1), str(int(text) - 1))
         except ValueError:
             yield from (f"test@{text}", f"{text}@example.com")
-    yield from (text for text in [*(spec.one_of or []), *TYPES[spec.type].likely(spec), spec.example] if text)
+    yield from (text for text in [*spec.choices, *TYPES[spec.type].likely(spec), spec.example] if text)
 
 
 def _nodes(written):

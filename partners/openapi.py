@@ -11,6 +11,7 @@ import yaml
 from judge.limits import given_limits
 from judge.types import TYPES
 from judge.verdict import NOTE_LENGTH, VALID_NOTE
+from judge.wordings import any_of_words
 from partners.markdown import md, md_code
 from partners.snippets import ENCODE
 from web.answer import TEMPLATES, is_ours
@@ -133,13 +134,17 @@ def _lead(program, doc):
     return {
         "type": "object",
         "description": " ".join(doc.posting),
-        "properties": {field.name: _property(program.fields[field.name], field) for field in doc.fields},
+        "properties": {field.name: _property(program, program.fields[field.name], field) for field in doc.fields},
         "required": [field.name for field in doc.fields if field.required.words == "yes"],
         "xml": {"name": "lead"},
     }
 
 
-def _property(rule, field):
+def _accepted(field):
+    return [f"{md(code)} or {md(meaning)}" for code, meaning in field.codes.items()] or map(md, field.allowed)
+
+
+def _property(program, rule, field):
     spec = rule.spec
     said = [f"{md(takes.words)} {takes.code and md_code(takes.code)}".strip() for takes in field.takes]
     required = field.required.words == "yes"
@@ -147,15 +152,32 @@ def _property(rule, field):
     told = [
         f"{md(field.label)}: {'; '.join(said)}.",
         *(when if field.required.words not in ("yes", "no") else []),
-        *([f"In any case: {', '.join(map(md, field.allowed))}."] if field.allowed else []),
+        *([f"In any case: {', '.join(_accepted(field))}."] if field.allowed else []),
         *map(md, field.remarks),
     ]
-    one = dict(TYPES[spec.type].described(spec))
+    schema, absent = _taken(spec), _absent([*program.spec.blanks, *spec.blanks])
+    if spec.multiple:
+        items = {"type": "array", "items": {"anyOf": [schema, absent]}}
+        schema = {"anyOf": [schema, items | ({"minItems": 1} if required else {})]}
+    if not required:
+        schema = {"anyOf": [schema, absent]}
+    told = {"title": field.label, "description": " ".join(told)}
+    told |= {} if spec.default is None else {"default": spec.default}
+    return told | schema | ({"examples": [field.example]} if field.example else {})
+
+
+def _taken(spec):
+    """Return what one value of a field takes where it is there."""
+    schema = {**TYPES[spec.type].described(spec)}
+    if "anyOf" in schema and spec.one_of:  # the limits ask for what a code means, and not for the code
+        return schema
     for limit, given in given_limits(spec):
         key, value = limit.schema
-        one |= {key: value(given)} if value(given) is not None else {}
-    if spec.multiple:
-        one = {"anyOf": [one, {"type": "array", "items": one} | ({"minItems": 1} if required else {})]}
-    schema = {"title": field.label, "description": " ".join(told)} | one
-    schema |= {} if spec.default is None else {"default": spec.default}
-    return schema | ({"examples": [field.example]} if field.example else {})
+        schema |= {key: value(given)} if value(given) is not None else {}
+    return {"anyOf": [schema, any_of_words(spec.codes)]} if spec.codes else schema
+
+
+def _absent(blanks):
+    """Return what takes that which counts as absent: nothing, and the words under `blanks`."""
+    nothing = {"type": ["string", "null"], "pattern": "^[^!-~]*$"}  # and texts in which there is nothing to see
+    return {"description": "It counts as missing."} | (any_of_words(["", *blanks], [None]) if blanks else nothing)

@@ -14,6 +14,7 @@ from flask import Response, abort, render_template, request, url_for
 from werkzeug.exceptions import BadRequest, NotFound
 
 from database import secret
+from judge.rules import names_list
 from partners import markdown, openapi
 from partners.contract import contract
 from partners.instructions import instructions
@@ -125,6 +126,7 @@ def contract_text(program, url):
         "meanings": MEANINGS,
         "max_body": service().settings.max_body,
         "local": is_local(url),
+        "names_list": bool(program.spec.test_if) and names_list(program.spec.test_if),
         "unique": any(rule.unique and rule.mode == "enforce" for rule in program.spec.rules),
     }
     text = re.sub("\n{3,}", "\n\n", render_template("contract.md", **values).strip())

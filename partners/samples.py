@@ -16,12 +16,24 @@ def field_examples(program):
     leads = [example.lead for example in program.spec.examples if example.expect == "valid"]
     given = declared(program, leads[0]) if leads else {}
     listed = program.listed
-    return {
-        name: first_that_passes(
-            rule, [rule.spec.example, None if name in listed else given.get(name), *_usual(program, rule)]
-        )
-        for name, rule in program.fields.items()
-    }
+    found = {}
+    for name, _ in program.in_reading_order:
+        rule = _beside(program, name, found)
+        texts = [rule.spec.example, None if name in listed else given.get(name), *_usual(program, rule)]
+        found[name] = first_that_passes(rule, texts)
+    return {name: found[name] for name in program.fields}
+
+
+def _beside(program, name, texts):
+    """Return a field as it is read beside these texts of others, which may say its country."""
+    rule = program.fields[name]
+    if not rule.in_country:
+        return rule
+    said = next(iter(values_of(texts.get(rule.spec.country_field) or [])), None)
+    try:
+        return rule.in_country(program.fields[rule.spec.country_field].value(said) if said else None)
+    except Refused:
+        return rule.in_country(None)
 
 
 def made_leads(program, examples):
@@ -61,7 +73,7 @@ def first_that_passes(rule, given):
 def _usual(program, rule):
     """Return values that a field of this type is likely to take."""
     spec = rule.spec
-    usual = [*(spec.one_of or []), *TYPES[spec.type].likely(spec), spec.min, spec.max]
+    usual = [*spec.choices, *TYPES[spec.type].likely(spec), spec.min, spec.max]
     if rule.timed:
         now, formats = datetime.now(program.spec.timezone), spec.formats or ["ISO"]
         usual += [moments.example_in(written, spec.type == "date", now) for written in formats]
@@ -93,9 +105,10 @@ def _judged(program, lead, now):
 
 def _replaced(program, lead, field_name, new):
     made, fields = {}, fields_of(program, lead)
+    texts = {field: values_of(lead[name])[0] for name, field in fields.items() if values_of(lead[name])}
     for name, value in lead.items():
         if fields.get(name) == field_name:
-            rule = program.fields[field_name]
+            rule = _beside(program, field_name, texts)
             fresh = [new.setdefault(text, _other(rule, text)) for text in values_of(value)]
             value = fresh[0] if isinstance(value, str) else fresh
         made[name] = value

@@ -5,7 +5,11 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 import pytest
-from cast import FORM, JSON, XML, Partner, multipart
+from cast import FORM, JSON, XML, Partner, multipart, program
+from jsonschema import Draft202012Validator
+
+from partners import openapi
+from partners.instructions import instructions
 
 PROGRAM = """
 timezone: America/New_York
@@ -185,6 +189,33 @@ def test_what_means_nothing_or_two_things_is_refused_in_every_format(service, na
 @pytest.mark.parametrize(("name", "text"), ABSENT)
 def test_a_value_that_counts_as_absent_is_absent_in_every_format(service, name, text):
     assert [(lead.valid, lead.fields) for lead in stored(service, name, text)] == [(True, {})] * 4
+
+
+@pytest.fixture(scope="module")
+def described():
+    """The OpenAPI document's description of a lead."""
+    made = program(PROGRAM)
+    document = openapi.describe(made, instructions(made, "https://leads.example.com/leads/solar"))
+    return Draft202012Validator(document["components"]["schemas"]["Lead"])
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, text, _ in READ] + ABSENT)
+def test_the_openapi_document_takes_what_the_service_takes(described, name, text):
+    described.validate({name: text})
+
+
+@pytest.mark.parametrize(
+    "text", ["Granted", "GRANTED", " granted ", "ｇｒａｎｔｅｄ", True, 1, "1", "", "  ", None, "n/a", "NONE"]
+)
+def test_a_word_in_any_case_and_what_counts_as_absent_pass_the_openapi_document(described, service, text):
+    described.validate({"consent": text})
+    assert service.lead(consent=text)["valid"] == "true"
+
+
+@pytest.mark.parametrize("text", ["denied", "maybe", False, 0, 7])
+def test_what_is_no_such_word_passes_neither(described, service, text):
+    assert not described.is_valid({"consent": text})
+    assert service.lead(consent=text)["valid"] == "false"
 
 
 def test_a_number_of_another_kind_is_refused_in_every_format(service):

@@ -17,7 +17,7 @@ from werkzeug.http import parse_options_header
 
 from judge.aliases import MAX_NAME as MAX_NAME
 from judge.items import Leaf, Leaves, Selectors, Submitted
-from judge.values import FORBIDDEN, canonical, clean
+from judge.values import FORBIDDEN, LONGEST_VALUE, UNSEEN, canonical, clean, folded
 from web.charsets import Decoder, bom, charset_of, is_wide, shown
 from web.formats import ANSWERED, FILES, KINDS, VAGUE
 from web.forms import read_form, read_multipart
@@ -43,15 +43,16 @@ GUESSED = "no charset was named, and the bytes are no UTF-8: read as windows-125
 _NONE = Selectors({})
 
 
-def decode(body, content_type="", query=b"", names=None, query_wins=(), selectors=_NONE, unpack=None):
+def decode(body, content_type="", query=b"", names=None, query_wins=(), selectors=_NONE, unpack=None, blanks=()):
     """Return the fields of `body` (bytes) and of `query` (bytes) as Submitted, `{name: [value, …]}`.
 
     Names that differ only in case, `_`, `-` and spaces are one name, spelled as it came first.
     A field of the body hides the same field of the query, but for those in `query_wins`, even if they are
     empty there; `names` says which names mean one field, as `{canonical name: field}`. What `selectors` pick
-    stands under their names, and fields of `unpack`, `{canonical name: name}`, are documents. Raises PayloadError.
+    stands under their names, and fields of `unpack`, `{canonical name: name}`, are documents, but for `blanks`, which
+    are absent. Raises PayloadError.
     """
-    known = _Names(names or {}, selectors, unpack or {})
+    known = _Names(names or {}, selectors, unpack or {}, blanks)
     decoders = Decoder(_parsed(content_type)[1].get("charset")), Decoder()
     leaves = _leaves(body, content_type, decoders[0])
     asked = read_form(query, decoders[1]) if query else Leaves()
@@ -78,8 +79,8 @@ def decode(body, content_type="", query=b"", names=None, query_wins=(), selector
 class _Names:
     """What the names of a lead mean to a program, and which fields are documents."""
 
-    def __init__(self, names, selectors, unpack):
-        self.names, self.selectors, self.unpack = names, selectors, unpack
+    def __init__(self, names, selectors, unpack, blanks):
+        self.names, self.selectors, self.unpack, self.blanks = names, selectors, unpack, blanks
 
     def meant(self, name):
         spelling = name if name in self.names else canonical(name)
@@ -94,11 +95,17 @@ class _Names:
             raise PayloadError(f"The lead is too many documents: {MAX_DOCUMENTS} are allowed")
         inner = []
         for name, texts in documents.items():
-            for text in texts:
+            for text in filter(self._is_there, texts):
                 inner += self._named(_document(text, self.unpack[name], decoder))
         won = {self.meant(name) for name, _ in inner}
         rest = Leaves(leaf for leaf in leaves if self._document_of(leaf, leaves) is None).under(leaves.root)
         return [*inner, *(pair for pair in self._named(rest) if self.meant(pair[0]) not in won)]
+
+    def _is_there(self, text):
+        """Tell whether a document is more than nothing, or than what counts as absent."""
+        if len(text) > LONGEST_VALUE:
+            return True
+        return bool(text.translate(UNSEEN).strip()) and (not self.blanks or folded(text) not in self.blanks)
 
     def _named(self, leaves):
         pairs = self.selectors.pairs(leaves, self.names)

@@ -39,7 +39,7 @@ def milliseconds():
 
 def read(program, body, content_type="", query=b""):
     """Return the fields of a submission to `program`, as `payload.decode` does. Raises PayloadError."""
-    meaning = program.names, program.spec.query_wins, program.selectors, program.unpack
+    meaning = program.names, program.spec.query_wins, program.selectors, program.unpack, program.blanks
     return payload.decode(body, content_type, query, *meaning)
 
 

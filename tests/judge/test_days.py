@@ -1,5 +1,6 @@
 """The days of a campaign: when it starts and ends, on which days it is closed, and when its examples run."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -209,3 +210,42 @@ def test_to_look_for_an_open_day_among_thousands_of_closed_ones_costs_little():
     first = at(2026, 12, 1).date()
     days = ", ".join(str(first + timedelta(days=number)) for number in range(3000))
     assert moment("", at(2026, 12, 1), f"  - {{id: r, closed: [{days}]}}") == at(2026, 12, 1) + timedelta(days=3000)
+
+
+WEEKENDS = "starts: 2026-03-07\nends: 2026-03-08\n"  # a Saturday and a Sunday
+
+
+@pytest.mark.parametrize(
+    ("head", "rules"),
+    [
+        (WEEKENDS, "{open: [Mon-Fri 08:00-20:00]}"),
+        (WEEKENDS, "{closed: [2026-03-07, 2026-03-08]}"),
+        (WEEKENDS, "{open: [Sat 10:00-12:00], closed: [2026-03-07]}"),
+        (WEEKENDS, "{open: [10:00-12:00]} {open: [12:00-14:00]}"),
+        ("", "{open: [Mon 10:00-12:00]} {open: [Tue 10:00-12:00]}"),
+        ("starts: 2026-12-24\nends: 2026-12-25\n", "{closed: 2026-12-24} {closed: 2026-12-25}"),
+    ],
+)
+def test_a_campaign_in_which_no_lead_can_be_valid_is_a_warning(head, rules):
+    assert "in which a lead can be valid" in warnings_of(head, rules)
+
+
+@pytest.mark.parametrize(
+    ("head", "rules"),
+    [
+        (WEEKENDS, "{open: [Sun 23:59-24:00]}"),
+        (WEEKENDS, "{open: [Fri 22:00-00:05]}"),
+        (WEEKENDS, "{open: [10:00-12:05]} {open: [12:01-14:00]}"),
+        (WEEKENDS, "{closed: [2026-03-07]}"),
+        (WEEKENDS, "{closed: [2026-03-07, 2026-03-08], mode: observe}"),
+        (WEEKENDS, "{closed: [2026-03-07, 2026-03-08], when: a == 'x'}"),
+        ("ends: 2026-03-02\n", "{closed: 2026-03-01}"),
+    ],
+)
+def test_one_moment_is_enough(head, rules):
+    assert "can be valid" not in warnings_of(head, rules)
+
+
+def warnings_of(head, rules):
+    lines = [f"  - {{id: r{n}, note: N{n}, {rule[1:]}" for n, rule in enumerate(re.findall(r"\{[^}]*\}", rules))]
+    return "\n".join(map(str, program(f"{head}fields: {{a: {{}}}}\nrules:\n" + "\n".join(lines)).warnings))

@@ -45,6 +45,25 @@ def test_the_realm_is_the_one_that_a_401_names(partner):
     )
 
 
+def contract_text_of(make_app, tmp_path, head):
+    app = make_app(f"{head}\nfields: {{a: {{}}}}")
+    return " ".join(app.test_cli_runner().invoke(args=["contract", "default"]).output.split())
+
+
+def test_the_days_of_a_campaign_are_told(make_app, tmp_path):
+    text = contract_text_of(make_app, tmp_path, "starts: 2026-12-01\nends: 2027-03-31\ntimezone: America/New_York")
+    assert "takes leads from 2026-12-01 up to the end of 2027-03-31 (time zone America/New_York)." in text
+    assert "takes leads up to the end of 2099-03-31" in contract_text_of(make_app, tmp_path, "ends: 2099-03-31")
+    assert "takes leads" not in contract_text_of(make_app, tmp_path, "").replace("takes leads from anybody", "")
+
+
+def test_where_a_list_tells_what_a_test_is_it_is_not_named(make_app, tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "insiders.txt").write_text("ann\n")
+    text = contract_text_of(make_app, tmp_path, "test_if: listed(a, 'insiders.txt')")
+    assert "insiders" not in text and "that our lists make a test" in text
+
+
 def contract_of(partner):
     return json.loads(partner.app.test_cli_runner().invoke(args=["contract", "default", "--format", "json"]).stdout)
 

@@ -131,6 +131,14 @@ def test_of_a_condition_that_asks_for_a_list_only_the_sentence_is_shown(told, ru
     assert "blocked.txt" not in everything(doc)
 
 
+def test_where_a_list_tells_what_a_test_is_partners_read_nothing_of_it(told):
+    doc = told(f"test_if: \"t == 'x' or listed(t, 'blocked.txt')\"\n{FIELDS}")
+    assert "blocked.txt" not in everything(doc) and "listed(" not in everything(doc)
+    assert doc.tests[0].startswith(
+        "Which leads are tests, our lists decide: ask us what to send with one. It is judged"
+    )
+
+
 def test_a_field_that_a_list_requires_is_required_of_some_leads(told):
     doc = told(FIELDS.replace("label: town", "required: \"listed(e, 'blocked.txt')\""))
     assert field(doc, "t").required == ("of some leads", "")
