@@ -19,7 +19,7 @@ from judge.grammar import ConditionError
 from judge.limits import LIMITS
 from judge.lists import ListError, read_list
 from judge.program import FieldRule, Program, Rule
-from judge.rulefile import Finding, RuleFileError, read
+from judge.rulefile import Finding, RuleFileError, decoded, read
 from judge.rules import RULES, owners_of, words_of
 from judge.scope import Kinds, all_of, any_of
 from judge.types import TYPES, formats_of
@@ -35,12 +35,9 @@ def load(path, now=None):
         raise RuleFileError([Finding(str(path), 1, f"rename the file to {path.stem}.yaml, so that it is read")])
     try:
         raw = path.read_bytes()
-        text = raw.decode("utf-8-sig")
     except OSError as error:
         raise RuleFileError([Finding(str(path), 1, f"the file cannot be read: {error.strerror}")]) from None
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise RuleFileError([Finding(str(path), line, "this is not UTF-8 text: save the file as UTF-8")]) from None
+    text = decoded(raw, str(path))
     return compile_program(path.stem, str(path), text, hashlib.sha256(raw).hexdigest(), now or datetime.now(UTC))
 
 
@@ -136,7 +133,8 @@ class Compiler:
         try:
             return compile_one(written, self._kinds)
         except ConditionError as error:
-            self.complain_at(path, f"{path[0]}: {error}")
+            cut = "; what follows # is a comment: put all of it in quotes"
+            self.complain_at(path, f"{path[0]}: {error}{cut if (*self.place, *path) in self.source.cut else ''}")
             return None
 
     def check_fields(self, key, names):
@@ -183,10 +181,10 @@ def _compile_amount(compiler, entry):
     when, amount = compiler.condition(entry.when, "when") if entry.when else None, entry.amount
     is_broken = compiler.place in compiler.source.broken
     if isinstance(amount, str):
-        if entry.at_most is None and not is_broken:
-            compiler.complain("amount", "amount: what is computed needs a bound: write at_most: 80.00, for example")
         if compute := compiler.expression(compile_number, amount, "amount"):
             _warn_of_no_amount(compiler, entry, compute.names)
+            if entry.at_most is None and not is_broken:
+                compiler.complain("amount", "amount: what is computed needs a bound: write at_most: 80.00, for example")
         amount = partial(_computed_amount, compute, entry.at_most)
     elif entry.at_most is not None and not is_broken:
         compiler.complain("at_most", "at_most: belongs to an amount that is computed, such as loan_amount * 0.0001")
@@ -246,7 +244,8 @@ _MAKING = ("formats", "standard", "country", "yes", "no")
 
 def _check_keys(compiler, spec, row):
     """Complain of keys that belong to other types, and of those that are missing."""
-    for key in (*_MAKING, "exact", "pad", *LIMITS):
+    of_no_type = (*compiler.place, "type") in compiler.source.broken  # what it does not take nobody knows
+    for key in () if of_no_type else (*_MAKING, "exact", "pad", *LIMITS):
         if getattr(spec, key) is not None and key not in row.keys:
             takes = f"it takes {', '.join(sorted(row.keys))}" if row.keys else "it takes none of this sort"
             compiler.complain_of(key, f"a field of type {spec.type} does not take this key; {takes}")
@@ -274,7 +273,8 @@ def _compile_limit(compiler, spec, key, parse):
     try:
         compiled = limit.compile(given, parse)
     except Unusable as error:
-        compiler.complain_of(key, error)
+        takes = key in ("min", "max", "one_of") and TYPES[spec.type].told(spec, compiler.program.spec.timezone)
+        compiler.complain_of(key, f"{error}: it takes {takes}" if takes else error)
         return None
     compiler.count(getattr(compiled, "programsize", 0) // 75)  # of a pattern: 0.6 µs for each step
     return limit, (given, compiled)
@@ -296,7 +296,9 @@ def _try_own_values(compiler, rule):
             try:
                 rule.value(text)
             except Refused as error:
-                compiler.complain_of(key, f'"{text}" does not pass the field\'s own checks ({rule.name}.{error.code})')
+                takes = TYPES[rule.spec.type].told(rule.spec, compiler.program.spec.timezone)
+                code = f"{rule.name}.{error.code}" + (f"): it takes {takes}" if error.code == "invalid" else ")")
+                compiler.complain_of(key, f'"{text}" does not pass the field\'s own checks ({code}')
 
 
 def _name_field(program, name, spec, source):

@@ -15,7 +15,6 @@ Whatever is written, nothing that a part computes can grow: numbers have the 28 
 looked at and cut.
 """
 
-import difflib
 import operator
 from collections.abc import Callable
 from decimal import Decimal
@@ -25,7 +24,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from judge.functions import FUNCTIONS, iso_day
 from judge.grammar import ConditionError, flat, of_syntax, parse, walk
-from judge.instead import INSTEAD, nothing_like_it, written
+from judge.instead import INSTEAD, nearest, no_function, no_test, nothing_like_it, written
 from judge.sameness import Zip, zip_of
 from judge.scope import Unanswered, Uncomputable, all_of, any_of
 from judge.values import FORBIDDEN, Text
@@ -76,12 +75,6 @@ def _compile(source, kinds, called, make):
         raise ConditionError(f"\"{short}\" is too long: use in ['a', 'b'], or all: and any: with parts") from None
 
 
-def nearest(word, words):
-    """Return `. Did you mean "…"?` with the likeliest of `words`, or nothing."""
-    close = difflib.get_close_matches(word[:100], list(words)[:300], n=1)  # each costs 10 µs
-    return f'. Did you mean "{close[0]}"?' if close else ""
-
-
 # --- The parts: node, kinds -> kind of the value, function from a scope to the value ---
 
 
@@ -105,7 +98,12 @@ def _field(node, kinds):
     if name not in kinds:
         if name in FUNCTIONS:
             raise ConditionError(f"{name} is a function: write {FUNCTIONS[name].use}")
-        known = nearest(name, [*kinds, *FUNCTIONS]) or f". The fields are {', '.join(list(kinds)[:50])}"
+        if name in ("yes", "no"):
+            raise ConditionError(f"there is no {name} here: write field, or not field; as a text '{name}', in quotes")
+        if name.lower() in ("null", "nil", "blank", "empty"):
+            raise ConditionError(f"there is no {name} here: write is missing, or is present")
+        near = nearest(name, [*kinds, *FUNCTIONS, "true", "false"])
+        known = near or f"; a text stands in quotes: '{name}'. The fields are {', '.join(list(kinds)[:50])}"
         raise ConditionError(f'there is no field "{name}"{known}')
 
     def run(lead_scope):
@@ -141,6 +139,8 @@ def _is_constant(node):
 
 def _computed(sign, compute):
     def make(node, kinds):
+        if sign == "-" and (name := "_".join(getattr(side, "name", "-") for side in (node.left, node.right))) in kinds:
+            raise ConditionError(f"- computes: write {name}, as the field is called")
         left, right = (_of_numbers(sign, side, kinds) for side in (node.left, node.right))
 
         def run(lead_scope):
@@ -194,18 +194,24 @@ def _chain(join):
 
 
 def _not(node, kinds):
+    if isinstance(node.node, nodes.Test):
+        _check_test(node.node, negated=True)
     holds = _truth(_part(node.node, kinds))
     return "boolean", lambda lead_scope: not holds(lead_scope)
 
 
 def _tested(node, kinds):
-    if node.name not in ("present", "missing"):
-        raise ConditionError(f'there is no "{node.name}" here{nearest(node.name, ["present", "missing"])}')
+    _check_test(node)
     if not isinstance(node.node, nodes.Name) or node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
         raise ConditionError(f"is {node.name} stands behind a field: write email is {node.name}")
     _field(node.node, kinds)
     name, present = node.node.name, node.name == "present"
     return "boolean", lambda lead_scope: (name in lead_scope.values) is present
+
+
+def _check_test(node, negated=False):
+    if node.name not in ("present", "missing"):
+        raise ConditionError(no_test(node, negated))
 
 
 def _compare(node, kinds):
@@ -237,7 +243,11 @@ def _within(left, operand, kinds):
     right, wanted = operand.expr, operand.op == "in"
     if isinstance(right, nodes.List | nodes.Tuple):
         if not all(map(_is_constant, right.items)):
-            raise ConditionError("a list holds texts, numbers or dates, and nothing else: write a == b or a == c")
+            names = [
+                f"'{item.name}'" for item in right.items if isinstance(item, nodes.Name) and item.name not in kinds
+            ]
+            told = f"texts in it stand in quotes: {', '.join(names[:20])}" if names else "write a == b or a == c"
+            raise ConditionError(f"a list holds texts, numbers or dates, and nothing else: {told}")
         values = frozenset(_alike(left, _part(item, kinds))[1](None) for item in right.items)
         if (zips := frozenset(map(zip_of, values))) == values:
             return lambda lead_scope: (left.run(lead_scope) in values) is wanted
@@ -279,7 +289,21 @@ def _mismatch(one, other):
                 return f"{name} is true or false: write {name}, or not {name}"
             case "date", "text":
                 return f"{name} is a date and cannot be compared with a text; write the day as '2026-12-31'"
+    if one.kind in ("date", "datetime") and other.kind == "number":
+        day = _day_without_quotes(other.node)
+        told = f"write the day in quotes: '{day}'" if day else f"write age({name}) or days_since({name})"
+        return f"{name} is a date and cannot be compared with a number: {told}"
     return f"{name} is a {one.kind} and cannot be compared with a {other.kind}"
+
+
+def _day_without_quotes(node):
+    """Return the day that was meant by 2026-12-31, which is 1983 to whoever computes."""
+    match node:
+        case nodes.Sub(
+            left=nodes.Sub(left=nodes.Const(value=y), right=nodes.Const(value=m)), right=nodes.Const(value=d)
+        ):
+            return f"{y}-{m}-{d}"
+    return None
 
 
 def _compared(found):
@@ -305,7 +329,7 @@ def _call(node, kinds):
         raise ConditionError(INSTEAD.get(type(node.node), nothing_like_it)(node.node, node.args))
     name = node.node.name
     if name not in FUNCTIONS:
-        raise ConditionError(f'there is no function "{name}"{nearest(name, FUNCTIONS)}')
+        raise ConditionError(f'there is no function "{name}"{no_function(name, node.args)}')
     function = FUNCTIONS[name]
     if len(node.args) != len(function.takes) or node.kwargs or node.dyn_args or node.dyn_kwargs:
         raise ConditionError(f"{name} is not given what it takes: write {function.use}")

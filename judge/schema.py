@@ -24,6 +24,7 @@ from pydantic import (
 
 from judge import times
 from judge.conditions import RESERVED
+from judge.meant import as_number
 from judge.phones import KINDS
 from judge.types import TYPES
 
@@ -39,6 +40,8 @@ def _required(text):
     try:
         return _true_or_false(text)
     except ValueError:
+        if text in ("1", "0"):
+            raise ValueError("is neither true nor false: write true or false, or a condition") from None
         return _condition(text)
 
 
@@ -77,18 +80,25 @@ def _status(text):
 
 def _count(text):
     if not re.fullmatch("[0-9]{1,9}", str(text)):
-        raise ValueError("is not a number of leads: write it as 200")
+        raise ValueError(f"is not a number of leads: write it as {as_number(text) or 200}")
     return int(text)
 
 
 def _budget(text):
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", str(text)):
+        if number := as_number(text):
+            raise ValueError(f"is not a sum: write {number}")
         raise ValueError("is not a sum: write it as 5000 or 5000.00, without a currency")
     return Decimal(text)
 
 
+_AMOUNT = r"[0-9]{1,6}(\.[0-9]{1,2})?"
+
+
 def _amount(text):
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,2})?", str(text)):
+    if not re.fullmatch(_AMOUNT, str(text)):
+        if (number := as_number(text)) and re.fullmatch(_AMOUNT, number):
+            raise ValueError(f"is not an amount: write {number}")
         raise ValueError("is not an amount: write it as 10.00, at most 999999.99, without a currency")
     return Decimal(text).quantize(Decimal("0.01"))
 
@@ -117,6 +127,8 @@ def _list(value):
 
 
 def _expectation(value):
+    if isinstance(value, str) and "." in value:
+        raise ValueError(f"is one text: write reason codes in brackets, [{value}]")
     if value != "valid" and not (isinstance(value, list) and all(isinstance(code, str) for code in value)):
         raise ValueError("is no expectation: write valid, or the reason codes in brackets, such as [email.required]")
     return value

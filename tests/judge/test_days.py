@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cast import errors, program
+from cast import errors, program, warnings_of
 from posting import FIELDS, Program
 
 from judge.calendar import open_moment
@@ -89,10 +89,10 @@ def test_days_that_cannot_be_meant_are_errors(line, sentence):
 
 def test_a_campaign_that_is_over_is_a_warning():
     made = program("fields: {a: {}}\nends: 2026-02-28")
-    assert [*map(str, made.warnings)] == [
+    assert warnings_of(made) == [
         "rules/solar.yaml:2: warning: ends: 2026-02-28 is over: every lead is refused (program.ended)"
     ]
-    assert program("fields: {a: {}}\nends: 2026-03-01").warnings == []
+    assert warnings_of(program("fields: {a: {}}\nends: 2026-03-01")) == []
 
 
 # --- closed ---
