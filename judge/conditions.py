@@ -23,10 +23,11 @@ from typing import NamedTuple
 from jinja2 import TemplateSyntaxError, nodes
 
 from judge.functions import FUNCTIONS, iso_day
-from judge.grammar import ConditionError, flat, of_syntax, parse, walk
+from judge.grammar import ConditionError, WrittenOutError, flat, of_syntax, parse, walk
 from judge.instead import INSTEAD, nearest, no_function, no_test, nothing_like_it, written
 from judge.sameness import Zip, zip_of
 from judge.scope import Unanswered, Uncomputable, all_of, any_of
+from judge.slips import COMPARING, advice
 from judge.values import FORBIDDEN, Text
 
 MOST_PARTS = 100  # of an expression, beside names and constants
@@ -69,6 +70,8 @@ def _compile(source, kinds, called, make):
         return expression, found, make(_part(expression, kinds))
     except TemplateSyntaxError as error:
         raise ConditionError(f'"{short}" cannot be read as {called}: {of_syntax(error.message, source)}') from None
+    except WrittenOutError as error:
+        raise ConditionError(f'"{short}": {advice(source) or error}') from None
     except ConditionError as error:
         raise ConditionError(f'"{short}": {error}') from None
     except RecursionError:
@@ -211,7 +214,7 @@ def _tested(node, kinds):
 
 def _check_test(node, negated=False):
     if node.name not in ("present", "missing"):
-        raise ConditionError(no_test(node, negated))
+        raise (WrittenOutError if node.name in COMPARING else ConditionError)(no_test(node, negated))
 
 
 def _compare(node, kinds):

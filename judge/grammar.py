@@ -18,6 +18,10 @@ class ConditionError(ValueError):
     """The condition cannot be used. The text says why, where, and what would do."""
 
 
+class WrittenOutError(ConditionError):
+    """A part is written out in words; what is likely meant is seen from the whole condition."""
+
+
 class _Words(Lexer):
     """Jinja2's words, with numbers as they are written; too many of them are RecursionError."""
 

@@ -92,10 +92,10 @@ _SLIPS = [
         ("[|][|]", "write or, not ||"),
         (rf"{_F} (=<|=>|<>|===|!==|≠|≤|≥|~=) ?{_N}", _signs(_SIGNS)),
         (rf"{_F} ?(=<|=>|<>|===|!==|≠|≤|≥|~=) ?{_N}", _signs(_SIGNS)),
-        (rf"(?i){_F} (?:is )?(?:equals?(?: to)?|eq) {_V}",
-         lambda found: f"write {found[1]} == {_text(found[2])}"),
         (rf"(?i){_F} (?:(?:does not|doesn't|is not|isn't|not) equals?(?: to)?|ne) {_V}",
          lambda found: f"write {found[1]} != {_text(found[2])}"),
+        (rf"(?i){_F} (?:is )?(?:equals?(?: to)?|eq) {_V}",
+         lambda found: f"write {found[1]} == {_text(found[2])}"),
         (rf"(?i){_F} is not ('[0-9]+'|[0-9][0-9.]*)", r"write \1 != \2"),
         (rf"(?i){_F} is ('[0-9]+'|[0-9][0-9.]*)", r"write \1 == \2"),
         (rf"(?i){_F} (does not |doesn't |not )?(?:contains?|includes?|has) {_V}", _with("contains")),
@@ -120,6 +120,23 @@ _SLIPS = [
         (";", "leave the ; out"),
     ]
 ]  # fmt: skip
+
+# Words behind `is` with which a comparison begins that is written out.
+COMPARING = {
+    "between",
+    "greater",
+    "more",
+    "bigger",
+    "less",
+    "smaller",
+    "lower",
+    "above",
+    "below",
+    "over",
+    "under",
+    "at",
+}
+COMPARING |= {"equal", "before", "after", "in", "like"}
 
 # What may stand behind `is` for people, and what for us.
 TESTS = dict.fromkeys(_NOTHING.split("|"), "missing") | dict.fromkeys(
