@@ -66,7 +66,7 @@ def _model(loc):
 def proposed(problem):
     """Return the key that an unknown one stands for, or None."""
     key, keys = str(problem["loc"][-1]), list(_model(problem["loc"]).model_fields)
-    return key_meant(key, keys) or next(iter(difflib.get_close_matches(key[:100], keys, n=1)), None)
+    return key_meant(key, keys) or next(iter(difflib.get_close_matches(key[:100].lower(), keys, n=1)), None)
 
 
 def _unknown_key(key, value, loc):
@@ -130,7 +130,19 @@ def _expected(kind, value, key):
         return f"needs keys with values: write {{type: {value if value in TYPES else type_meant(value)}}}"
     if kind == "dict_type" and isinstance(value, str) and key in ("listed", "not_listed"):
         return f"needs the field, too: write {{email: {value[:60] or 'list.txt'}}}"
-    return "needs keys with values, such as {mask_after: 90 days}" if key == "privacy" else _EXPECTED[kind]
+    return (
+        f"needs keys with values, such as {_SUCH_AS[key]}"
+        if kind.startswith("model") and key in _SUCH_AS
+        else _EXPECTED[kind]
+    )
+
+
+_SUCH_AS = {
+    "privacy": "{mask_after: 90 days}",
+    "sale_amount": "{amount: 10.00}",
+    "rules": "{id: duplicate, unique: [email]}",
+    "examples": "{name: a good lead, lead: {email: ann@example.com}, expect: valid}",
+}
 
 
 _EXPECTED = {

@@ -108,6 +108,7 @@ _SLIPS = [
          "stands at the field"),
         (rf"(?i){_F} (?:does not|doesn't) exists?\b", r"write \1 is missing"),
         (rf"(?i){_F} exists?\b", r"write \1 is present"),
+        (rf"(?i){_F} (?:is not|isn't|not) (?:present|given|there|set)\b", r"write \1 is missing"),
         (r"(?i)^(?:has|have) ([A-Za-z]\w{0,63})$", r"write \1 is present"),
         (r"(?i)^unless ", "write not ( ) around it"),
         (r"(?i)^(?:if|when|where) ", r"leave its first word out: the key says that already"),
@@ -118,6 +119,7 @@ _SLIPS = [
         (rf"{_F} ?(=) ?{_N}", lambda found: f"write == to compare: {found[1]} == {_text(found[3])}"),
         ("[^=<>!]=[^=]", "write == to compare"),
         (";", "leave the ; out"),
+        (r"^[^\[\](]*,", "write and, or or, in the place of the comma"),
     ]
 ]  # fmt: skip
 

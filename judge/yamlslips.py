@@ -188,6 +188,21 @@ def _comment_in_brackets(stopped):
     return None
 
 
+def _no_comma(stopped):
+    """{type: email required: true}, and a line of JSON that does not end with a comma."""
+    start, before = stopped.line[: stopped.column], stopped.before
+    if not start.strip() and before is not None and not re.search(r"[,{\[]\s*$", stopped.lines[before]):
+        mended = {before: stopped.lines[before].rstrip() + ","}
+        return Slip(before, "the comma at the end of this line is missing", mended)
+    found = re.search(r"(;?) +([\w-]{1,64})$", start[-100:]) if stopped.problem.endswith("':'") else None
+    if not found or start[-100:][: found.start()].rstrip().endswith((",", "{", "[", ":")):
+        return None
+    told = f"a comma, and no ;, stands before {found[2]}:" if found[1] else f"the comma before {found[2]}: is missing"
+    place = len(start) - len(found[0])
+    mended = f"{stopped.line[:place]}, {stopped.line[place + len(found[1]) :].lstrip()}"
+    return Slip(stopped.at, told, {stopped.at: mended})
+
+
 def _text_in_brackets(stopped):
     found = re.search(r"([\w-]{1,64}): +([^,:]*)$", stopped.line[: stopped.column][-300:])
     told = f': write {found[1]}: "…"' if found else ""
@@ -237,7 +252,7 @@ def _in_quotes(stopped, why):
     line, column = stopped.line[:1000], stopped.column
     if found := _VALUE.match(line):
         start, text, rest = found[1], found[2], found[3] or ""
-    if not found or (text[0] in "{[" and column >= len(start)):
+    if not found or (text[0] in "{[" and column >= len(start) and column):
         found = re.match(r"(.*[:,{\[-] +)([^,}\]]*)(.*)$", line[:column] + "x" + line[column + 1 :])
         if not found:
             return Slip(stopped.at, f"{why}: put it in quotes")
@@ -248,6 +263,31 @@ def _in_quotes(stopped, why):
     key = re.search(r"([\w-]+: +)$", start)
     told = f"{key[1] if key else ''}{quoted}"
     return Slip(stopped.at, f"{why}: write {_short(told)}", {stopped.at: f"{start}{quoted}{rest}"})
+
+
+def _other_sign(stopped):
+    """A bullet, a comment of another language, a colon of another script, or a fence of Markdown."""
+    for at in dict.fromkeys(at for at in (stopped.at, stopped.opened, stopped.before) if at is not None):
+        line = stopped.lines[at]
+        if found := re.match(r"(\s*)[–—•·*] +([\w-]+:)", line):
+            mended = f"{found[1]}- {line[found.start(2) :]}"
+            return Slip(at, f'an item of a list begins with -: write "- {found[2]} …"', {at: mended})
+        if re.match(r"\s*(//|;)", line):
+            return Slip(at, "a comment begins with #", {at: ""})
+        if found := re.match(r"(\s*(?:- +)?[\w-]+)：", line):
+            return Slip(at, "this colon is one of another script: write :", {at: f"{found[1]}: {line[found.end() :]}"})
+        if line.lstrip().startswith("```"):
+            return Slip(at, "``` is no part of a rule file: delete this line", {at: ""})
+    return None
+
+
+def _after_brackets(stopped):
+    """A text that begins with a bracket and goes on after it, such as [Sorry] no."""
+    for at in dict.fromkeys(at for at in (stopped.at, stopped.before) if at is not None):
+        found = _VALUE.match(stopped.lines[at][:1000])
+        if found and re.match(r"(\[[^\]]*\]|\{[^}]*\}) *[^\s#]", found[2]):
+            return _in_quotes(stopped._replace(at=at, column=0), f"a text cannot begin with {found[2][0]}")
+    return None
 
 
 def _after_quotes(stopped):
@@ -265,11 +305,13 @@ def _too_deep(stopped):
     found = _KEY.match(stopped.lines[before])
     width = len(found[1]) if found else width_of(stopped.lines[before])
     told = f"this line is indented by {_spaces(width_of(stopped.line))}, and line {before + 1} has a value already"
-    return Slip(
-        stopped.at,
-        f"{told}: {f'indent it by {width}' if width else 'begin it at the edge'}",
-        {stopped.at: " " * width + stopped.line.lstrip()},
-    )
+    mended, off = {}, width_of(stopped.line) - width
+    for number in range(stopped.at, len(stopped.lines)):  # and so what stands below it
+        if holds_words(stopped.lines[number]):
+            if width_of(stopped.lines[number]) < width_of(stopped.line):
+                break
+            mended[number] = stopped.lines[number][off:]
+    return Slip(stopped.at, f"{told}: {f'indent it by {width}' if width else 'begin it at the edge'}", mended)
 
 
 def _indentation(stopped):
@@ -278,7 +320,8 @@ def _indentation(stopped):
     for number in range(stopped.at - 1, -1, -1):
         if holds_words(stopped.lines[number]):
             found = _KEY.match(stopped.lines[number])
-            for level in {width_of(stopped.lines[number]), *([len(found[1])] if found else [])}:
+            levels = {width_of(stopped.lines[number]), *([len(found[1])] if found else [])}
+            for level in sorted(levels, reverse=True):
                 if level <= min(above, default=1000):
                     above.setdefault(level, number + 1)
             if not min(above):
@@ -286,8 +329,10 @@ def _indentation(stopped):
     usual = [level for level in sorted(above, key=lambda level: (abs(level - width), -level)) if level != width][:2]
     if not usual:
         return Slip(stopped.at, f"this line is indented by {_spaces(width)}: the first keys begin at the edge")
+    is_item = width in above and stopped.lines[above[width] - 1].lstrip().startswith("-")
+    item = f", or write - before it, as line {above[width]} has" if is_item else ""
     told = ", or ".join(f"{level}, as line {above[level]} is" for level in usual)
-    return Slip(stopped.at, f"this line is indented by {_spaces(width)}, as no line above: indent it by {told}")
+    return Slip(stopped.at, f"this line is indented by {_spaces(width)}, as no line above: indent it by {told}{item}")
 
 
 def _spaces(count):
@@ -337,8 +382,10 @@ _SLIPS = [
     ("", _open_quote),
     ("expected ',' or|node content", _comment_in_brackets),
     ("expected ',' or", _bracket),
+    ("expected ',' or", _no_comma),
     ("expected ',' or|node content", _text_in_brackets),
     (r"found '[\]}]'$", _bracket_too_many),
+    ("mapping values|expected|cannot start|document start", _other_sign),
     ("mapping values|expected ':'", _no_colon),
     ("mapping values|expected ':'|block end", _no_space),
     ("mapping values", _colon_in_text),
@@ -346,6 +393,7 @@ _SLIPS = [
     ("sequence entries", _list_behind_colon),
     ("cannot start|undefined alias|expected alphabetic|chomping|comment or a line break|expected URI|tag", _odd_start),
     ("found '<scalar>'", _after_quotes),
+    ("found '<scalar>'|block end", _after_brackets),
     ("document start", _first_indentation),
     ("block end", _indentation),
 ]

@@ -175,7 +175,9 @@ def _entry(lines, at):
         return top, end, None
     width = width_of(lines[inner])
     starts = [n for n in range(inner, end) if holds_words(lines[n]) and width_of(lines[n]) <= width]
-    starts = [n for n in starts if lines[n].lstrip()[0] not in "]}"] or [inner]
+    is_list = lines[inner].lstrip().startswith("-")
+    starts = [n for n in starts if lines[n].lstrip()[0] not in "]}" and (not is_list or lines[n].lstrip()[0] == "-")]
+    starts = starts or [inner]
     start = max((n for n in starts if n <= at), default=inner)
     end = min((n for n in starts if n > at), default=end)
     return start, end, _stub(lines[start:end])

@@ -64,6 +64,20 @@ NBSP, ZERO, BOM = "\u00a0", "\u200b", "\ufeff"
         ("fields: {a: !text {}}\n", "1: a text cannot begin with !: put it in quotes"),
         ("fields:\n  a:\n    min: > 5\n", '3: a text cannot begin with >: write min: "> 5"'),
         ("%fields:\n  a: {}\n", "1: a line cannot begin with %: delete it"),
+        ("fields:\n  a:\n    note: [Sorry] no\n    label: b\n",
+         '3: a text cannot begin with [: write note: "[Sorry] no"'),
+        # what is missing or of another language
+        ("fields:\n  a: {type: email required: true}\n", "2: the comma before required: is missing"),
+        ("fields:\n  a: {type: email; required: true}\n", "2: a comma, and no ;, stands before required:"),
+        ('{\n  "fields": {\n    "a": {}\n    "b": {}\n  }\n}\n', "3: the comma at the end of this line is missing"),
+        ("fields: {a: {}}\nrules:\n  • id: r\n    unique: [a]\n",
+         '3: an item of a list begins with -: write "- id: …"'),
+        ("fields: {a: {}}\nrules:\n  - id: r\n    unique: a\n  id: s\n",
+         "5: this line is indented by 2 spaces, as no line above: indent it by 4, as line 4 is, or 0, as line 2 is, "
+         "or write - before it, as line 3 has"),
+        ("// rules\nfields: {a: {}}\n", "1: a comment begins with #"),
+        ("fields：\n  a: {}\n", "1: this colon is one of another script: write :"),
+        ("```yaml\nfields: {a: {}}\n```\n", "1: ``` is no part of a rule file: delete this line"),
         # lists, documents, numbers
         ("fields: {a: {}}\nrules: - id: r\n", "2: a list begins in the line after the colon, each item after a -"),
         ("fields: {a: {}}\n---\nrules: []\n", "2: --- ends the file for YAML: delete this line"),
