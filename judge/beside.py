@@ -61,3 +61,41 @@ def has_end(end, present):
         return present
 
     return run
+
+
+def mismatch(one, other):
+    """Return what to write where two parts are of different kinds."""
+    if isinstance(one.node, nodes.Const):
+        one, other = other, one
+    name = one.node.name if isinstance(one.node, nodes.Name) else "the left side"
+    if isinstance(other.node, nodes.Const):
+        match one.kind, other.kind:
+            case "text", "number":
+                return (
+                    f"{name} is a text and never equals the number {other.node.value}; "
+                    f"write '{other.node.value}' in quotes, or give the field type: number"
+                )
+            case "number", "text":
+                return f"{name} is a number and never equals the text '{other.node.value}'; write it without quotes"
+            case "boolean", _:
+                return f"{name} is true or false: write {name}, or not {name}"
+            case "date", "text":
+                return f"{name} is a date and cannot be compared with a text; write the day as '2026-12-31'"
+            case "datetime", "text":
+                return f"{name} is a date and time, and is compared with a day: write it as '2026-12-31'"
+    if one.kind in ("date", "datetime") and other.kind == "number":
+        day = _day_without_quotes(other.node)
+        told = f"write the day in quotes: '{day}'" if day else f"write age({name}) or days_since({name})"
+        return f"{name} is a {one.kind} and cannot be compared with a number: {told}"
+    ends = ends_of(one) or ends_of(other)
+    return f"{name} is a {one.kind} and cannot be compared with a {other.kind}{ends}"
+
+
+def _day_without_quotes(node):
+    """Return the day that was meant by 2026-12-31, which is 1983 to whoever computes."""
+    match node:
+        case nodes.Sub(
+            left=nodes.Sub(left=nodes.Const(value=y), right=nodes.Const(value=m)), right=nodes.Const(value=d)
+        ):
+            return f"{y}-{m}-{d}"
+    return None

@@ -6,27 +6,25 @@ made once, here, and a lead is judged by calling them.
 
 import hashlib
 from copy import copy
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import partial
 from pathlib import Path
 
 from judge import countries, lint, several
-from judge.aliases import read_alias, spellings
-from judge.codes import by_code, wrong_codes
-from judge.conditions import compile_condition, compile_number, nearest
+from judge.aliases import read_alias
+from judge.conditions import compile_condition, compile_number
 from judge.examples import run_examples
+from judge.fields import compile_field
 from judge.grammar import ConditionError
-from judge.limits import LIMITS, readable
+from judge.instead import nearest
 from judge.lists import ListError, OfCountries, lines_of, read_list
-from judge.moments import TODAY, Today
-from judge.program import FieldRule, Program, Rule
-from judge.rulefile import Finding, RuleFileError, read
+from judge.program import Program, Rule
+from judge.rulefile import Finding, RuleFileError, decoded, read
 from judge.rules import RULES, owners_of, words_of
 from judge.scope import Kinds, all_of, any_of, several_of
-from judge.types import TYPES, formats_of
-from judge.values import FORBIDDEN, Refused, Unusable, canonical, clean, forms_of
+from judge.types import TYPES
+from judge.values import FORBIDDEN, Unusable, canonical, clean, forms_of
 
 
 def load(path, now=None):
@@ -38,12 +36,9 @@ def load(path, now=None):
         raise RuleFileError([Finding(str(path), 1, f"rename the file to {path.stem}.yaml, so that it is read")])
     try:
         raw = path.read_bytes()
-        text = raw.decode("utf-8-sig")
     except OSError as error:
         raise RuleFileError([Finding(str(path), 1, f"the file cannot be read: {error.strerror}")]) from None
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise RuleFileError([Finding(str(path), line, "this is not UTF-8 text: save the file as UTF-8")]) from None
+    text = decoded(raw, str(path))
     return compile_program(path.stem, str(path), text, hashlib.sha256(raw).hexdigest(), now or datetime.now(UTC))
 
 
@@ -62,7 +57,7 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
     program = Program(name, path, text, digest, spec, {}, {}, [], [], source.lists, {}, source, [])
     compiler = Compiler(program, source, now.astimezone(spec.timezone), lists)
     for field_name, field_spec in spec.fields.items():
-        program.fields[field_name] = _compile_field(compiler, field_name, field_spec)
+        program.fields[field_name] = compile_field(compiler, field_name, field_spec)
         _name_field(program, field_name, field_spec, source)
     _check_unpack(program, source)
     countries.check_fields(spec.fields, source)
@@ -123,10 +118,10 @@ class Compiler:
     def warn_of(self, key, why):
         self.source.warn((*self.place, key), f"{self.who}{key}: {why}")
 
-    def complain_of_all(self, key, error):
-        """Complain of a key that is Unusable, of each of its values for itself."""
+    def complain_of_all(self, key, error, told=""):
+        """Complain of a key that is Unusable, of each of its values for itself; `told` ends the sentences."""
         for position, why in error.reasons:
-            self.complain_at((key,) if position is None else (key, position), f"{key}: {why}")
+            self.complain_at((key,) if position is None else (key, position), f"{key}: {why}{told}")
 
     def condition(self, written, *path):
         """Compile an expression, or all, any or not of conditions, into a function of a scope."""
@@ -151,7 +146,8 @@ class Compiler:
         try:
             return compile_one(written, self._kinds)
         except ConditionError as error:
-            self.complain_at(path, f"{path[0]}: {error}")
+            cut = "; what follows # is a comment: put all of it in quotes"
+            self.complain_at(path, f"{path[0]}: {error}{cut if (*self.place, *path) in self.source.cut else ''}")
             return None
 
     def check_fields(self, key, names):
@@ -201,10 +197,10 @@ def _compile_amount(compiler, entry):
     when, amount = compiler.condition(entry.when, "when") if entry.when else None, entry.amount
     is_broken = compiler.place in compiler.source.broken
     if isinstance(amount, str):
-        if entry.at_most is None and not is_broken:
-            compiler.complain("amount", "amount: what is computed needs a bound: write at_most: 80.00, for example")
         if compute := compiler.expression(compile_number, amount, "amount"):
             _warn_of_no_amount(compiler, entry, compute.names)
+            if entry.at_most is None and not is_broken:
+                compiler.complain("amount", "amount: what is computed needs a bound: write at_most: 80.00, for example")
         amount = partial(_computed_amount, compute, entry.at_most)
     elif entry.at_most is not None and not is_broken:
         compiler.complain("at_most", "at_most: belongs to an amount that is computed, such as loan_amount * 0.0001")
@@ -233,118 +229,6 @@ def _computed_amount(compute, at_most, lead_scope):
     with localcontext(_EXACT):
         value = min(compute(lead_scope), at_most)
         return value.quantize(_CENT) if value > 0 else Decimal("0.00")
-
-
-def _compile_field(compiler, name, spec):
-    row, label = TYPES[spec.type], spec.label or name.replace("_", " ")
-    sentences = {"required": f"No {label} was submitted"}
-    compiler = compiler.at(("fields", name), f'field "{name}": ')
-    _check_keys(compiler, spec, row)
-    parse = _make_type(compiler, spec, row)
-    limits = [compiled for key in LIMITS if (compiled := _compile_limit(compiler, spec, key, parse))]
-    told = {"label": label, "formats": formats_of(spec)}
-    sentences["invalid"] = row.sentence.format(**told)
-    for limit, (given, _) in limits:
-        sentence = limit.sentence_of(label, given)
-        earlier = sentences.get(limit.code)  # a number may be of another country, or of another kind
-        sentences[limit.code] = f"{earlier}, or {sentence[0].lower()}{sentence[1:]}" if earlier else sentence
-    if not compiler.complained:
-        _check_order(compiler, spec, parse)
-    if spec.default == "":
-        compiler.complain_of("default", "an empty default is none: leave the key out")
-    required = spec.required if isinstance(spec.required, bool) else compiler.condition(spec.required, "required")
-    known = list(dict.fromkeys(spelling for alias in [name, *spec.aliases] for spelling in spellings(alias)))
-    fixed = [(limit, compiled) for limit, (_, compiled) in limits if not isinstance(compiled, Today)]
-    checks = [partial(limit.check, compiled) for limit, compiled in fixed]
-    timed = tuple((limit.check, compiled) for limit, (_, compiled) in limits if isinstance(compiled, Today))
-    blanks = tuple(filter(None, (compiler.blanks, forms_of(spec.blanks))))
-    ambiguous = row.ambiguous.format(**told)
-    rule = FieldRule(name, label, spec, parse, checks, sentences, required, known, ambiguous, blanks, timed)
-    if not compiler.complained:
-        _try_own_values(compiler, rule)
-    if spec.country_field and parse:
-        return replace(rule, in_country=countries.InCountries(rule, compiler.program.spec.timezone, limits))
-    return rule
-
-
-# The keys by which a type is made, the likeliest first where it does not say which of them it cannot use.
-_MAKING = ("formats", "standard", "country", "yes", "no")
-
-
-def _check_keys(compiler, spec, row):
-    """Complain of keys that belong to other types, and of those that are missing."""
-    for key in (*_MAKING, "exact", "pad", *LIMITS):
-        if getattr(spec, key) is not None and key not in row.keys:
-            takes = f"it takes {', '.join(sorted(row.keys))}" if row.keys else "it takes none of this sort"
-            compiler.complain_of(key, f"a field of type {spec.type} does not take this key; {takes}")
-    if spec.type == "choice" and not spec.one_of and compiler.place not in compiler.source.broken:
-        compiler.complain_of("type", "a choice needs its values: write one_of: [one, another]")
-
-
-def _make_type(compiler, spec, row):
-    """Return the function from text to value, or None where it cannot be made."""
-    compiler.count(5 * len(spec.formats or []))  # each becomes a regular expression
-    compiler.count(len([*spec.blanks, *(spec.yes or []), *(spec.no or [])]))
-    compiler.count(10 * max(0, len(spec.countries_named) - 1))  # of each the data is read
-    compiler.count(len(spec.one_of or []))  # each is read as the type reads it: an address takes 100 µs
-    try:
-        parse = countries.make(spec, compiler.program.spec.timezone)
-    except Unusable as error:
-        key = error.key or next(key for key in _MAKING if key in row.keys)
-        if (*compiler.place, key) not in compiler.source.broken:
-            compiler.complain_of_all(key, error)
-        return None
-    if spec.codes and "one_of" in row.keys:
-        for code, why in wrong_codes(spec.codes, parse, is_free=row.make is TYPES["text"].make or spec.country_field):
-            compiler.complain_at(("one_of", code), f"one_of: {why}")
-        parse = by_code(spec.codes, parse)
-    return parse
-
-
-def _compile_limit(compiler, spec, key, parse):
-    """Return the row of a limit with what the field gives for it, as written and as compiled; None if it has none."""
-    limit, given = LIMITS[key], getattr(spec, key)
-    if given is None or key not in TYPES[spec.type].keys or not parse:
-        return None
-    try:
-        compiled = readable(spec.choices, parse) if _hangs_on_country(spec, key) else limit.compile(given, parse)
-    except Unusable as error:
-        compiler.complain_of_all(key, error)
-        return None
-    compiler.count(getattr(compiled, "programsize", 0) // 75)  # of a pattern: 0.6 µs for each step
-    return limit, (given, compiled)
-
-
-def _hangs_on_country(spec, key):
-    return key == "one_of" and spec.country_field is not None
-
-
-def _check_order(compiler, spec, parse):
-    for least, most in (("min", "max"), ("min_length", "max_length")):
-        low, high = getattr(spec, least), getattr(spec, most)
-        if not low or not high:
-            continue
-        bounds = [LIMITS[key].compile(given, parse) for key, given in ((least, low), (most, high))]
-        first, last = (bound.on(compiler.now) if isinstance(bound, Today) else bound for bound in bounds)
-        if first > last:
-            why = f"{low} is more than {most}: {high}, so no value passes"
-            # What hangs on the day is no mistake of the file: the service must start with it tomorrow, too.
-            told = compiler.warn_of if TODAY in (low, high) else compiler.complain_of
-            told(least, why)
-
-
-def _try_own_values(compiler, rule):
-    for key in ("default", "example"):
-        if (text := getattr(rule.spec, key)) is not None and not compiler.complained:
-            if rule.is_blank(text):
-                compiler.complain_of(key, f'"{text}" counts as absent: it stands under blanks')
-                continue
-            try:
-                rule.value(text, any_day=True)  # and not by today, or the file would break one day
-            except Refused as error:
-                if rule.spec.country_field:  # another country may take it
-                    continue
-                compiler.complain_of(key, f'"{text}" does not pass the field\'s own checks ({rule.name}.{error.code})')
 
 
 def _name_field(program, name, spec, source):

@@ -15,7 +15,6 @@ Whatever is written, nothing that a part computes can grow: numbers have the 28 
 looked at and cut.
 """
 
-import difflib
 import operator
 from collections.abc import Callable
 from decimal import Decimal
@@ -23,12 +22,13 @@ from typing import NamedTuple
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from judge.beside import as_day, ends_of, has_end, read_beside
+from judge.beside import as_day, ends_of, has_end, mismatch, read_beside
 from judge.functions import FUNCTIONS
-from judge.grammar import ConditionError, compared, flat, of_syntax, parse, walk
-from judge.instead import INSTEAD, nothing_like_it, of_list, written
+from judge.grammar import ConditionError, WrittenOutError, compared, flat, of_syntax, parse, walk
+from judge.instead import INSTEAD, nearest, no_function, no_test, nothing_like_it, of_list, written
 from judge.sameness import ZIPS, zip_of
 from judge.scope import Forgotten, Unanswered, Uncomputable, all_of, any_of, item_kind
+from judge.slips import COMPARING, advice
 from judge.values import FORBIDDEN, Text
 
 MOST_PARTS = 100  # of an expression, beside names and constants
@@ -71,16 +71,12 @@ def _compile(source, kinds, called, make):
         return expression, found, make(_part(expression, kinds))
     except TemplateSyntaxError as error:
         raise ConditionError(f'"{short}" cannot be read as {called}: {of_syntax(error.message, source)}') from None
+    except WrittenOutError as error:
+        raise ConditionError(f'"{short}": {advice(source) or error}') from None
     except ConditionError as error:
         raise ConditionError(f'"{short}": {error}') from None
     except RecursionError:
         raise ConditionError(f"\"{short}\" is too long: use in ['a', 'b'], or all: and any: with parts") from None
-
-
-def nearest(word, words):
-    """Return `. Did you mean "…"?` with the likeliest of `words`, or nothing."""
-    close = difflib.get_close_matches(word[:100], list(words)[:300], n=1)  # each costs 10 µs
-    return f'. Did you mean "{close[0]}"?' if close else ""
 
 
 # --- The parts: node, kinds -> kind of the value, function from a scope to the value ---
@@ -114,7 +110,12 @@ def _field(node, kinds):
     if name not in kinds:
         if name in FUNCTIONS:
             raise ConditionError(f"{name} is a function: write {FUNCTIONS[name].use}")
-        known = nearest(name, [*kinds, *FUNCTIONS]) or f". The fields are {', '.join(list(kinds)[:50])}"
+        if name in ("yes", "no"):
+            raise ConditionError(f"there is no {name} here: write field, or not field; as a text '{name}', in quotes")
+        if name.lower() in ("null", "nil", "blank", "empty"):
+            raise ConditionError(f"there is no {name} here: write is missing, or is present")
+        near = nearest(name, [*kinds, *FUNCTIONS, "true", "false"])
+        known = near or f"; a text stands in quotes: '{name}'. The fields are {', '.join(list(kinds)[:50])}"
         raise ConditionError(f'there is no field "{name}"{known}')
 
     def run(lead_scope):
@@ -152,6 +153,8 @@ def _is_constant(node):
 
 def _computed(sign, compute):
     def make(node, kinds):
+        if sign == "-" and (name := "_".join(getattr(side, "name", "-") for side in (node.left, node.right))) in kinds:
+            raise ConditionError(f"- computes: write {name}, as the field is called")
         left, right = (_of_numbers(sign, side, kinds) for side in (node.left, node.right))
 
         def run(lead_scope):
@@ -205,13 +208,14 @@ def _chain(join):
 
 
 def _not(node, kinds):
+    if isinstance(node.node, nodes.Test):
+        _check_test(node.node, negated=True)
     holds = _truth(_part(node.node, kinds))
     return "boolean", lambda lead_scope: not holds(lead_scope)
 
 
 def _tested(node, kinds):
-    if node.name not in ("present", "missing"):
-        raise ConditionError(f'there is no "{node.name}" here{nearest(node.name, ["present", "missing"])}')
+    _check_test(node)
     present = node.name == "present"
     if isinstance(node.node, nodes.Call) and getattr(node.node.node, "name", "") in ("low", "high"):
         return "boolean", has_end(_part(node.node, kinds).run, present)
@@ -231,6 +235,11 @@ def _tested(node, kinds):
 
 
 _FORGOTTEN = "{} was checked and forgotten"
+
+
+def _check_test(node, negated=False):
+    if node.name not in ("present", "missing"):
+        raise (WrittenOutError if node.name in COMPARING else ConditionError)(no_test(node, negated))
 
 
 def _compare(node, kinds):
@@ -276,7 +285,11 @@ def _within(left, operand, kinds):
         if not right.items:
             raise ConditionError("the list behind in is empty: write what it holds, as in field in ['a', 'b']")
         if not all(map(_is_constant, right.items)):
-            raise ConditionError("a list holds texts, numbers or dates, and nothing else: write a == b or a == c")
+            names = [
+                f"'{item.name}'" for item in right.items if isinstance(item, nodes.Name) and item.name not in kinds
+            ]
+            told = f"texts in it stand in quotes: {', '.join(names[:20])}" if names else "write a == b or a == c"
+            raise ConditionError(f"a list holds texts, numbers or dates, and nothing else: {told}")
         alike = [_alike(left, _part(item, kinds)) for item in right.items]
         left_run = alike[0][0]
         values = frozenset(run(None) for _, run in alike)
@@ -290,7 +303,7 @@ def _within(left, operand, kinds):
         raise ConditionError(f"behind in stands a list: write {sought} in [{written(right)}], or {sought} == …")
     if kind := item_kind(whole.kind):
         if kind == "datetime" != left.kind:
-            raise ConditionError(_mismatch(left, whole))
+            raise ConditionError(mismatch(left, whole))
         item, values = _alike(left, whole._replace(kind=kind))
         return lambda lead_scope: (item(lead_scope) in values(lead_scope)) is wanted
     part, whole = _alike(left, whole)
@@ -309,31 +322,8 @@ def _alike(one, other):
     if {one.kind, other.kind} == {"date", "datetime"}:  # a moment is compared with a day as the day that it is on
         return as_day(one), as_day(other)
     if one.kind != other.kind and "unknown" not in (one.kind, other.kind):
-        raise ConditionError(_mismatch(one, other))
+        raise ConditionError(mismatch(one, other))
     return one.run, other.run
-
-
-def _mismatch(one, other):
-    if isinstance(one.node, nodes.Const):
-        one, other = other, one
-    name = one.node.name if isinstance(one.node, nodes.Name) else "the left side"
-    if isinstance(other.node, nodes.Const):
-        match one.kind, other.kind:
-            case "text", "number":
-                return (
-                    f"{name} is a text and never equals the number {other.node.value}; "
-                    f"write '{other.node.value}' in quotes, or give the field type: number"
-                )
-            case "number", "text":
-                return f"{name} is a number and never equals the text '{other.node.value}'; write it without quotes"
-            case "boolean", _:
-                return f"{name} is true or false: write {name}, or not {name}"
-            case "date", "text":
-                return f"{name} is a date and cannot be compared with a text; write the day as '2026-12-31'"
-            case "datetime", "text":
-                return f"{name} is a date and time, and is compared with a day: write it as '2026-12-31'"
-    ends = ends_of(one) or ends_of(other)
-    return f"{name} is a {one.kind} and cannot be compared with a {other.kind}{ends}"
 
 
 def _call(node, kinds):
@@ -341,7 +331,7 @@ def _call(node, kinds):
         raise ConditionError(INSTEAD.get(type(node.node), nothing_like_it)(node.node, node.args))
     name = node.node.name
     if name not in FUNCTIONS:
-        raise ConditionError(f'there is no function "{name}"{nearest(name, FUNCTIONS)}')
+        raise ConditionError(f'there is no function "{name}"{no_function(name, node.args)}')
     function = FUNCTIONS[name]
     if len(node.args) != len(function.takes) or node.kwargs or node.dyn_args or node.dyn_kwargs:
         raise ConditionError(f"{name} is not given what it takes: write {function.use}")

@@ -1,5 +1,6 @@
 """Leads that a rule file gives as examples: judged one after the other, as the store would."""
 
+import re
 from collections import deque
 
 from judge.calendar import open_moment
@@ -71,10 +72,31 @@ def run_examples(compiler):
         there = compiler.at(("examples", index), f'example "{example.name}": ')
         unknown = set(expected_codes(example)) - known
         for code in unknown:
-            there.complain("expect", f'there is no reason "{code}"{nearest(code, known)}')
+            there.complain("expect", f'there is no reason "{code}"{_known_like(code, known)}')
         for key, difference in differences(example, verdict):
             if key != "expect" or not unknown:
-                there.complain(key, difference)
+                there.complain(key, difference + _what_was_read(there, example, verdict))
+
+
+def _known_like(code, known):
+    """Return the end of a sentence about a reason code that there is not."""
+    of_field = sorted(reason for reason in known if reason.startswith(f"{code.partition('.')[0]}."))
+    return nearest(code, known) or (f": there are {', '.join(of_field)}" if of_field and "." in code else "")
+
+
+def _what_was_read(compiler, example, verdict):
+    """Return the values by which an example was judged, as the end of a sentence: a comma may have cut one off."""
+    program, (_, index) = compiler.program, compiler.place
+    divided = [told for place, told in compiler.source.divided.items() if place[:2] == ("examples", index)]
+    if divided:
+        return f" ({divided[0]})"
+    codes = {*verdict.codes} ^ {*expected_codes(example)}
+    fields = {code.partition(".")[0] for code in codes if "." in code}
+    rules = [rule for rule in program.spec.rules if rule.id in codes]
+    fields |= {word for rule in rules for word in re.findall(r"\w+", f"{rule.when} {rule.reject_if} {rule.require}")}
+    texts, names = texts_of(program, example.lead), fields_of(program, example.lead)
+    read = [f"{name}: {texts[name][0][:60]}" for name, field in names.items() if field in fields and texts.get(name)]
+    return f" (it was read with {', '.join(read[:3])})" if read else ""
 
 
 def expected_codes(example):

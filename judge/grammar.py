@@ -8,12 +8,18 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import Lexer, Token
 from jinja2.parser import Parser
 
+from judge.slips import advice
+
 LONGEST = 10_000  # characters of an expression
 MOST_TOKENS = 1_000  # of an expression, beside the constants and commas of its lists
 
 
 class ConditionError(ValueError):
     """The condition cannot be used. The text says why, where, and what would do."""
+
+
+class WrittenOutError(ConditionError):
+    """A part is written out in words; what is likely meant is seen from the whole condition."""
 
 
 class _Words(Lexer):
@@ -106,20 +112,15 @@ def compared(found):
 
 
 def of_syntax(message, source):
-    """Return Jinja2's message in plain words, with what is likely meant."""
+    """Return what is likely meant, or else Jinja2's message in plain words."""
+    if told := advice(source):
+        return told
     if "end of template" in message:
-        message = "it ends too early: a bracket, a quote or the right side is missing"
-    bare = re.sub("'[^']*'", "''", source)  # 'IN' and 'OR' are states
-    for pattern, advice in _SLIPS:
-        if re.search(pattern, bare):
-            return f"{message}; {advice}"
+        return "it ends too early: a bracket, a quote or the right side is missing"
+    if found := re.search(r"^unexpected char (.*) at ([0-9]+)$", message):
+        return (
+            f"{found[1]} cannot stand there, behind {source[: int(found[2])][-30:]!r}"
+            if found[2] != "0"
+            else (f"it cannot begin with {found[1]}")
+        )
     return message
-
-
-_SLIPS = [
-    ("[“”‘’]", "use straight quotes"),
-    (r"\b(AND|OR|NOT|IN|IS)\b", "write and, or, not, in and is in small letters"),
-    ("[^=<>!]=[^=]", "write == to compare"),
-    (r"[0-9],[0-9]{3}\b", "write numbers without commas"),
-    ("&&|[|][|]", "write and, or"),
-]

@@ -3,12 +3,20 @@
 Each function takes the node and, where it is called, its arguments, and returns the end of a message.
 """
 
+import difflib
 from decimal import Decimal
 
 from jinja2 import nodes
 
 from judge.functions import FUNCTIONS, ORDERED
 from judge.scope import item_kind
+from judge.slips import TESTS
+
+
+def nearest(word, words):
+    """Return `. Did you mean "…"?` with the likeliest of `words`, or nothing."""
+    close = difflib.get_close_matches(word[:100], list(words)[:300], n=1)  # each costs 10 µs
+    return f'. Did you mean "{close[0]}"?' if close else ""
 
 
 def written(node):
@@ -34,9 +42,47 @@ def _attribute(node, arguments=None):
         "weekday": "write weekday() in ['Sat', 'Sun']",
         "hour": "write open: [08:00-20:00] for hours",
     }
-    instead |= dict.fromkeys(["count", "find", "index"], f"write contains({given})")
+    instead |= dict.fromkeys(["count", "find", "index", "contains", "includes"], f"write contains({given})")
+    instead |= dict.fromkeys(["length", "len", "size"], f"write length({subject})")
+    instead |= {name: f"write {name}({given})" for name in FUNCTIONS.keys() - instead.keys()}
+    if subject in ("lead", "fields", "field", "this"):
+        return f"{subject}. cannot stand before a field: write {node.attr}"
     instead |= dict.fromkeys(["lower", "upper", "casefold", "strip", "title", "capitalize"], _SAME_ANYWAY)
     return f".{node.attr} cannot follow a value: {instead.get(node.attr, f'there are {_THE_FUNCTIONS}')}"
+
+
+def no_test(node, negated):
+    """Return what to write for `is empty` and what else is not known behind `is`."""
+    subject, name = written(node.node), node.name
+    if meant := TESTS.get(name.lower()):
+        meant = ({"missing", "present"} - {meant}).pop() if negated else meant
+        return f'there is no "{name}" here: write {subject} is {meant}'
+    if name in ("true", "false"):
+        return f"write {'not ' if negated is (name == 'true') else ''}{subject}"
+    if close := nearest(name, ["present", "missing"]):
+        return f'there is no "{name}" here{close}'
+    sign = "!=" if negated else "=="
+    return f"behind is stands present or missing: write {subject} {sign} '{name}', if {name} is a text"
+
+
+def no_function(name, arguments):
+    """Return the end of a sentence about a function that there is not."""
+    if name.lower() in _FUNCTIONS_MEANT:
+        return f": write {_FUNCTIONS_MEANT[name.lower()].format(', '.join(map(written, arguments)) or 'field')}"
+    return nearest(name, FUNCTIONS)
+
+
+_FUNCTIONS_MEANT = {
+    "len": "length({})", "size": "length({})", "strlen": "length({})",
+    "left": "first({})", "right": "last({})", "substr": "first(zip, 3) or last(zip, 4)",
+    "substring": "first(zip, 3) or last(zip, 4)", "mid": "first(zip, 3) or last(zip, 4)",
+    "isblank": "{} is missing", "isempty": "{} is missing", "is_empty": "{} is missing", "isnull": "{} is missing",
+    "exists": "{} is present", "present": "{} is present", "missing": "{} is missing", "defined": "{} is present",
+    "includes": "contains({})", "startswith": "starts_with({})", "endswith": "ends_with({})",
+    "in_list": "listed(email, 'list.txt')", "days": "days_since({})", "datediff": "days_since(a_date)",
+    "days_ago": "days_since({})", "day": "weekday() in ['Sat', 'Sun']", "dayofweek": "weekday() in ['Sat', 'Sun']",
+    "not": "not {}",
+} | dict.fromkeys(["lower", "upper", "trim"], "{}, since texts are compared without regard to case")  # fmt: skip
 
 
 def _filter(node, _arguments=None):

@@ -39,7 +39,7 @@ def _chosen(spelling, value):
 
 def _length(text, _):
     if not re.fullmatch("[0-9]{1,6}", text):
-        raise Unusable(f'"{text}" is not a number of characters')
+        raise Unusable(f'"{text}" is not a number of characters: write it as 80')
     return int(text)
 
 

@@ -87,6 +87,9 @@ def of_program(program, source, today):
         source.warn(("rules",), f"open: and closed: leave no moment{when} in which a lead can be valid")
     if spec.ends and spec.ends < today:
         source.warn(("ends",), f"ends: {spec.ends} is over: every lead is refused (program.ended)")
+    if meant := _WITHOUT_SUMMER.get(spec.timezone.key):
+        told = f"{spec.timezone.key} is winter time all the year: write {meant}, if the clocks change there"
+        source.warn(("timezone",), f"timezone: {told}")
     privacy = spec.privacy
     if privacy and privacy.mask_after and privacy.delete_after and privacy.delete_after < privacy.mask_after:
         source.warn(("privacy",), "privacy: delete_after comes before mask_after: no lead is ever masked")
@@ -100,6 +103,11 @@ def of_program(program, source, today):
             source.warn(("rules", index, "note"), f'rule "{rule.id}": its note is that of the rule "{first}" too')
         if rule.public and rule.mode == "enforce" and not rule.note:
             source.warn(("rules", index), f'rule "{rule.id}": it has no note, so partners read {_without_note(rule)}')
+        if not spec.partner and len(rule.by or []) == 1 and _PARTNERS.fullmatch(rule.by[0]):
+            meant = (
+                f"it counts by {rule.by[0]}, and nothing says which partner sent a lead: write partner: {rule.by[0]}"
+            )
+            source.warn(("rules", index, "by"), f'rule "{rule.id}": by: {meant}')
         for key in ("limit", "budget"):
             if getattr(rule, key) == 0 and rule.mode == "enforce" and not rule.when:
                 source.warn(("rules", index, key), f'rule "{rule.id}": {key}: 0 refuses every lead')
@@ -138,8 +146,19 @@ def _without_note(rule):
     return "a sentence that is the same for all such rules: write note: and one of your own, or public: false"
 
 
+_WITHOUT_SUMMER = {"EST": "America/New_York", "MST": "America/Denver"}
+
+# What the field that names the partner is called.
+_PARTNERS = re.compile(
+    r"(?i)(ir|media_?|sub_?)?(partner|publisher|affiliate|pub|aff)(_?(id|name|code))?|ir_?pid|media_?id"
+)
+
+
 def _of_examples(program, source):
     examples = program.spec.examples
+    if not examples:
+        advice = "write a lead that is valid, and one that is not, to see that they are so"
+        source.warn(("examples",), f"there are no examples: {advice}")
     leads = [texts_of(program, lead) for example in examples for lead in [example.lead, *example.after]]
     covered = {program.field_of(name) for lead in leads for name in lead}
     timed = {name for name, rule in program.fields.items() if rule.timed}

@@ -10,9 +10,10 @@ from judge.escapes import mentions
 from judge.items import Selectors
 from judge.rulefile import Finding, Source
 from judge.rules import expression
-from judge.schema import FIELD_NAME, FieldSpec, RuleFile
+from judge.schema import FieldSpec, RuleFile
 from judge.values import FORBIDDEN, LONGEST_VALUE, Ambiguous, Names, Refused, canonical, folded, forms_of
 from judge.verdict import Reason
+from judge.written import FIELD_NAME
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,19 @@ from dataclasses import dataclass, field
 import yaml
 from pydantic import ValidationError
 
-from judge.conditions import nearest
-from judge.schema import TAGS, AmountSpec, CountryOf, ExampleSpec, FieldSpec, RuleFile, RuleSpec
+from judge.meant import as_number
+from judge.plainwords import proposed, what, where
+from judge.schema import RuleFile
 from judge.values import FORBIDDEN, clean
+from judge.written import TAGS
+from judge.yamltext import TooLongError, compose, unseen
 
 # A part is a key or a value, 100 characters of text, or 2 of a condition. To read one costs some 50 µs of processor
 # time, and whoever may open "Try a change" may have any text read.
 MAX_PARTS = 15_000
 MAX_LEVELS = 10
 MAX_MISTAKES = 100  # that are told at once, and so many warnings
+MORE = "there may be more mistakes: mend these first"
 TOO_LONG = "this is nested too deeply or too long for a rule file: move values to lists beside it, or make two files"
 
 
@@ -59,31 +63,64 @@ class Source:
 
     A place is a path of keys and positions: `("rules", 0, "when")`. `broken` holds the places
     that had to be left out, so that what hangs on them is not reported as well. `lists` holds the
-    paths of the lists that it names.
+    paths of the lists that it names. `stubs` are the lines, from 0, of what could not be read and stands there empty,
+    `mended` those, from 1, that were changed in memory,
+    `cut` the places of texts that end before a #, and `divided` the numbers that a comma divides, by place.
     """
 
     def __init__(self, path):
         self.path, self.lines, self.broken, self.lists = path, {(): 1}, set(), set()
-        self.size, self._errors, self._warnings = 0, set(), set()
+        self.size, self._errors, self._warnings, self._read_again = 0, set(), set(), False
+        self.stubs, self.mended, self.cut, self.divided = set(), set(), set(), {}
 
     def count(self, place, parts):
         """Add to the size of the file. Raises RuleFileError where it is too long to be read."""
         self.size += parts
         if self.size > MAX_PARTS:
+            if self._read_again:
+                self.stop()
             self.complain(place, TOO_LONG)
             self.check()
 
+    def count_again(self, parts):
+        """Count a part of the file that was read in vain. Raises RuleFileError where that was too much."""
+        self._read_again = True
+        self.size += 2 * parts
+        if self.size > MAX_PARTS:
+            self.stop()
+
     def complain(self, place, message):
         """Note a mistake. Raises RuleFileError where there are so many that nobody would read on."""
-        self._errors.add(self.finding(place, message))
+        self._complain(self.finding(place, message))
+
+    def complain_line(self, line, message):
+        """Note a mistake in a line, counted from 1."""
+        self._complain(Finding(self.path, line, message))
+
+    def _complain(self, finding):
+        self._errors.add(finding)
         if len(self._errors) >= MAX_MISTAKES:
-            self._errors.add(self.finding(place, "there may be more mistakes: mend these first"))
-            self.check()
+            self.stop()
+
+    def stop(self):
+        """Raise RuleFileError with the mistakes that were found, if any; what comes after them is not read."""
+        if self._errors:
+            last = max(self._errors)
+            self._errors.add(Finding(self.path, last.line, MORE))
+        self.check()
+
+    @property
+    def is_broken(self):
+        return bool(self._errors)
 
     def warn(self, place, message):
         """Note something legal that is probably not meant."""
         if len(self._warnings) < MAX_MISTAKES:
             self._warnings.add(self.finding(place, message, is_warning=True))
+
+    def warn_line(self, line, message):
+        if len(self._warnings) < MAX_MISTAKES:
+            self._warnings.add(Finding(self.path, line, message, is_warning=True))
 
     @property
     def warnings(self):
@@ -101,6 +138,30 @@ class Source:
             raise RuleFileError(sorted(self._errors), self.lists)
 
 
+# What other programs write, by its first bytes.
+_OTHER_FILES = {
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+    b"PK": "a document of Word or Excel, or an archive",
+    b"\xd0\xcf\x11\xe0": "a document of Word or Excel",
+    b"{\\rtf": "a document in RTF",
+    b"%PDF": "a PDF",
+    b"<": "HTML or XML",
+}
+
+
+def decoded(raw, path):
+    """Return the text of a rule file's bytes. Raises RuleFileError."""
+    other = "text in UTF-16" if b"\0" in raw[:4] else None
+    if what_else := next((what for start, what in _OTHER_FILES.items() if raw.startswith(start)), other):
+        raise RuleFileError([Finding(path, 1, f"this is {what_else}: save it as plain text, in UTF-8")])
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise RuleFileError([Finding(path, line, "this is not UTF-8 text: save the file as UTF-8")]) from None
+
+
 def read(text, path):
     """Return the RuleFile that `text` holds, and its Source with the mistakes found so far.
 
@@ -110,14 +171,21 @@ def read(text, path):
     source = Source(path)
     document = _document(text, source)
     if not isinstance(document, dict) or not document:
+        source.check()
         source.complain((), "this is no rule file: it needs at least fields:, with a name for each field")
         source.check()
     try:
         return RuleFile.model_validate(document), source
     except ValidationError as error:
         problems = [problem | {"loc": _place(problem["loc"])} for problem in error.errors()]
+    meant = {(*problem["loc"][:-1], proposed(problem)) for problem in problems if problem["type"] == "extra_forbidden"}
     for problem in problems:
-        source.complain(problem["loc"], f"{_where(document, problem['loc'])}{_what(problem)}")
+        kind, loc = problem["type"], problem["loc"]
+        follows = kind == "missing" and loc in meant  # it is there, in another spelling
+        follows |= kind in _OF_STUBS and bool(source.broken & {loc, loc[:2]})
+        follows |= kind.endswith("_type") and source.lines.get(loc) in source.mended
+        if not follows:
+            source.complain(problem["loc"], f"{where(document, problem['loc'])}{what(problem)}")
     for problem in problems:
         with suppress(LookupError, AttributeError):  # another problem's part, already left out with it
             _leave_out(document, problem["loc"], source.broken)
@@ -126,6 +194,9 @@ def read(text, path):
     except ValidationError:
         source.check()
         raise
+
+
+_OF_STUBS = {"missing", "too_short"}
 
 
 def _place(loc):
@@ -151,35 +222,12 @@ def _leave_out(document, place, broken):
             document.pop(key, None)
 
 
-class _TooLongError(Exception):
-    """A file is too long or too deep, from this line."""
-
-    def __init__(self, line):
-        self.line = line
-
-
-class _Loader(yaml.BaseLoader):
-    """A loader that stops where a file is too long or too deep, before the rest of it costs anything."""
-
-    nodes = level = 0
-
-    def compose_node(self, parent, index):
-        self.nodes, self.level = self.nodes + 1, self.level + 1
-        if self.nodes > MAX_PARTS or self.level > 2 * MAX_LEVELS:
-            raise _TooLongError(self.peek_event().start_mark.line + 1)
-        node = super().compose_node(parent, index)
-        self.level -= 1
-        return node
-
-
 def _document(text, source):
     try:
-        node = yaml.compose(text, _Loader)
-        return _plain(node, (), source) if node else None
-    except _TooLongError as error:
+        node = compose(text, source, MAX_PARTS, 2 * MAX_LEVELS)
+    except TooLongError as error:
         raise RuleFileError([Finding(source.path, error.line, TOO_LONG)]) from None
-    except yaml.YAMLError as error:
-        raise RuleFileError([Finding(source.path, *_of_yaml(error, text))]) from None
+    return _plain(node, (), source) if node else None
 
 
 def _plain(node, place, source):
@@ -190,99 +238,119 @@ def _plain(node, place, source):
     if len(place) > MAX_LEVELS:
         source.complain(place, TOO_LONG)
         return ""
+    if node.start_mark.line in source.stubs and len(place) == 2:
+        source.broken |= {place, (*place, "type"), (*place, "id")}
+    if node.tag.startswith("!"):
+        source.complain(place, f"a text cannot begin with !: put it in quotes{_AS_CONDITION.get(place[-1:], '')}")
+        source.broken |= {place, place[:2]}
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*place, index), source) for index, item in enumerate(node.value)]
-    if not isinstance(node, yaml.MappingNode):
-        if FORBIDDEN.search(node.value):
-            source.complain(place, "this text holds a control character, which no answer can carry")
-        return clean(node.value)
+    if isinstance(node, yaml.MappingNode):
+        return _members(node, place, source)
+    if FORBIDDEN.search(node.value):
+        source.complain(place, "this text holds a control character, which no answer can carry")
+    if not node.style:
+        _look_beyond(node, place, source)
+    return clean(node.value)
+
+
+_AS_CONDITION = {(key,): ", or write not" for key in ("reject_if", "require", "when", "required", "test_if")}
+
+
+def _members(node, place, source):
     members = {}
-    for key_node, value_node in node.value:
+    for key_node, value_node, whole in _joined(node.value):
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
             source.lines[(*place, "[key]")] = line
             source.complain((*place, "[key]"), "a key is one word: write key: value")
             continue
         key = key_node.value
+        if not key_node.style and (slip := _slip_of_key(key, value_node, place)):
+            key, value, told = slip
+            source.complain_line(line, told)
+            source.lines.setdefault((*place, key), line)
+            source.broken |= {(*place, key), (*place, key, "type")} if value == {} else set()
+            members.setdefault(key, value)
+            continue
         if key in members:
             first = source.lines[(*place, key)]
             source.lines[(*place, key, "[again]")] = line
             source.complain((*place, key, "[again]"), f'"{key}" is given twice; the first is in line {first}. Keep one')
             continue
         source.lines[(*place, key)] = line
-        members[key] = _plain(value_node, (*place, key), source)
+        value = _plain(value_node, (*place, key), source)
+        if (*place, key) in source.broken and value == "":
+            continue
+        members[key] = _undivided(whole, value, (*place, key), source) if whole else value
     return members
 
 
-def _of_yaml(error, text):
-    """Return the line of a mistake, and what it is."""
-    if isinstance(error, yaml.reader.ReaderError):
-        return text.count("\n", 0, error.position) + 1, "this line holds a control character: delete it"
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line = mark.line + 1 if mark else 1
-    source = (text.splitlines() or [""])[min(line, len(text.splitlines()) or 1) - 1]
-    problem = getattr(error, "problem", "") or "it cannot be read"
-    hint = next((advice for pattern, advice in _YAML_HINTS if re.search(pattern, source[:500])), "")
-    return line, f"this is not YAML: {problem}{hint}"
+def _joined(pairs):
+    """Yield the members of a mapping, each with the number that a comma divides in its value, such as 750,000."""
+    pairs, at = list(pairs), 0
+    while at < len(pairs):
+        key, value = pairs[at]
+        whole, end, at = "", value.end_mark.index, at + 1
+        while (
+            at < len(pairs)
+            and isinstance(value, yaml.ScalarNode)
+            and _DIGITS.search(value.value[-20:])
+            and isinstance(rest := pairs[at][0], yaml.ScalarNode)
+            and re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", rest.value)
+            and rest.start_mark.index == end + 1
+            and pairs[at][1].start_mark.index == pairs[at][1].end_mark.index
+        ):
+            whole, end, at = f"{whole or value.value},{rest.value}", rest.end_mark.index, at + 1
+        yield key, value, whole
 
 
-_YAML_HINTS = [
-    (r"^\s*\t", "; indent with spaces, not with a tab"),
-    (r"\{[^}]*[\[(<>=!][^}]*", "; put a text with brackets or signs inside { } in quotes"),
-    (r"^[^'\"]*:\s[^'\"]*:\s", '; put a text that holds ": " in quotes'),
-    (r"^\s*[\w-]+:\S", "; leave a space after the colon"),
-]
+_DIGITS = re.compile(r"[0-9]$")
 
 
-# --- pydantic's errors in plain words ---
+def _undivided(whole, value, place, source):
+    """Complain of a number that a comma divides, and return it as it was meant; in an example it may be meant so."""
+    found = re.search(r"[$0-9][0-9,.]*$", whole)
+    number = as_number(found[0]) if found else None
+    told = f"within {{ }} a comma divides: write {number or 'the number'} without the comma"
+    if place[0] == "examples":
+        read = f'{place[-1]} is read as {value}: write "{whole}" in quotes'
+        source.divided[place] = f"within {{ }} a comma divides, and {read}"
+        source.warn(place, source.divided[place])
+        return value
+    source.complain(place, told if not number else f"within {{ }} a comma divides {found[0]}: write {number}")
+    return whole[: found.start()] + number if number else value
 
 
-def _where(document, place):
-    """Name the rule, field or example that a mistake is in."""
-    if place[:1] == ("rules",) and len(place) > 1:
-        rule = document["rules"][place[1]]
-        name = rule.get("id") if isinstance(rule, dict) else None
-        return f'rule "{name}": ' if name else f"rule number {place[1] + 1}: "
-    if place[:1] == ("fields",) and len(place) > 1:
-        return f'field "{place[1]}": '
-    if place[:1] == ("examples",) and len(place) > 1:
-        example = document["examples"][place[1]]
-        name = example.get("name") if isinstance(example, dict) else None
-        return f'example "{name}": ' if name else f"example number {place[1] + 1}: "
-    return ""
+def _slip_of_key(key, value_node, place):
+    """Return the key that was meant, its value and what is wrong, where a colon or the space behind it is missing."""
+    if place[:1] == ("examples",):
+        return None
+    if found := re.match(r"([\w-]{1,64})(:?) *[{\[]", key):
+        missing = "leave a space after the colon" if found[2] else "the colon is missing"
+        return found[1], {}, f'{missing}: write "{found[1]}: {{…"'
+    found = re.fullmatch(r"([A-Za-z][\w-]{0,63}):(\S+)", key)
+    if found and isinstance(value_node, yaml.ScalarNode) and not value_node.value:
+        return found[1], found[2], f'leave a space after the colon: write "{found[1]}: {found[2][:60]}"'
+    if found := unseen(key):
+        bare = re.sub(r"[^\w -]", "", key)
+        return (bare, {}, f'the key "{bare}" holds what nobody sees: {found}. Delete it and type the key again')
+    return None
 
 
-def _what(problem):
-    loc, given = problem["loc"], str(problem["input"])[:200]
-    key = next(part for part in reversed(loc) if isinstance(part, str) and not part.startswith(("[", "list[")))
-    model = {"fields": FieldSpec, "rules": RuleSpec, "sale_amount": AmountSpec, "examples": ExampleSpec}.get(
-        loc[0] if len(loc) > 1 else None, RuleFile
-    )
-    if loc[:1] == ("fields",) and loc[2:3] == ("country",):
-        model = CountryOf
-    match problem["type"]:
-        case "extra_forbidden":
-            return f'"{key}" is not a known key{nearest(str(key), model.model_fields)}'
-        case "missing":
-            return f'"{key}:" is missing'
-        case "literal_error":
-            expected = problem["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-            return f'"{given}" is not one of {", ".join(expected)}{nearest(given, expected)}'
-        case "value_error":
-            return f'"{given}" {problem["ctx"]["error"]}'
-        case "string_type" | "dict_type" | "list_type" | "model_type" | "model_attributes_type":
-            return f'"{key}:" {_EXPECTED[problem["type"]]}'
-        case "too_short":
-            return f'"{key}:" is empty'
-        case "string_pattern_mismatch":
-            return f'"{given}" is not a rule id: start with a letter or digit, then up to 63 letters, digits, - and _'
-    return f'"{key}:" {problem["msg"][0].lower()}{problem["msg"][1:]}'
+# Where a text stands that people write, and no word of the language.
+_TEXTS = {"note", "label", "title", "name", "example", "default", "reject_if", "require", "when", "required", "test_if"}
 
 
-_EXPECTED = {
-    "string_type": "needs one text",
-    "dict_type": "needs names with values, each on a line of its own, indented",
-    "list_type": "needs a list: each item on a line of its own after a -, or [in, brackets]",
-    "model_type": "needs keys with values, such as {type: text}",
-    "model_attributes_type": "needs keys with values, such as {type: text}",
-}
+def _look_beyond(node, place, source):
+    """Warn of a text without quotes that is less than what was written, or more than what was meant."""
+    buffer, end, text = node.end_mark.buffer, node.end_mark.pointer, node.value
+    if (
+        buffer
+        and re.match(r" #[^\s#]", buffer[end : end + 3])
+        and (place[-1:] and (place[-1] in _TEXTS or place[0] == "examples"))
+    ):
+        source.cut.add(place)
+        source.warn(place, f'"{text[:60]}" ends before #, which begins a comment: put the text in quotes')
+    if len(text) > 2 and text[0] in "“”„«‘’" and text[-1] in "“”»’‘":
+        source.warn(place, f"{text[0]} and {text[-1]} are a part of the text: write straight quotes, or none")

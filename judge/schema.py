@@ -1,224 +1,53 @@
-"""The words of the rule language: every key that a rule file may have, and how its text is read.
+"""The words of the rule language: every key that a rule file may have.
 
-YAML is read as text (rulefile.py), and the readers here type it, so that NO stays Norway and 01234
+YAML is read as text (rulefile.py), and the types here read that (written.py), so that NO stays Norway and 01234
 a postal code. The descriptions become the JSON Schema for editors.
 """
 
-import re
-from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, model_validator
 
-from judge import times
-from judge.conditions import RESERVED
-from judge.phones import KINDS
-from judge.readings import Readings, fields_of_lead
+from judge.readings import Readings
 from judge.types import TYPES
+from judge.written import (
+    SCALAR,
+    Amount,
+    Budget,
+    Choices,
+    Condition,
+    Count,
+    Country,
+    Day,
+    Days,
+    Duration,
+    Expectation,
+    FieldName,
+    FieldNames,
+    Kinds,
+    LeadFields,
+    Limit,
+    Lists,
+    Model,
+    Moment,
+    OpeningHours,
+    Required,
+    RuleId,
+    Sentence,
+    Status,
+    Texts,
+    Timezone,
+    Unique,
+    Worth,
+    YesNo,
+)  # fmt: skip
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-# --- Readers: text -> value, or ValueError with the end of a sentence about the text ---
-
-
-def _required(text):
-    try:
-        return _true_or_false(text)
-    except ValueError:
-        return _condition(text)
-
-
-def _condition(value):
-    """Check the form of a condition: an expression, or all, any or not of conditions."""
-    if isinstance(value, str) and value:
-        return value
-    if isinstance(value, dict) and len(value) == 1:
-        ((word, parts),) = value.items()
-        if word in ("all", "any") and isinstance(parts, list) and parts:
-            return {word: [_condition(part) for part in parts]}
-        if word == "not":
-            return {word: _condition(parts)}
-    raise ValueError("is no condition: write an expression, or all:, any: or not: with expressions under it")
-
-
-def _unique(value):
-    """Turn `[email, phone]` and `{any_of: [email, phone]}` into lists of fields that count together."""
-    if isinstance(value, dict) and list(value) == ["any_of"]:
-        return [[name] for name in _names(value["any_of"])]
-    return [_names(value)]
-
-
-def _names(value):
-    names = _list(value)
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise ValueError("is no list of fields: write [email], [email, phone] or {any_of: [email, phone]}")
-    return names
-
-
-def _status(text):
-    if not re.fullmatch("20[0-3]|4[0-9]{2}", str(text)):
-        raise ValueError("is no status for an invalid lead: write 200, or one from 400 to 499")
-    return int(text)
-
-
-def _count(text):
-    if not re.fullmatch("[0-9]{1,9}", str(text)):
-        raise ValueError("is not a number of leads: write it as 200")
-    return int(text)
-
-
-def _budget(text):
-    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", str(text)):
-        raise ValueError("is not a sum: write it as 5000 or 5000.00, without a currency")
-    return Decimal(text)
-
-
-def _amount(text):
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,2})?", str(text)):
-        raise ValueError("is not an amount: write it as 10.00, at most 999999.99, without a currency")
-    return Decimal(text).quantize(Decimal("0.01"))
-
-
-def _worth(text):
-    """Read what a lead is worth: an amount, or an expression, which names fields."""
-    if isinstance(text, str) and re.search("[A-Za-z]", text) and not _WITH_CURRENCY.fullmatch(text):
-        return text
-    return _amount(text)
-
-
-_WITH_CURRENCY = re.compile(r"[A-Z]{0,3} ?[0-9][0-9.,]* ?[A-Za-z]{0,3}")
-
-
-def _true_or_false(text):
-    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-    if str(text).lower() not in words:
-        raise ValueError("is neither true nor false")
-    return words[text.lower()]
-
-
-def _list(value):
-    if isinstance(value, str) and "," in value:
-        raise ValueError("is one text: write a list in brackets, such as [one, another]")
-    return [value] if isinstance(value, str) and value else value
-
-
-def _expectation(value):
-    if value != "valid" and not (isinstance(value, list) and all(isinstance(code, str) for code in value)):
-        raise ValueError("is no expectation: write valid, or the reason codes in brackets, such as [email.required]")
-    return value
-
-
-FIELD_NAME = re.compile("[A-Za-z][A-Za-z0-9_]{0,63}")
-
-
-def _field_name(name):
-    if ":" in name:
-        raise ValueError("is not a field name: leave a space after the colon")
-    if not FIELD_NAME.fullmatch(name):
-        raise ValueError(
-            "is not a field name: start with a letter, then letters, digits and _ (put other spellings under aliases:)"
-        )
-    if name.lower() in RESERVED:
-        raise ValueError("is a word of the condition language: give the field another name")
-    return name
-
-
-# How an editor sees what the readers take: YAML shows it 50000 as a number and true as a truth.
-_SCALAR = {"type": ["string", "number", "boolean"]}
-_CONDITION = {"anyOf": [_SCALAR, {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": {
-    "all": {"type": "array"}, "any": {"type": "array"}, "not": {}}, "additionalProperties": False}]}  # fmt: skip
-_NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-_TEXTS = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}
-_KINDS = {"anyOf": [{"enum": [*KINDS]}, {"type": "array", "items": {"enum": [*KINDS]}, "minItems": 1}]}
-_UNIQUE = {"anyOf": [*_NAMES["anyOf"], {"type": "object", "required": ["any_of"], "properties": {"any_of": _NAMES}}]}
-_TRUTH = {"enum": [True, False, "yes", "no", "on", "off"]}
-_CAP = {"anyOf": [_SCALAR, {"type": "object", "minProperties": 1, "additionalProperties": _SCALAR, "properties": {
-    "default": _SCALAR | {"description": "The cap of the values that are not named."}}}]}  # fmt: skip
-
-Sentence = Annotated[str, Field(min_length=1, max_length=500)]
-Duration = Annotated[timedelta, BeforeValidator(times.duration), WithJsonSchema({"type": "string"})]
-Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema(_SCALAR)]
-Day = Annotated[date, BeforeValidator(times.day), WithJsonSchema({"type": "string"})]
-YesNo = Annotated[bool, BeforeValidator(_true_or_false), WithJsonSchema(_TRUTH)]
-FieldName = Annotated[str, AfterValidator(_field_name)]
-Texts = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
-Kinds = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_KINDS)]
-FieldNames = Annotated[list[FieldName], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_NAMES)]
-Condition = Annotated[str | dict, BeforeValidator(_condition), WithJsonSchema(_CONDITION)]
-OpeningHours = Annotated[
-    list[Annotated[times.Hours, BeforeValidator(times.hours)]],
-    BeforeValidator(_list),
-    Field(min_length=1),
-    WithJsonSchema(_TEXTS),
-]
-Days = Annotated[list[Day], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
-Lists = Annotated[dict[FieldName, str], Field(min_length=1)]
-# What a union adds to the place of a mistake: it stands in no file.
-TAGS = ("[number]", "[table]", "[list]", "[one]")
-
-
-_CHOICES = {"anyOf": [*_TEXTS["anyOf"], {"type": "object", "minProperties": 1, "additionalProperties": _SCALAR}]}
-Choices = Annotated[
-    Annotated[list[str], Field(min_length=1), Tag("[list]")]
-    | Annotated[dict[str, str], Field(min_length=1), Tag("[table]")],
-    Discriminator(lambda value: "[table]" if isinstance(value, dict) else "[list]"),
-    BeforeValidator(_list),
-    WithJsonSchema(_CHOICES),
-]
-
-
-class CountryOf(_Model):
-    """The country stands in another field of the lead."""
-
-    field: FieldName = Field(description="The field of type country that says it.")
-    default: str | None = Field(None, description="The country of leads in which that field says none.")
-
-
-def _form_of_country(value):
-    return "[one]" if isinstance(value, str) else "[list]" if isinstance(value, list) else "[table]"
-
-
-Country = Annotated[
-    Annotated[str, Tag("[one]")]
-    | Annotated[list[str], Field(min_length=1), Tag("[list]")]
-    | Annotated[CountryOf, Tag("[table]")],
-    Discriminator(_form_of_country),
-]
-
-
-def _cap(number):
-    """Return the type of a cap: one number, or a table of them, by the values of the field under `by`."""
-    return Annotated[
-        Annotated[number, Tag(TAGS[0])] | Annotated[dict[str, number], Field(min_length=1), Tag(TAGS[1])],
-        Discriminator(lambda value: TAGS[isinstance(value, dict)]),
-        WithJsonSchema(_CAP),
-    ]
-
-
-RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-
-
-class FieldSpec(_Model, Readings):
+class FieldSpec(Model, Readings):
     type: Literal[*TYPES] = Field("text", description="What the field holds.")
     label: Sentence | None = Field(None, description="What people call it, as in: No email address was submitted.")
-    required: Annotated[bool | str | dict, BeforeValidator(_required), WithJsonSchema(_CONDITION)] = Field(
-        False, description="true, or a condition: a lead without the field is refused."
-    )
+    required: Required = Field(False, description="true, or a condition: a lead without the field is refused.")
     aliases: Texts = Field([], description="Other names under which partners send it.")
     default: str | None = Field(None, description="The value of a lead that does not have it.")
     note: Sentence | None = Field(None, description="The sentence that replaces the built-in ones.")
@@ -254,7 +83,7 @@ class FieldSpec(_Model, Readings):
     on_invalid: Literal["reject", "warn"] = Field("reject", description="warn: recorded, but not refused.")
 
 
-class RuleSpec(_Model):
+class RuleSpec(Model):
     id: RuleId = Field(description="The rule's name, which is also its reason code.")
     id_before: RuleId | None = Field(
         None, description="The id that the rule had before: what is used up stays counted."
@@ -271,15 +100,15 @@ class RuleSpec(_Model):
     not_listed: Lists | None = Field(None, description="A lead whose field is not in it is refused.")
     open: OpeningHours | None = Field(None, description="A lead outside these hours is refused.")
     closed: Days | None = Field(None, description="A lead on these days is refused, whatever the hours are.")
-    unique: Annotated[list[list[FieldName]], BeforeValidator(_unique), WithJsonSchema(_UNIQUE)] | None = Field(
+    unique: Unique | None = Field(
         None, description="The fields that no two valid leads have in common; any_of: each of them alone."
     )
     within: Duration | None = Field(None, description="How long a valid lead blocks others like it.")
     across: Literal["program", "all"] | None = Field(None, description="all: leads of the other programs count too.")
-    limit: _cap(Annotated[int, BeforeValidator(_count)]) | None = Field(
+    limit: Limit | None = Field(
         None, description="How many valid leads are taken: one number, or one for each value of the field under by."
     )
-    budget: _cap(Annotated[Decimal, BeforeValidator(_budget)]) | None = Field(
+    budget: Budget | None = Field(
         None, description="How much the sale amounts may come to: one sum, or one for each value of the field under by."
     )
     per: Literal["hour", "day", "week", "month", "year", "total"] | None = Field(
@@ -288,32 +117,27 @@ class RuleSpec(_Model):
     by: FieldNames | None = Field(None, description="Each value of these fields has a limit of its own.")
 
 
-class AmountSpec(_Model):
+class AmountSpec(Model):
     when: Condition | None = Field(None, description="The amount is for leads that fit this condition.")
-    amount: Annotated[Decimal | str, BeforeValidator(_worth), WithJsonSchema(_SCALAR)] = Field(
+    amount: Worth = Field(
         description="What a valid lead is worth, such as 10.00, or what it is computed by: loan_amount * 0.0001."
     )
     at_most: Amount | None = Field(None, description="What a computed amount never exceeds.")
 
 
-LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(fields_of_lead), WithJsonSchema({"type": "object"})]
-
-
-class ExampleSpec(_Model):
+class ExampleSpec(Model):
     name: str = Field(description="What the example shows.")
     lead: LeadFields = Field(description="The fields of the lead.")
-    expect: Annotated[Literal["valid"] | list[str], BeforeValidator(_expectation), WithJsonSchema(_TEXTS)] = Field(
-        description="valid, or the reason codes."
-    )
+    expect: Expectation = Field(description="valid, or the reason codes.")
     sale_amount: Amount | None = Field(None, description="The amount that is expected.")
     note: str | None = Field(None, description="The note that is expected.")
-    at: Annotated[datetime, BeforeValidator(times.moment), WithJsonSchema({"type": "string"})] | None = Field(
+    at: Moment | None = Field(
         None, description="When the lead is posted, in the program's time zone; if left out, now or the next open time."
     )
     after: list[LeadFields] = Field([], description="Leads that were posted before it.")
 
 
-class PrivacySpec(_Model):
+class PrivacySpec(Model):
     mask_after: Duration | None = Field(None, description="When the fields of a lead are masked.")
     delete_after: Duration | None = Field(None, description="When a lead is deleted.")
 
@@ -329,7 +153,7 @@ def _empty_fields(value):
     return {} if value == "" else value
 
 
-class RuleFile(_Model):
+class RuleFile(Model):
     @model_validator(mode="before")
     @classmethod
     def _leave_out_empty_keys(cls, document):
@@ -342,10 +166,8 @@ class RuleFile(_Model):
 
     title: Sentence = Field("", description="What the program is called.")
     respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
-    invalid_status: Annotated[int, BeforeValidator(_status)] = Field(200, description="The status of an invalid lead.")
-    timezone: Annotated[ZoneInfo, BeforeValidator(times.timezone), WithJsonSchema({"type": "string"})] = Field(
-        ZoneInfo("UTC"), description="Whose days and hours count for ages and dates."
-    )
+    invalid_status: Status = Field(200, description="The status of an invalid lead.")
+    timezone: Timezone = Field(ZoneInfo("UTC"), description="Whose days and hours count for ages and dates.")
     partner: FieldName | None = Field(None, description="The field that says which partner sent the lead.")
     test_flag: FieldName | None = Field(
         None,
@@ -354,7 +176,7 @@ class RuleFile(_Model):
     test_if: Condition | None = Field(
         None, description="A lead that fits this condition is a test, in place of test_flag."
     )
-    test_limit: Annotated[int, BeforeValidator(_count)] = Field(50, description="How many tests a day are valid.")
+    test_limit: Count = Field(50, description="How many tests a day are valid.")
     starts: Day | None = Field(None, description="The first day of the campaign: leads before it are refused.")
     ends: Day | None = Field(None, description="The last day of the campaign: leads after it are refused.")
     customer: FieldNames = Field([], description="The fields that say who is the same customer.")
@@ -378,7 +200,7 @@ def json_schema():
     """Return the JSON Schema of a rule file, as editors use it to complete and explain."""
     schema = _as_yaml(RuleFile.model_json_schema())
     amounts = schema["properties"]["sale_amount"]
-    amounts["anyOf"] = [_SCALAR, amounts["items"], {"type": "array", "items": amounts.pop("items")}]
+    amounts["anyOf"] = [SCALAR, amounts["items"], {"type": "array", "items": amounts.pop("items")}]
     del amounts["type"]
     return {"$schema": "http://json-schema.org/draft-07/schema#"} | schema | {"title": "A program of Datapost"}
 
@@ -391,7 +213,7 @@ def _as_yaml(node):
         return node
     node = {key: _as_yaml(value) for key, value in node.items() if not (key == "default" and value in (None, []))}
     if node.get("type") == "string" and not node.keys() & {"enum", "const", "pattern"}:
-        node["type"] = _SCALAR["type"]
+        node["type"] = SCALAR["type"]
     if node.get("type") == "integer":
         node["type"] = ["integer", "string"]
     return node

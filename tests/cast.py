@@ -164,6 +164,11 @@ def errors(text):
     return [*map(str, caught.value.errors)]
 
 
+def warnings_of(made):
+    """Return what is told of a program beside that it has no examples, as most of those in the tests have none."""
+    return [str(warning) for warning in made.warnings if warning.place != ("examples",)]
+
+
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DUPLICATE = Reason("duplicate", "Already submitted")
 

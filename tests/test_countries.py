@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
-from cast import FORM, JSON, XML, Partner, errors, multipart, program
+from cast import FORM, JSON, XML, Partner, errors, multipart, program, warnings_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -272,12 +272,12 @@ def test_a_list_of_all_codes_costs_little_in_every_country(tmp_path):
 def test_a_country_that_cannot_be_meant_is_one_mistake_for_each_key(field, message):
     fields = f"land: {{type: country}}, name: {{}}, gone: {{type: country, store: false}}, e: {{{field}}}"
     found = errors(f"fields: {{{fields}}}")
-    assert message in "\n".join(found) and len(found) == 1 + ("feld" in field)
+    assert message in "\n".join(found) and len(found) == 1
 
 
 def test_a_country_without_postal_codes_in_a_list_is_a_warning():
-    (warning,) = program("fields: {a: {type: postal_code, country: [US, HK]}}").warnings
-    assert "HK has no postal codes" in str(warning)
+    (warning,) = warnings_of(program("fields: {a: {type: postal_code, country: [US, HK]}}"))
+    assert "HK has no postal codes" in warning
 
 
 def test_partners_are_told_which_country_counts_and_get_an_example_of_it():

@@ -13,11 +13,14 @@ from web.settings import User
 
 # --- flask rules ---
 
+NO_EXAMPLES = "warning: there are no examples: write a lead that is valid, and one that is not, to see that they are so"
+
 
 def test_check_says_ok_for_all_files_of_the_folder(flask, tmp_path):
     result = flask("rules", "check")
     assert result.exit_code == 0
-    assert result.output == f"{tmp_path}/rules/default.yaml: ok, 3 fields, 2 rules, 0 examples\n"
+    path = f"{tmp_path}/rules/default.yaml"
+    assert result.output.splitlines() == [f"{path}:1: {NO_EXAMPLES}", f"{path}: ok, 3 fields, 2 rules, 0 examples"]
 
 
 def test_check_shows_every_mistake_and_exits_with_1(flask, tmp_path):
@@ -28,6 +31,7 @@ def test_check_shows_every_mistake_and_exits_with_1(flask, tmp_path):
     assert result.output.splitlines() == [
         'a.yaml:1: field "email": "requird" is not a known key. Did you mean "required"?',
         'a.yaml:1: field "email": "typ" is not a known key. Did you mean "type"?',
+        f"b.yaml:1: {NO_EXAMPLES}",
         "b.yaml: ok, 3 fields, 2 rules, 0 examples",
     ]
 
@@ -36,16 +40,18 @@ def test_check_says_what_tests_cost_where_a_program_has_them(flask, tmp_path):
     (tmp_path / "a.yaml").write_text("test_flag: is_test\nfields: {is_test: {type: boolean}}")
     said = "1 field, 0 rules, 0 examples; leads with is_test are tests, "
     said += "at most 50 a day are answered valid, and impact.com pays for those"
-    assert flask("rules", "check", "a.yaml").output == f"a.yaml: ok, {said}\n"
+    assert flask("rules", "check", "a.yaml").output == f"a.yaml:1: {NO_EXAMPLES}\na.yaml: ok, {said}\n"
     (report,) = json.loads(flask("rules", "check", "a.yaml", "--format", "json").output)
-    assert (report["summary"], report["warnings"]) == (said, [])
+    assert (report["summary"], report["warnings"]) == (said, [f"a.yaml:1: {NO_EXAMPLES}"])
 
 
 def test_check_says_when_a_campaign_takes_leads(flask, tmp_path):
     (tmp_path / "a.yaml").write_text("starts: 2026-01-01\nends: 2099-12-31\nfields: {a: {}}")
     (tmp_path / "b.yaml").write_text("ends: 2099-12-31\nfields: {a: {}}")
     assert flask("rules", "check", "a.yaml", "b.yaml").output.splitlines() == [
+        f"a.yaml:1: {NO_EXAMPLES}",
         "a.yaml: ok, 1 field, 0 rules, 0 examples; leads are taken from 2026-01-01 up to 2099-12-31",
+        f"b.yaml:1: {NO_EXAMPLES}",
         "b.yaml: ok, 1 field, 0 rules, 0 examples; leads are taken up to 2099-12-31",
     ]
 

@@ -128,7 +128,7 @@ def test_a_number_that_becomes_a_table_goes_on_counting():
         ("limit: {}, per: day, by: irpid", '"limit:" is empty'),
         ("limit: {a: many}, per: day, by: irpid", '"many" is not a number of leads: write it as 200'),
         ("limit: {a: 1.5}, per: day, by: irpid", '"1.5" is not a number of leads'),
-        ("budget: {a: $5}, per: day, by: irpid", '"\\$5" is not a sum: write it as 5000 or 5000.00'),
+        ("budget: {a: $5}, per: day, by: irpid", '"\\$5" is not a sum: write 5'),
         ("limit: {a: {b: 1}}, per: day, by: irpid", "is not a number of leads"),
         ("limit: [5], per: day", "is not a number of leads"),
         ("limit: {'1': 1}, per: day, by: phone", 'limit: "1" is not a value that the field phone can have'),

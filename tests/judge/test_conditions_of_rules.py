@@ -1,7 +1,7 @@
 """What conditions ask of lists and days, and what becomes of a lead of which they cannot tell."""
 
 import pytest
-from cast import FORM, JSON, XML, errors, multipart
+from cast import FORM, JSON, XML, errors, multipart, warnings_of
 from hypothesis import given
 from hypothesis import strategies as st
 from posting import FIELDS, NOON, Program
@@ -69,7 +69,7 @@ def test_a_list_may_decide_wherever_a_condition_stands(lists):
 def test_the_lists_of_conditions_are_read_again_when_they_change_and_their_bad_lines_told(lists):
     made = Program("  - {id: r, note: N, reject_if: \"listed(phone, 'phones.txt')\"}", lists).program
     assert made.lists == {str(lists / "phones.txt")} and made.listed == {"phone"}
-    assert [str(line) for line in made.warnings] == [
+    assert warnings_of(made) == [
         f'{lists}/test.yaml:12: warning: rule "r": {lists}/phones.txt:2: this line is not a valid phone'
     ]
 

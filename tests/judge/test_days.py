@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cast import errors, program
+from cast import errors, program, warnings_of
 from posting import FIELDS, Program
 
 from judge.calendar import open_moment
@@ -90,10 +90,10 @@ def test_days_that_cannot_be_meant_are_errors(line, sentence):
 
 def test_a_campaign_that_is_over_is_a_warning():
     made = program("fields: {a: {}}\nends: 2026-02-28")
-    assert [*map(str, made.warnings)] == [
+    assert warnings_of(made) == [
         "rules/solar.yaml:2: warning: ends: 2026-02-28 is over: every lead is refused (program.ended)"
     ]
-    assert program("fields: {a: {}}\nends: 2026-03-01").warnings == []
+    assert warnings_of(program("fields: {a: {}}\nends: 2026-03-01")) == []
 
 
 # --- closed ---
@@ -227,7 +227,7 @@ WEEKENDS = "starts: 2026-03-07\nends: 2026-03-08\n"  # a Saturday and a Sunday
     ],
 )
 def test_a_campaign_in_which_no_lead_can_be_valid_is_a_warning(head, rules):
-    assert "in which a lead can be valid" in warnings_of(head, rules)
+    assert "in which a lead can be valid" in told_of(head, rules)
 
 
 @pytest.mark.parametrize(
@@ -243,9 +243,9 @@ def test_a_campaign_in_which_no_lead_can_be_valid_is_a_warning(head, rules):
     ],
 )
 def test_one_moment_is_enough(head, rules):
-    assert "can be valid" not in warnings_of(head, rules)
+    assert "can be valid" not in told_of(head, rules)
 
 
-def warnings_of(head, rules):
+def told_of(head, rules):
     lines = [f"  - {{id: r{n}, note: N{n}, {rule[1:]}" for n, rule in enumerate(re.findall(r"\{[^}]*\}", rules))]
     return "\n".join(map(str, program(f"{head}fields: {{a: {{}}}}\nrules:\n" + "\n".join(lines)).warnings))

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from judge.compiler import compile_program
 from judge.judgement import judge
+from judge.rulefile import RuleFileError
 from judge.types import TYPES
 from judge.values import LONGEST_VALUE
 
@@ -98,6 +99,7 @@ METHODS = {"match", "fullmatch", "search", "sub", "split", "findall"}
 
 # The texts are as long as they can be there; what editors write is shorter than what partners send.
 EDITORS = [f"judge.{name}" for name in ("compiler", "conditions", "grammar", "lint", "lists", "rulefile", "schema")]
+EDITORS += [f"judge.{name}" for name in ("examples", "meant", "plainwords", "slips", "times")]
 LENGTHS = dict.fromkeys([*EDITORS, "web.settings", "commands.database"], 300)
 LENGTHS |= {
     "web.payload": 20_000,
@@ -161,6 +163,31 @@ def test_no_pattern_takes_long_for_any_text(name):
             hostile = [text if isinstance(pattern.pattern, str) else text.encode()]
             hostile = ["", *hostile] if method == "sub" else hostile
             assert milliseconds(partial(getattr(pattern, method), *hostile)) < 50
+
+
+# Texts that "Try a change" may be given, each as long as it may be.
+LONGEST_FILE = 65_536
+FILES = [
+    "\u00a0", '\u00a0"', "'", '\\"', "a:b\n", "a: b: c\n", "\t\n", "a:\n\tb: c\n", "{", "a: {\n", "a: }\n",
+    "- ", "-x: b\n", "a: &b c\n", "a: |\n", "---\na: b\n", "\x01\n", "a #", "a: b #c\n", "  a: b\n c: d\n",
+    "a:\n   b: c\n  d: e\n", "\u2028", "a\u200b: b\n", "“a”: “b”\n", "{a: 'b'c'}\n", "b: 1,000,000,", "\n", " ",
+    "  f#: @x\n", "  f#: {a: [b}\n", "  f#: {note: 'don't'}\n", "  f#:\n    note: 'x\n", "  h#\n    type: x\n",
+    "  f#: {a: b}\n", "  f#: {type: email, min: 5}\n", "  f#: {type: foo#}\n", "  f#: {required: a contains # b}\n",
+]  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("unit", FILES)
+def test_no_text_of_a_rule_file_costs_more_than_a_second_however_often_it_is_read(unit):
+    units, end = (unit.replace("#", str(number)) for number in range(LONGEST_FILE // len(unit))), "\n  x: @\n  y: {\n"
+    text = ("fields:\n" + "".join(units))[: LONGEST_FILE - len(end)] + end
+    seconds = []
+    while not seconds or (seconds[-1] > 1.2 and len(seconds) < 3):  # others on the machine only add to it
+        before = time.process_time()
+        with suppress(RuleFileError):
+            compile_program("x", "x.yaml", text, "", datetime.now(UTC), examples=False)
+        seconds.append(time.process_time() - before)
+    assert min(seconds) < 1.2
 
 
 def test_the_patterns_are_found():

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from cast import RULES_FOLDER, program
+from cast import RULES_FOLDER, program, warnings_of
 
 from judge.compiler import compile_program, load
 
@@ -54,7 +54,7 @@ def test_what_is_legal_and_probably_not_meant_is_a_warning(text, warning):
 @pytest.mark.parametrize("key", ["note: Sorry", "public: false", "mode: observe", "mode: 'off'"])
 def test_a_rule_that_has_a_note_or_that_partners_do_not_read_needs_none(key):
     made = program(f"fields: {{a: {{}}}}\nrules: [{{id: r, unique: [a], {key}}}]")
-    assert made.warnings == []
+    assert warnings_of(made) == []
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_rule_that_has_a_note_or_that_partners_do_not_read_needs_none(key):
     ],
 )
 def test_what_is_well_meant_is_no_warning(text):
-    assert program(f"fields: {{a: {{}}, b: {{required: true}}, d: {{default: x}}}}\n{text}").warnings == []
+    assert warnings_of(program(f"fields: {{a: {{}}, b: {{required: true}}, d: {{default: x}}}}\n{text}")) == []
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,16 @@ def test_what_is_well_meant_is_no_warning(text):
     ],
 )
 def test_a_condition_that_looks_for_what_is_read_otherwise_is_warned_of(field, condition, warning):
-    (found,) = program(f'fields: {{a: {field}}}\nrules: [{{id: r, reject_if: "{condition}", note: N}}]').warnings
-    assert warning in str(found)
+    made = program(f'fields: {{a: {field}}}\nrules: [{{id: r, reject_if: "{condition}", note: N}}]')
+    (found,) = warnings_of(made)
+    assert warning in found
 
 
 @pytest.mark.parametrize("condition", ["a == 'CA'", "a == 'ca'", "a in ['NY', 'CA']"])
 def test_a_condition_that_looks_for_what_there_is_needs_no_warning(condition):
     field = "{type: region, country: US}"
-    assert program(f'fields: {{a: {field}}}\nrules: [{{id: r, reject_if: "{condition}", note: N}}]').warnings == []
+    made = program(f'fields: {{a: {field}}}\nrules: [{{id: r, reject_if: "{condition}", note: N}}]')
+    assert warnings_of(made) == []
 
 
 def test_a_sound_file_has_no_warnings():
@@ -98,7 +100,7 @@ def test_a_sound_file_has_no_warnings():
 
 def test_a_status_of_errors_for_invalid_leads_is_a_warning():
     made = compile_program("x", "rules/x.yaml", "invalid_status: 401\nfields: {a: {}}", "", NOW)
-    assert [*map(str, made.warnings)] == [
+    assert warnings_of(made) == [
         "rules/x.yaml:1: warning: invalid_status: 401 is what requests are answered that were not judged: "
         "write 422, so that the two can be told apart"
     ]
@@ -107,6 +109,6 @@ def test_a_status_of_errors_for_invalid_leads_is_a_warning():
 def test_deleting_before_masking_is_a_warning():
     text = "fields: {a: {}}\nprivacy: {mask_after: 90 days, delete_after: 30 days}"
     made = compile_program("x", "rules/x.yaml", text, "", NOW)
-    assert [*map(str, made.warnings)] == [
+    assert warnings_of(made) == [
         "rules/x.yaml:2: warning: privacy: delete_after comes before mask_after: no lead is ever masked"
     ]

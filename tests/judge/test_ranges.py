@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from cast import errors, program
+from cast import errors, program, warnings_of
 from hypothesis import given
 from hypothesis import strategies as st
 from posting import Program
@@ -238,10 +238,10 @@ def test_an_amount_is_computed_of_an_end_and_its_row_does_not_fit_where_that_is_
     for credit, amount in [("650-700", "6.50"), ("900-950", "7.00"), ("under 700", "1.00"), ("over 900", "1.00")]:
         made.post(NOW, credit=credit)
         assert str(made.verdict.sale_amount) == amount, credit
-    (warning,) = program(
-        "fields: {credit: {type: range, required: true}}\nsale_amount: {amount: low(credit), at_most: 5}"
-    ).warnings
-    assert "a lead whose credit is open on that side is worth 0.00" in str(warning)
+    (warning,) = warnings_of(
+        program("fields: {credit: {type: range, required: true}}\nsale_amount: {amount: low(credit), at_most: 5}")
+    )
+    assert "a lead whose credit is open on that side is worth 0.00" in warning
     (error,) = errors("fields: {credit: {type: range}}\nsale_amount: {amount: credit, at_most: 5}")
     assert "credit is a range, and an amount is a number: write low(credit) or high(credit)" in error
 

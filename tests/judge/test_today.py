@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cast import errors, program
+from cast import errors, program, warnings_of
 
 from judge.judgement import judge, recognize
 
@@ -54,8 +54,8 @@ def test_a_bad_day_may_be_recorded_and_a_stored_lead_goes_by_its_own_day():
 def test_a_file_that_hangs_on_the_day_does_not_break_one_day():
     default, example = "{type: date, min: today, default: 2020-01-01}", "{type: date, max: today, example: 2999-01-01}"
     assert codes(program(f"fields: {{a: {default}, b: {example}}}")) == ["a.too_small"]
-    (warning,) = program("fields: {a: {type: date, min: today, max: 2025-12-31}}").warnings
-    assert "min: today is more than max: 2025-12-31, so no value passes" in str(warning)
+    (warning,) = warnings_of(program("fields: {a: {type: date, min: today, max: 2025-12-31}}"))
+    assert "min: today is more than max: 2025-12-31, so no value passes" in warning
 
 
 def test_rules_check_warns_of_an_example_that_one_day_says_something_else():

@@ -30,7 +30,8 @@ def test_datapost_works_from_any_folder_without_an_environment(run, tmp_path):
     assert run(DATAPOST, "--version")[1].startswith("Datapost 0.")
     assert run(DATAPOST, "rules", "check") == (0, f"{ROOT}/rules/default.yaml: ok, 5 fields, 2 rules, 3 examples\n")
     (tmp_path / "here.yaml").write_text("fields: {a: {}}")
-    assert run(DATAPOST, "rules", "check", "here.yaml") == (0, "here.yaml: ok, 1 field, 0 rules, 0 examples\n")
+    status, told = run(DATAPOST, "rules", "check", "here.yaml")
+    assert status == 0 and told.endswith("\nhere.yaml: ok, 1 field, 0 rules, 0 examples\n")
 
 
 def test_datapost_is_found_behind_a_link(run, tmp_path):
