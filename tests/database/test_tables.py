@@ -113,6 +113,19 @@ def test_a_ledger_of_version_0_1_0_is_brought_up_to_date_when_it_is_opened(sqlit
         assert connection.pending() == []
 
 
+def test_a_new_file_has_pages_of_8_kb_and_one_that_is_there_keeps_its_own(sqlite_file, tmp_path):
+    with database.read():
+        assert database.db.pragma("page_size") == 8192
+    with closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
+    models.connect(f"sqlite:///{tmp_path}/old.db", "a key for tests")
+    assert submit(1).valid
+    assert database.scrub()
+    with database.read():
+        assert database.db.pragma("page_size") == 4096
+        assert database.db.pragma("integrity_check") == "ok"
+
+
 def test_leads_of_version_0_1_0_are_found_by_their_reasons_and_phones(sqlite_file):
     with closing(sqlite3.connect(sqlite_file)) as old:
         old.executescript((SAMPLES / "ledger-0.1.0.sql").read_text())
