@@ -27,9 +27,9 @@ PAGES = [
 ROUNDS = 15
 
 
-def main(count):
-    path, operator = fill.main(count), User("owner", "owner")
-    settings = Settings.load()
+def pages(path):
+    """Yield each page, the status of its answer, and the seconds of its rounds."""
+    settings, operator = Settings.load(), User("owner", "owner")
     app = create_app(Settings(f"sqlite:///{path}", operators=(operator,), secret=settings.secret, rules=settings.rules))
     programs = list(app.extensions["datapost"].rulebook.programs.values())
     while database.transact(lambda: daily.roll_up(programs)):  # the service does so by and by
@@ -41,6 +41,12 @@ def main(count):
             started = time.perf_counter()
             status = client.get(f"/dashboard{page}", auth=("owner", "owner")).status_code
             seconds.append(time.perf_counter() - started)
+        yield page, status, seconds
+    database.disconnect()
+
+
+def main(count):
+    for page, status, seconds in pages(fill.main(count)):
         middle, most = statistics.median(seconds) * 1000, max(seconds) * 1000
         print(f"{status} {middle:6.1f} ms, at most {most:6.1f} ms  /dashboard{page}")
 

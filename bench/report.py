@@ -39,6 +39,10 @@ def start(results):
     return ratio(ours, theirs, "ms")
 
 
+def upkeep(key):
+    return lambda results: (results["upkeep"][key],)
+
+
 FLASK, FASTAPI = "Flask that only reads the form", "FastAPI + pydantic + sqlite3"
 
 # Part, what is measured, the least or the greatest figure that will do, and how it is had from the results.
@@ -47,6 +51,8 @@ ASKED = [
     ("throughput", f"requests per second, against {FASTAPI}", ">=", 1.0, against("fastapi", "per_second")),
     ("throughput", f"p99, against {FASTAPI}", "<=", 0.25, against("fastapi", "p99_ms")),
     ("growth", "requests per second with the full store, against the empty one", ">=", 0.85, full_against_empty),
+    ("upkeep", "bytes a lead in the file", "<=", 1900, upkeep("bytes a lead")),
+    ("upkeep", "ms of the dashboard's first page, of a million leads", "<=", 300, upkeep("first page ms")),
     ("footprint", "MB of two workers together after 20,000 leads (RSS)", "<=", 220, memory),
     ("footprint", "memory after 20,000 leads, against that after 5,000", "<=", 1.03, memory_growth),
     ("footprint", "time to the first answer, against Flask", "<=", 3.0, start),
@@ -124,10 +130,18 @@ def profile_tables(profile):
     )
 
 
+def upkeep_tables(upkeep):
+    took = [[what, *(f"{seconds:.1f}" for seconds in both)] for what, both in upkeep["seconds"].items()]
+    pages = [[f"`/dashboard{page}`", f"{ms:.0f}"] for page, ms in upkeep["pages ms"].items()]
+    return "\n".join([table(["of the full store", "seconds", "of it CPU"], took), table(["page", "median ms"], pages)])
+
+
 # The parts in the order of reading, each with its title and its table.
 SECTIONS = {
     "throughput": ("Throughput and latency", rounds_table),
     "growth": ("Growth", rounds_table),
+    "upkeep": ("Upkeep", upkeep_tables),
+    "postgresql": ("PostgreSQL on the same processors", rounds_table),
     "footprint": ("Footprint", footprint_tables),
     "profile": ("Where the time goes", profile_tables),
     "judge": ("The judgement alone", lambda lines: "".join(f"    {line}\n" for line in lines)),

@@ -46,7 +46,7 @@ def profile(_options):
 
 def throughput(options):
     """All services in turn, each time with a new database."""
-    return alternate({name: (name, None) for name in SERVICES}, options)
+    return alternate({name: (name, None) for name in SERVICES if not name.startswith("postgresql")}, options)
 
 
 def growth(options):
@@ -54,6 +54,26 @@ def growth(options):
     progress(f"growth: a store of {options.leads:,} leads, which is kept for the next time")
     full = product("fill.py", options.leads)
     return alternate({"an empty store": ("datapost", None), f"{options.leads:,} leads": ("datapost", full)}, options)
+
+
+def upkeep(options):
+    """What the full store takes: room, the operators' pages, and the commands."""
+    progress(f"upkeep: a store of {options.leads:,} leads, and a copy of it")
+    return json.loads(product("upkeep.py", options.leads).splitlines()[-1])
+
+
+def postgresql(options):
+    """The product with a PostgreSQL server on this machine: one, two and four processes in turn."""
+    with fresh_folder() as folder:
+        environ = {name: text.format(database=folder / "leads.db", port=0) for name, text in DATAPOST.items()}
+        environ |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        command = [PRODUCT_PYTHON, str(BENCH / "postgres.py")]
+        with subprocess.Popen(command, env=environ, **pipes) as server:  # noqa: S603
+            url = server.stdout.readline().strip()
+            rounds = alternate({SERVICES[f"postgresql{n}"].title: (f"postgresql{n}", url) for n in (1, 2, 4)}, options)
+            server.stdin.close()
+    return rounds
 
 
 def footprint(options):
@@ -101,6 +121,7 @@ def fixed_loop():
 
 
 PARTS = {"profile": profile, "judge": judge, "throughput": throughput, "growth": growth, "footprint": footprint}
+PARTS |= {"upkeep": upkeep, "postgresql": postgresql}
 
 
 def machine():

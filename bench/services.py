@@ -60,6 +60,16 @@ SERVICES = {
         "FastAPI + pydantic + sqlite3", sys.executable, FASTAPI, BENCH / "peers", {"LEADS": "{database}"}
     ),
 }
+SERVICES |= {
+    f"postgresql{n}": Service(
+        f"Datapost on PostgreSQL, {n} processes",
+        PRODUCT_PYTHON,
+        "-m gunicorn",
+        ROOT,
+        DATAPOST | {"DATABASE_URL": "{database}", "WEB_CONCURRENCY": str(n)},
+    )
+    for n in (1, 2, 4)
+}
 
 
 @contextmanager

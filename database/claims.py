@@ -6,9 +6,10 @@ Each place is taken or not in one statement, so that of two leads at once never 
 from datetime import UTC, datetime, timedelta
 from math import inf
 
+from database.connection import engine
 from database.engines import db
 from database.secret import keyed_hash
-from database.statements import execute
+from database.statements import execute, execute_all
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -38,14 +39,13 @@ USE_UP = """
 
 def take_place(key, lead, now, within, kept, fingerprint=""):
     """Tell whether the lead got the place: nobody took it for the time `within` (None: ever) before `now`."""
+    return execute(*_taking(key, lead, now, within, kept, fingerprint)) == 1
+
+
+def _taking(key, lead, now, within, kept, fingerprint=""):
     run_out = -1 if within is None else now - within
     expires_at = None if kept is None else now + kept
-    return execute(TAKE_PLACE, [key, lead, now, expires_at, fingerprint, run_out]) == 1
-
-
-def use_up(key, units, until, limit):
-    """Tell whether so many units more are within the limit of the total."""
-    return units <= limit and execute(USE_UP, [key, units, until, limit]) == 1
+    return TAKE_PLACE, [key, lead, now, expires_at, fingerprint, run_out]
 
 
 def move_place(key, to):
@@ -73,15 +73,16 @@ def _found(sql, keys):
 def refused(claims, lead_id, now):
     """Take the places that a valid lead needs, all of them or none; return the positions of those it does not get."""
     lost, now = _lost_by_looking(claims, now), milliseconds(now)
+    lost |= {n for n, claim in enumerate(claims) if claim.limit is not None and claim.units > claim.limit}
     wanted = _in_order(claims, lost)
+    places = [_take(key, claims[n], lead_id, now) for key, n in wanted]
     several = len(wanted) > 1 or bool(lost)
-    if several:
-        db.execute_sql("SAVEPOINT places")
-    lost |= {n for key, n in wanted if not _take(key, claims[n], lead_id, now)}
-    if several:
-        if not all(claims[n].observed for n in lost):
-            db.execute_sql("ROLLBACK TO SAVEPOINT places")
-        db.execute_sql("RELEASE SAVEPOINT places")
+    taken = execute_all(*[("SAVEPOINT places", ())] * several, *places)[several:]
+    lost |= {n for (_, n), rows in zip(wanted, taken, strict=True) if rows != 1}
+    if several and not all(claims[n].observed for n in lost):
+        execute("ROLLBACK TO SAVEPOINT places", ())
+    if several and not engine().side_by_side:  # where each lead has a transaction of its own, it ends with that
+        execute("RELEASE SAVEPOINT places", ())
     return lost
 
 
@@ -111,8 +112,8 @@ def _in_order(claims, lost):
 
 def _take(key, claim, lead_id, now):
     if claim.limit is not None:
-        return use_up(key, claim.units, milliseconds(claim.until), claim.limit)
-    return take_place(key, lead_id, now, *map(_span, (claim.within, claim.kept)))
+        return USE_UP, [key, claim.units, milliseconds(claim.until), claim.limit]
+    return _taking(key, lead_id, now, *map(_span, (claim.within, claim.kept)))
 
 
 def _span(time):

@@ -89,6 +89,7 @@ class Sqlite(SqliteFile):
             yield
 
     alone = turn
+    in_one_go = staticmethod(nullcontext)
 
     def lock(self, name):
         """Wait until no other transaction holds the lock of this name: here, none writes beside this one."""
@@ -149,6 +150,12 @@ class Postgres:
         """Wait until nobody else migrates this database."""
         with db.atomic():
             self.lock("migrate")
+            yield
+
+    @contextmanager
+    def in_one_go(self):
+        """Send the statements within without waiting for the answer to each."""
+        with peewee.__exception_wrapper__, db.connection().pipeline():
             yield
 
     def lock(self, name):

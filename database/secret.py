@@ -3,8 +3,9 @@
 import hmac
 import json
 
+from database.connection import engine
 from database.engines import SchemaError, db
-from database.statements import insert_if
+from database.statements import execute_all, insertion
 
 MADE_WITH_ANOTHER = (
     "DATAPOST_SECRET is not the one that the hashes in this database were made with: every address that was submitted "
@@ -42,12 +43,21 @@ def hold_secret():
         raise SchemaError(MADE_WITH_ANOTHER)
 
 
-NOT_ANOTHER = "NOT EXISTS (SELECT 1 FROM fact WHERE name = 'secret' AND value <> ?)"
+ANOTHER = "SELECT 1 FROM fact WHERE name = 'secret' AND value <> ?"
 
 
-def insert_with_ours(table, columns, row):
-    """Write a row with hashes, unless the secret was changed since this process was started (`flask rotate-secret`)."""
-    if not insert_if(NOT_ANOTHER, [_ours], table, columns, row):
+def insert_with_ours(table, columns, row, *others):
+    """Write a row with hashes, unless the secret was changed since this process was started (`flask rotate-secret`).
+
+    `others` are statements that go with it.
+    """
+    if engine().side_by_side:  # in one statement: who changes the secret locks the table, and it waits for that
+        insertion_if_ours = insertion(table, columns, row, condition=f"NOT EXISTS ({ANOTHER})", values=[_ours])
+        ours = execute_all(insertion_if_ours, *others)[0] == 1
+    else:  # in two: to take back an INSERT ... SELECT, SQLite copies each page that it touches, which takes 25 µs
+        execute_all(insertion(table, columns, row), *others)
+        ours = not db.execute_sql(ANOTHER, [_ours]).fetchone()
+    if not ours:
         raise SchemaError(MADE_WITH_ANOTHER)
 
 

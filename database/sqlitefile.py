@@ -108,6 +108,9 @@ class SqliteFile:
         # While this connection is open, no other that closes is the last, and makes a checkpoint.
         keeper = sqlite3.connect(self.path, timeout=self._wait, isolation_level=None, check_same_thread=False)
         try:
+            # Of a new file: five leads of 1,400 bytes fit into such a page, and two into one of 4 KB. That saves 410
+            # bytes a lead; the log takes some 25 µs more for each.
+            keeper.execute("PRAGMA page_size = 8192")
             for pragma in ("journal_mode = wal", "wal_autocheckpoint = 0", "synchronous = normal", "user_version"):
                 keeper.execute(f"PRAGMA {pragma}")
         except sqlite3.Error:

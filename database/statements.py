@@ -1,6 +1,8 @@
 """The statements of every lead, written out: peewee takes longer to make one than SQLite to carry it out."""
 
+from contextlib import nullcontext
 from functools import cache
+from itertools import chain
 
 from database.connection import engine
 from database.engines import db
@@ -8,17 +10,19 @@ from database.engines import db
 
 def execute(sql, values):
     """Return how many rows the statement wrote."""
-    return db.execute_sql(sql.replace("?", db.param), values).rowcount
+    return execute_all((sql, values))[0]
 
 
-def insert(table, columns, *rows):
-    """Write rows into the table of this name."""
-    execute(_insertion(table, columns, len(rows)), [value for row in rows for value in row])
+def execute_all(*statements):
+    """Return how many rows each of the statements (SQL, values) wrote; PostgreSQL is sent all of them in one go."""
+    with engine().in_one_go() if len(statements) > 1 else nullcontext():
+        cursors = [db.execute_sql(sql.replace("?", db.param), values) for sql, values in statements]
+    return [cursor.rowcount for cursor in cursors]
 
 
-def insert_if(condition, values, table, columns, row):
-    """Write a row if the condition holds, whose values are these, and tell whether it does."""
-    return execute(_insertion(table, columns, 1, condition), [*row, *values]) == 1
+def insertion(table, columns, *rows, condition=None, values=()):
+    """Return the statement that writes rows into the table of this name, if the condition with these values holds."""
+    return _insertion(table, columns, len(rows), condition), [*chain(*rows), *values]
 
 
 @cache
@@ -41,7 +45,7 @@ OR_SOON = f" OR ? < extract(epoch FROM clock_timestamp()) * 1000 - {LATE_AFTER}"
 
 
 def note_if_late(program, lead, received_at):
+    """Return the statement for it."""
     if engine().side_by_side:
-        execute(NOTE_IF_LATE + OR_SOON, [program, lead, lead, program, received_at])
-    else:
-        execute(NOTE_IF_LATE, [program, lead, lead, program])
+        return NOTE_IF_LATE + OR_SOON, [program, lead, lead, program, received_at]
+    return NOTE_IF_LATE, [program, lead, lead, program]

@@ -225,23 +225,26 @@ def _also_observed(rule):
 def _same_email(email):
     """Return the condition that a lead has this address or, where its provider has others, one of the same mailbox."""
     provider, lower = provider_of(email.lower()), peewee.fn.LOWER(Lead.email)
+    plain = _plainly(lower, ' COLLATE "C"' if database.engine().side_by_side else "")  # the index
     if provider and email.isascii():
-        return _same_mailbox(provider, mailbox(email.lower()), lower)
+        return _same_mailbox(provider, mailbox(email.lower()), lower, plain)
     # LOWER as the index has it. SQLite's knows ASCII letters alone: so both cases of the others.
-    return lower.in_([peewee.fn.LOWER(text) for text in sorted({email.lower(), email.upper()})])
+    cases = [peewee.fn.LOWER(text) for text in sorted({email.lower(), email.upper()})]
+    return plain.in_([_plainly(text) for text in cases]) & lower.in_(cases)
 
 
-def _same_mailbox(provider, address, lower):
+def _same_mailbox(provider, address, lower, plain):
     local, _, domain = address.rpartition("@")
-    plain = _sql("REPLACE({}, '.', '')", lower)
-    collation = '"C"' if database.engine().side_by_side else "BINARY"
     start = local.replace(".", "")
-    near = _sql("{} COLLATE " + collation, plain)  # the index, up to all that follows the name but letters and _
-    written, start = (lower, local) if provider.dots else (plain, start)
+    near = (plain >= start) & (plain < start + "A")  # up to all that follows the name but letters and _
+    written, start = (lower, local) if provider.dots else (_plainly(lower), start)
     begins = [peewee.fn.SUBSTR(written, 1, len(start) + 1) == start + mark for mark in (provider.tag, "@")]
     ends = [lower.endswith(f"@{name}") for name in (provider.names if provider.domain else [domain])]
-    near = (near >= local.replace(".", "")) & (near < local.replace(".", "") + "A")
     return near & reduce(operator.or_, begins) & reduce(operator.or_, ends)
+
+
+def _plainly(address, collation=""):
+    return _sql("REPLACE({}, '.', '')" + collation, address)
 
 
 def _sql(text, part):
