@@ -7,7 +7,7 @@ and what to write.
 import re
 from typing import NamedTuple
 
-QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|$)|'[^']*(?:'|$)")  # closed, or open up to the end of the line
+QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?$)|'[^']*(?:'|$)")  # closed, or open up to the end of the line
 
 
 class Slip(NamedTuple):
@@ -194,7 +194,7 @@ def _no_comma(stopped):
     if not start.strip() and before is not None and not re.search(r"[,{\[]\s*$", stopped.lines[before]):
         mended = {before: stopped.lines[before].rstrip() + ","}
         return Slip(before, "the comma at the end of this line is missing", mended)
-    found = re.search(r"(;?) +([\w-]{1,64})$", start[-100:]) if stopped.problem.endswith("':'") else None
+    found = re.search(r"(;|(?<! )) +([\w-]{1,64})$", start[-100:]) if stopped.problem.endswith("':'") else None
     if not found or start[-100:][: found.start()].rstrip().endswith((",", "{", "[", ":")):
         return None
     told = f"a comma, and no ;, stands before {found[2]}:" if found[1] else f"the comma before {found[2]}: is missing"
