@@ -118,6 +118,8 @@ def _none_of(key, given, expected):
 def _expected(kind, value, key):
     if kind in ("string_type", "literal_error"):
         alone = isinstance(value, list) and len(value) == 1 and isinstance(value[0], str)
+        if key == "one_of" and isinstance(value, dict):
+            return "is a list, and codes are a table: write {'1': one, '2': another}, without a - before each"
         return (
             f"needs one text, and not a list{f': write {key}: {value[0][:60]}' if alone else ''}"
             if isinstance(value, list)

@@ -162,6 +162,10 @@ def decoded(raw, path):
         raise RuleFileError([Finding(path, line, "this is not UTF-8 text: save the file as UTF-8")]) from None
 
 
+# Keys of the program of which an empty one is told elsewhere, or is a list whose items are comments.
+_MAY_BE_EMPTY = {"fields", "rules", "sale_amount", "examples"}
+
+
 def read(text, path):
     """Return the RuleFile that `text` holds, and its Source with the mistakes found so far.
 
@@ -174,6 +178,9 @@ def read(text, path):
         source.check()
         source.complain((), "this is no rule file: it needs at least fields:, with a name for each field")
         source.check()
+    for key in RuleFile.model_fields.keys() - _MAY_BE_EMPTY:
+        if document.get(key) == "":
+            source.warn((key,), f'"{key}:" is empty, as if it were not there: write a value behind it, or delete it')
     try:
         return RuleFile.model_validate(document), source
     except ValidationError as error:
