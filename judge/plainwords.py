@@ -81,6 +81,8 @@ def _unknown_key(key, value, loc):
     if key == "<<":
         return f"{told}: nothing is merged here, write the keys themselves"
     model = _model(loc)
+    if value == "" and model in (FieldSpec, CountryOf):  # {type: phone, country: US, CA}
+        told += " and has no value; a list stands in brackets, such as [US, CA]"
     if model is RuleFile and _is_field(value):
         return f"{told}; if it is a field, indent it under fields:"
     if model is FieldSpec and isinstance(value, dict):
