@@ -157,7 +157,8 @@ class RuleFile(Model):
     @model_validator(mode="before")
     @classmethod
     def _leave_out_empty_keys(cls, document):
-        return {key: value for key, value in document.items() if value != "" or key == "fields"}
+        kept = {"fields"} | document.keys() - cls.model_fields.keys()  # an unknown key is a mistake, empty or not
+        return {key: value for key, value in document.items() if value != "" or key in kept}
 
     @property
     def has_tests(self):

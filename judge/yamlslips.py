@@ -7,34 +7,7 @@ and what to write.
 import re
 from typing import NamedTuple
 
-QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?$)|'[^']*(?:'|$)")  # closed, or open up to the end of the line
-
-
-class Slip(NamedTuple):
-    """What is wrong: its line, from 0, what to say, and lines as they were meant, if that is sure."""
-
-    line: int
-    message: str
-    mended: dict | None = None
-
-
-def bare_of(line):
-    """Return a line with its texts in quotes and its comment crossed out."""
-    line = QUOTED.sub(crossed_out, line)
-    comment = re.search(r"(?:^| )#", line)
-    return line if not comment else line[: comment.start()] + "x" * (len(line) - comment.start())
-
-
-def crossed_out(found):
-    return "x" * len(found[0])
-
-
-def holds_words(line):
-    return bool(line.strip()) and not line.lstrip().startswith("#")
-
-
-def width_of(line):
-    return len(line) - len(line.lstrip(" \t"))
+from judge.yamllines import QUOTED, Slip, holds_words, width_of
 
 
 def find_slip(error, lines):
@@ -194,7 +167,8 @@ def _no_comma(stopped):
     if not start.strip() and before is not None and not re.search(r"[,{\[]\s*$", stopped.lines[before]):
         mended = {before: stopped.lines[before].rstrip() + ","}
         return Slip(before, "the comma at the end of this line is missing", mended)
-    found = re.search(r"(;|(?<! )) +([\w-]{1,64})$", start[-100:]) if stopped.problem.endswith("':'") else None
+    is_key = stopped.problem.endswith("':'")
+    found = is_key and re.search(r"(;?)(?<! ) +(['\"]?[\w-]{1,64}['\"]?)$", start[-100:])
     if not found or start[-100:][: found.start()].rstrip().endswith((",", "{", "[", ":")):
         return None
     told = f"a comma, and no ;, stands before {found[2]}:" if found[1] else f"the comma before {found[2]}: is missing"
@@ -240,6 +214,15 @@ def _no_space(stopped):
     return None
 
 
+def _no_brace(stopped):
+    """limit: '4242': 500, default: 200}, and so with a bracket that nothing opens."""
+    found = _VALUE.match(stopped.line[:1000])
+    if not found or not found[2].endswith("}") or _missing("{" + found[2][:-1]) != "}":
+        return None
+    mended = f"{found[1]}{{{found[2]}{found[3] or ''}"
+    return Slip(stopped.at, f"the {{ is missing: write {_short(mended.strip())}", {stopped.at: mended})
+
+
 def _colon_in_text(stopped):
     found = _VALUE.match(stopped.line[:1000])
     if not found or ": " not in f"{found[2]} " or found[2][0] in "\"'{[|>":
@@ -260,7 +243,7 @@ def _in_quotes(stopped, why):
         start, text = line[:start], line[start:end]
     quote = '"' if '"' not in text and "\\" not in text else "'"
     quoted = f"{quote}{text if quote == chr(34) else text.replace(chr(39), chr(39) * 2)}{quote}"
-    key = re.search(r"([\w-]+: +)$", start)
+    key = re.search(r"(?<![\w-])([\w-]+: +)$", start)
     told = f"{key[1] if key else ''}{quoted}"
     return Slip(stopped.at, f"{why}: write {_short(told)}", {stopped.at: f"{start}{quoted}{rest}"})
 
@@ -304,6 +287,8 @@ def _too_deep(stopped):
         return None
     found = _KEY.match(stopped.lines[before])
     width = len(found[1]) if found else width_of(stopped.lines[before])
+    if width_of(stopped.line) == width:
+        return None
     told = f"this line is indented by {_spaces(width_of(stopped.line))}, and line {before + 1} has a value already"
     mended, off = {}, width_of(stopped.line) - width
     for number in range(stopped.at, len(stopped.lines)):  # and so what stands below it
@@ -388,6 +373,7 @@ _SLIPS = [
     ("mapping values|expected|cannot start|document start", _other_sign),
     ("mapping values|expected ':'", _no_colon),
     ("mapping values|expected ':'|block end", _no_space),
+    ("mapping values|<block end>, but found|expected <", _no_brace),
     ("mapping values", _colon_in_text),
     ("mapping values", _too_deep),
     ("sequence entries", _list_behind_colon),

@@ -133,6 +133,8 @@ def backtest(program, leads, since, show=0, hidden=lambda lead: ()):
 def _compare(report, lead, verdict, show, hidden):
     before = lead.sale_amount or Decimal(0)
     after = verdict.sale_amount if verdict.valid else Decimal(0)
+    if verdict.unsure and verdict.valid and lead.valid:  # nobody knows which row fits: no change is told
+        after = before
     report.judged += 1
     report.amount_before += before
     report.amount_after += after
