@@ -147,7 +147,7 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
         for outcome in simulate(program, cases, endpoint, repeat):
             outcomes.append(outcome)
             if output == "text":
-                _show_outcome(outcome, first=len(outcomes) == 1)
+                _show_outcome(outcome, program.spec.currency, first=len(outcomes) == 1)
     except NoAnswer as error:
         silence = str(error)
     good = not silence and not any(outcome.problems for outcome in outcomes)
@@ -206,12 +206,13 @@ def _asked_password(name):
 ROW = "{:24}  {:6}  {:10}  {:26}  {:>9}  {}"
 
 
-def _show_outcome(outcome, first):
+def _show_outcome(outcome, currency, first):
     if first:
         click.echo(ROW.format("LEAD", "FORMAT", "OUTCOME", "ORDER ID", "AMOUNT", "CUSTOMER"))
     name = outcome.example if len(outcome.example) <= 24 else outcome.example[:23] + "…"
     if outcome.conversion:
-        row = ROW.format(name, outcome.format, "conversion", outcome.order_id, outcome.amount, outcome.customer)
+        amount = f"{outcome.amount} {currency or ''}".strip()
+        row = ROW.format(name, outcome.format, "conversion", outcome.order_id, amount, outcome.customer)
     else:
         row = ROW.format(name, outcome.format, "rejected" if outcome.note else "none", outcome.note, "", "")
     click.echo(printable(row.rstrip()))

@@ -224,4 +224,4 @@ def _erase(ids, person, now):
             others["partner"] = ""
             daily.forget_partner(lead.program, lead.partner)
             Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
-        empty(lead, "erased", now, fields={}, customerid="", **others)
+        empty(lead, models.ERASED, now, fields={}, customerid="", **others)
