@@ -59,9 +59,6 @@ class Time(TimestampField):
         return value if value is None else super().python_value(value).replace(tzinfo=UTC)
 
 
-ERASED, MASKED = "erased", "masked"  # what a trace says of values that were removed: as asked for, or by age
-
-
 class Table(Model):
     moves = True  # whether its rows are copied to another database (transfer.py)
 
@@ -109,11 +106,6 @@ class Lead(Table):
     masked_at = Time(null=True, default=None)
 
     replayed = False
-
-    @property
-    def is_erased(self):
-        """Whether its values were removed because somebody asked, and not by its age."""
-        return self.masked_at is not None and {"check": "privacy", "result": ERASED} in self.trace
 
     @property
     def amount(self):

@@ -11,7 +11,7 @@ from commands.output import WRITERS, show
 from commands.shared import as_json, find_program, progress, reading, refuse_empty
 from judge.judgement import judge, unreadable
 from judge.values import clean
-from leads import search
+from leads import masks, search
 from leads.export import columns, presenter
 from leads.rulesofday import rules_of
 from web import payload
@@ -122,7 +122,7 @@ def show_lead(lead_id, body, sensitive, output):
 
 
 def removed(lead):
-    what = "this lead was erased" if lead.is_erased else "the values of this lead were removed"
+    what = "this lead was erased" if masks.is_erased(lead) else "the values of this lead were removed"
     return f"{what} on {lead.masked_at:%Y-%m-%d}"
 
 

@@ -78,7 +78,8 @@ def _in(program):
 def try_lead(program, file, content_type, output):
     """Judge the lead in FILE (XML, JSON or form; - reads standard input) by PROGRAM; store nothing.
 
-    Whether the lead is a duplicate is decided only when it is posted.
+    The stored leads are not looked at: whether it is a duplicate, or a cap is used up, is decided when it is posted.
+    The dashboard's page "Try a lead" looks at them.
     """
     program = find_program(program)
     verdict = judge_body(program, file.read(), content_type, datetime.now(UTC))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from judge.calendar import DATES
 from judge.rules import reasons, words_of
 from judge.verdict import ENDED, NOT_STARTED, OBSERVED, RETRY_MISMATCH, TEST_LIMIT
-from models import ERASED, MASKED
+from leads.masks import ERASED, MASKED
 
 
 class Step(NamedTuple):

@@ -215,6 +215,7 @@ def _lead_page(lead, revealed):
         query=None if sensitive and not revealed else bytes(lead.query).decode(errors="replace"),
         answer=_answer(lead, judged_by, masked),
         then=then,
+        erased=masks.is_erased(lead),
         rules_changed=lead.program in book.programs and book.programs[lead.program].hash != lead.rules,
     )
 
