@@ -143,10 +143,29 @@ def show_backtest(backtest_id):
     if row is None or not pages.may_see(row.program):
         raise NotFound
     program = pages.rulebook().programs.get(row.program)
-    response = page("dashboard/backtest.html", row=row, report=row.report, program=program, explain=explain)
+    response = page("dashboard/backtest.html", row=row, report=row.report, program=program, **_changes(row, program))
     if row.state == "running" and not row.gone:
         response.headers["Refresh"] = "2"  # the page works without JavaScript
     return response
+
+
+def _changes(row, program):
+    """Return the leads that change and are to be listed, which of them were asked for, and the sentences of reasons."""
+    asked = {name: request.args[name] for name in ("side", "reason", "partner") if name in request.args}
+    fits = {
+        "side": lambda lead, side: lead["side"] == side,
+        "reason": lambda lead, code: code in lead["codes"],
+        "partner": lambda lead, partner: lead["partner"] == partner,
+    }
+    leads = [lead | {"at": datetime.fromisoformat(lead["at"])} for lead in row.report.get("listed", ())]
+    leads = [lead for lead in leads if all(fits[name](lead, text) for name, text in asked.items())]
+    # What newly refuses is told by the changed file, what refused before by the one in use.
+    notes = row.report.get("notes", {})
+
+    def sentence(code, side):
+        return (side == "refused" and notes.get(code, "").rstrip(".")) or explain.reason(code, program)
+
+    return {"leads": leads[: backtest.LISTED], "asked": asked, "sentence": sentence}
 
 
 @site.get("/dashboard/programs/<name>/contract.md")
