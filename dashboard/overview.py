@@ -51,6 +51,19 @@ class View:
         return any(last == today(program, self.now) for program, _, last in self.spans)
 
     @property
+    def two_days(self):
+        """The days that stand in the form: those that were asked for, or else those of the period."""
+        if self.problem:
+            return request.args.get("from", ""), request.args.get("to", "")
+        return (
+            (self.period.since, self.period.until)
+            if self.period.since
+            else self.spans[0][1:]
+            if self.spans
+            else ("", "")
+        )
+
+    @property
     def spans(self):
         """The programs, each with the first and the last day of the period."""
         return [(program, *self.period.span(today(program, self.now))) for program in self.chosen]
@@ -197,8 +210,9 @@ def _change(now, before):
 
 def _uncompared(found):
     """Return in words why a period is not compared with the one before."""
+    program, since = found.since or (None, None)
     return {
-        figures.NOT_COVERED: f"no leads are known before {found.since and periods.told(found.since)}",
+        figures.NOT_COVERED: since and f"no leads of {warnings.title(program)} are known before {periods.told(since)}",
         figures.COUNTING: "some days are still being counted",
         figures.GONE: "the leads that came then until this time of day are deleted",
         figures.TOO_MANY: "too many leads came then to count them until this time of day",

@@ -3,7 +3,7 @@
 import re
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -165,7 +165,8 @@ def _changes(row, program):
     def sentence(code, side):
         return (side == "refused" and notes.get(code, "").rstrip(".")) or explain.reason(code, program)
 
-    return {"leads": leads[: backtest.LISTED], "asked": asked, "sentence": sentence}
+    since = row.started_at - timedelta(days=row.report["days"])
+    return {"leads": leads[: backtest.LISTED], "asked": asked, "sentence": sentence, "since": since}
 
 
 @site.get("/dashboard/programs/<name>/contract.md")

@@ -108,8 +108,8 @@ class Figures:
     """`uncounted` days are left out because their leads are still being counted.
 
     `before` is what came in as many days right before, up to the same time of day where the period lasts until now.
-    Where that cannot be told, it is None, and `uncompared` says why: leads are known only `since` a later day, days
-    are still being counted, the leads of a part of a day are deleted, or are too many to count now.
+    Where that cannot be told, it is None, and `uncompared` says why: leads are known only `since` a later day (and of
+    which program), days are still being counted, the leads of a part of a day are deleted, or too many to count now.
     """
 
     totals: Totals
@@ -120,7 +120,7 @@ class Figures:
     observed: list[ObservedFigure]
     uncounted: int = 0
     uncompared: str = ""
-    since: date | None = None
+    since: tuple | None = None
 
 
 # --- Collecting ---
@@ -174,11 +174,11 @@ def collect(programs, period, now, compare=True):
 
 
 class _Uncompared(Exception):
-    """A period has none before it that is like it; the arguments say why, and since when leads are known."""
+    """A period has none before it that is like it; the arguments say why, and what Figures has as `since`."""
 
 
 def _compared(programs, period, now, uncounted):
-    """Return the Totals of the period before, or None; why there are none; and since when leads are known."""
+    """Return the Totals of the period before, or None; why there are none; and what Figures has as `since`."""
     before, left = _Tally(programs), COMPARED_LIVE
     try:
         if uncounted:
@@ -187,7 +187,7 @@ def _compared(programs, period, now, uncounted):
         for program, since in began:
             first, _ = periods.before(*period.span(today(program, now)))
             if since >= first:  # of the day on which the first lead came, nobody knows when that was to be expected
-                raise _Uncompared(NOT_COVERED, since)
+                raise _Uncompared(NOT_COVERED, (program, since))
         for program, _ in began:
             left = _add_before(before, left, program, period, now)
     except _Uncompared as why:

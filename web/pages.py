@@ -56,7 +56,14 @@ def _refuse_busy(error):
 def _set_up(state):
     environment = state.app.jinja_env
     environment.finalize = visible
-    environment.filters |= {"money": money, "moment": moment, "number": number, "told": told, "currency": currency_of}
+    environment.filters |= {
+        "money": money,
+        "moment": moment,
+        "number": number,
+        "told": told,
+        "large": large,
+        "currency": currency_of,
+    }
     environment.tests["long"] = has_long_word
 
 
@@ -67,6 +74,12 @@ def number(count):
 def money(amount, currency=""):
     """Return what a page shows of an amount: a currency stays on its line."""
     return Markup(amount_of(amount, currency).replace(" ", "&nbsp;").replace("&nbsp;+&nbsp;", " + "))  # noqa: S704
+
+
+def large(amount, currency=""):
+    """Return the same in large letters, of which the currency has smaller ones, and a line of its own if need be."""
+    told = amount_of(amount, currency)
+    return Markup(re.sub(r" ([A-Z]{3})\b", r" <small>\1</small>", told))  # noqa: S704
 
 
 def amount_of(amount, currency=""):

@@ -74,10 +74,10 @@ def test_periods_are_compared_with_those_before(brand):
             record(program, now - timedelta(days=days), email=f"ann{number}.{days}@example.com")
     words = brand.operator.words
     assert "Leads came 3 none before 0 the day before, until this time" in words("/dashboard?days=1")
-    assert "Leads came 3 ▲ 50% 2 in the days before, until this time" in words("/dashboard")
+    assert "Leads came 3 ▲ 50% 2 in the days before" in words("/dashboard")
     month = words("/dashboard?days=30")
     began = f"{now - timedelta(days=20):%-d %b %Y}"
-    assert f"Not compared with the days before: no leads are known before {began}." in month
+    assert f"Not compared with the days before: no leads of Home loans are known before {began}." in month
     assert "Leads came 10 Valid leads 10 100% of all Refused 0 To pay 100.00" in month
     assert "Leads came 10" in words("/dashboard?days=90")
     assert "The last 7 days" in words("/dashboard?days=9999")

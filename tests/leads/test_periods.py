@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
-from counted import NOW, RULES, collect, count_all, program, submit
+from counted import NOW, PROGRAM, RULES, collect, count_all, program, submit
 
 import database
 import models
@@ -147,7 +147,7 @@ def test_on_the_first_days_of_service_no_period_is_compared(ledger):
     assert collect(7).uncompared == ""
     submit(NOW - 13 * DAY)
     found = collect(7)
-    assert (found.before, found.uncompared, found.since) == (None, figures.NOT_COVERED, date(2026, 3, 7))
+    assert (found.before, found.uncompared, found.since) == (None, figures.NOT_COVERED, (PROGRAM, date(2026, 3, 7)))
     assert collect(6).uncompared == ""
     submit(NOW - 14 * DAY)
     assert collect(7).before.submissions == 1
