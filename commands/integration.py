@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 from flask.cli import ScriptInfo, with_appcontext
 
-from commands.shared import as_json, find_program
+from commands.shared import as_json, find_program, in_currency
 from leads.export import to_json
 from partners.contract import address, prove
 from partners.pages import contract_of, contract_text, is_local, link
@@ -153,7 +153,9 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     good = not silence and not any(outcome.problems for outcome in outcomes)
     if output == "json":
         report = {"url": target, "test": marked, "ok": good, "error": silence}
-        click.echo(to_json(report | {"posts": [asdict(outcome) for outcome in outcomes]}, indent=2))
+        click.echo(
+            to_json(report | in_currency(program) | {"posts": [asdict(outcome) for outcome in outcomes]}, indent=2)
+        )
     elif outcomes:
         _show_total(outcomes, "all as the rules say" if not file else "read without a problem")
     if silence:

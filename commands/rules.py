@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 
 from commands.leads import read_filter
 from commands.output import show
-from commands.shared import as_json, find_program, reading, refuse_empty
+from commands.shared import as_json, find_program, in_currency, reading, refuse_empty
 from judge.changes import begun_anew
 from judge.compiler import load
 from judge.rulebook import rule_files, why_empty
@@ -65,11 +65,6 @@ def _check(path):
     return {"file": str(path), "ok": True, "errors": [], "warnings": [*map(str, warnings)], "summary": summary}
 
 
-def _in(program):
-    """Return what amounts of a program are in, as a part of a decision; nothing where it does not say."""
-    return {"currency": program.spec.currency} if program.spec.currency else {}
-
-
 @rules.command("try")
 @click.argument("program")
 @click.argument("file", type=click.File("rb"))
@@ -89,7 +84,7 @@ def try_lead(program, file, content_type, output):
         "reasons": verdict.codes,
         "note": verdict.note,
         "sale_amount": None if verdict.sale_amount is None else str(verdict.sale_amount),
-        **_in(program),
+        **in_currency(program),
         "fields": verdict.fields,
         "trace": verdict.trace,
     }
@@ -125,5 +120,5 @@ def backtest_rules(file, since, program, shown, output):
         with click.progressbar(leads_then, length=count, file=sys.stderr, hidden=hidden) as bar:
             hidden = masks.hidden_fields(service().rulebook.programs, [changed])
             report = backtest(replace(changed, name=name), bar, start, shown, hidden)
-    decision = {"program": name, "since": start.isoformat(timespec="seconds")} | _in(changed) | report.as_dict()
+    decision = {"program": name, "since": start.isoformat(timespec="seconds")} | in_currency(changed) | report.as_dict()
     show(decision, output)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from brand import EXAMPLES, OPERATORS, RULES, Operator, id_of
-from cast import Partner, errors, program, read_answer
+from cast import Partner, errors, program, read_answer, serving
 
 from judge.currencies import CODES
 
@@ -77,6 +77,22 @@ def test_commands_and_exports_name_it_beside_amounts(shop):
         file.write("email=x@example.com")
     assert json.loads(shop.flask("rules", "try", "default", "lead.txt", "--format", "json"))["currency"] == "EUR"
     assert json.loads(shop.flask("rules", "backtest", "default.yaml", "--format", "json"))["currency"] == "EUR"
+
+
+def test_the_simulator_names_it_beside_what_impact_com_would_take(shop, monkeypatch):
+    monkeypatch.setenv("DATAPOST_PASSWORD", "secret")
+    with serving(shop.app) as url:
+        assert "10.00 EUR" in shop.flask("simulate", "default", "--url", url, "--yes")
+        told = shop.flask("simulate", "default", "--url", url, "--yes", "--format", "json")
+    assert json.loads(told[told.index("{") :])["currency"] == "EUR"
+
+
+def test_a_budget_that_is_nearly_used_up_is_told_in_it(make_app):
+    app = make_app(IN_EUROS.replace("sale_amount", "  - {id: spent, budget: 1100, per: total}\nsale_amount").replace(
+        "10.00", "1000.00"), operators=OPERATORS)  # fmt: skip
+    Partner(app).lead(email="ann@example.com")
+    told = "Home loans: the budget “spent” is nearly reached: 1,000.00 of 1,100.00 EUR to pay"
+    assert told in Operator(app).words("/dashboard")
 
 
 def test_without_a_currency_leads_have_the_keys_and_columns_that_they_had(make_app):
