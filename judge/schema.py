@@ -19,6 +19,7 @@ from judge.written import (
     Condition,
     Count,
     Country,
+    Currency,
     Day,
     Days,
     Duration,
@@ -169,6 +170,9 @@ class RuleFile(Model):
     respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
     invalid_status: Status = Field(200, description="The status of an invalid lead.")
     timezone: Timezone = Field(ZoneInfo("UTC"), description="Whose days and hours count for ages and dates.")
+    currency: Currency | None = Field(
+        None, description="What amounts are in, as three letters such as USD: shown beside them, never in an answer."
+    )
     partner: FieldName | None = Field(None, description="The field that says which partner sent the lead.")
     test_flag: FieldName | None = Field(
         None,

@@ -22,6 +22,7 @@ from pydantic import (
 
 from judge import times
 from judge.conditions import RESERVED
+from judge.currencies import CODES, currency
 from judge.meant import as_number
 from judge.phones import KINDS
 from judge.readings import fields_of_lead
@@ -237,4 +238,6 @@ Expectation = Annotated[Literal["valid"] | list[str], BeforeValidator(_expectati
 LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(fields_of_lead), WithJsonSchema({"type": "object"})]
 Status = Annotated[int, BeforeValidator(_status)]
 Timezone = Annotated[ZoneInfo, BeforeValidator(times.timezone), WithJsonSchema({"type": "string"})]
+_CURRENCY = {"type": "string", "enum": sorted(CODES)}
+Currency = Annotated[str, BeforeValidator(currency), WithJsonSchema(_CURRENCY)]
 Moment = Annotated[datetime, BeforeValidator(times.moment), WithJsonSchema({"type": "string"})]
