@@ -90,8 +90,8 @@ format: .venv/test
 	@.venv/tools/bin/pip install --quiet --disable-pip-version-check -r requirements-tools.txt
 	@touch $@
 
-bench/.venv/run: bench/requirements.txt
-	@test -x bench/.venv/bin/pip || $(PYTHON) -m venv bench/.venv
+bench/.venv/run: bench/requirements.txt .venv/run
+	@test -x bench/.venv/bin/pip || .venv/bin/python -m venv bench/.venv
 	@bench/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@
 
