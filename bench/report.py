@@ -165,9 +165,6 @@ def before_tables(before):
 
 def postgresql_tables(postgresql):
     rounds = postgresql["rounds"]
-    for figures in rounds.values():
-        for each in figures:
-            each["server_cpu_us"] = each["server_cpu_seconds"] / each["answers"] * 1e6
     kinds = dict.fromkeys(kind for figures in rounds.values() for each in figures for kind in each["backends"])
     shares = {
         name: [sum(each["backends"].get(kind, 0) for each in figures) for kind in kinds]

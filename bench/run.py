@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import load
 import report
+import scale
 from services import BENCH, CACHE, DATAPOST, PRODUCT_PYTHON, ROOT, SERVICES, fresh_folder, running, unpacked
 
 EARLIER = "8801bc4"  # the commit that a lead's CPU time is compared with
@@ -140,6 +141,8 @@ def alternate(contestants, options, look=dict):
                     tag=f"{time.time_ns() // 1_000_000:x}",
                 )
                 figures |= look()
+                if "server_cpu_seconds" in figures:
+                    figures["server_cpu_us"] = figures["server_cpu_seconds"] / figures["answers"] * 1e6
                 rounds[title].append(figures | {"started_ms": service.started_ms, "loop_ms": fixed_loop()})
             shown = "{per_second:.0f} leads/s, p99 {p99_ms:.1f} ms, connections ".format(**figures)
             shown += report.spread(figures)
@@ -215,6 +218,7 @@ def main():
     print(report.document(results))
     if options.keep or not options.parts:
         report.write(results, options.keep or "results")
+        scale.renew()
 
 
 if __name__ == "__main__":
