@@ -20,7 +20,6 @@ OF_ROUNDS = [
     ("p99 in ms", "p99_ms", ".0f"),
     ("CPU µs of a lead", "service_cpu_us", ",.0f"),
 ]
-PAPER, PAPER_LEADS = "a billion leads, reckoned", 1_000_000_000
 SERVER = ("CPU µs of PostgreSQL", "server_cpu_us", ",.0f")
 
 
@@ -29,30 +28,35 @@ def cell(rounds, key, form):
 
 
 def stores(runs):
-    """Show the service with each store, and what the full ones take to look after."""
-    columns, rows = [], {what: [] for what, _, _ in OF_ROUNDS}
+    """Show the service with each store, what the full ones take to look after, and a billion leads on paper."""
+    cells, largest = {}, None  # {store: {what: figure}}
     for run in runs:
         for name, rounds in run.get("growth", {}).items():
-            if name not in columns and any(map(counts, rounds)):
-                columns.append(name)
-                for what, key, form in OF_ROUNDS:
-                    rows[what].append(cell(rounds, key, form))
-    columns.append(PAPER)
-    kept = {f"{run['options']['leads']:,} leads": run["upkeep"] for run in reversed(runs) if "upkeep" in run}
-    rows["bytes a lead"] = [f"{kept[c]['bytes a lead']:,.0f}" if c in kept else "" for c in columns]
-    rows["ms of the dashboard's first page"] = [f"{kept[c]['first page ms']:.0f}" if c in kept else "" for c in columns]
-    names = dict.fromkeys(name for upkeep in kept.values() for name in upkeep["seconds"])
-    for name in names:
-        rows[f"seconds of {name}"] = [f"{kept[c]['seconds'][name][0]:,.1f}" if c in kept else "" for c in columns]
-    largest = max((run for run in runs if "upkeep" in run), key=lambda run: run["options"]["leads"], default=None)
-    for name in names:
-        hours = largest["upkeep"]["seconds"][name][0] * PAPER_LEADS / largest["options"]["leads"] / 3600
-        rows[f"seconds of {name}"][-1] = f"{hours:,.1f} hours"
+            if name not in cells and any(map(counts, rounds)):
+                cells[name] = {what: cell(rounds, key, form) for what, key, form in OF_ROUNDS}
+        if "upkeep" in run:
+            name = f"{run['options']['leads']:,} leads"
+            cells[name] = cells.get(name, {}) | kept(run["upkeep"])
+            largest = max(largest or run, run, key=lambda run: run["options"]["leads"])
     if largest:
-        rows["bytes a lead"][-1] = f"{largest['upkeep']['bytes a lead'] * PAPER_LEADS / 1e12:.1f} TB in all"
-    return table(
-        ["with", *columns], [[what, *cells, *[""] * (len(columns) - len(cells))] for what, cells in rows.items()]
-    )
+        cells["a billion leads, reckoned"] = reckoned(largest)
+    names = dict.fromkeys(what for store in cells.values() for what in store)
+    return table(["with", *cells], [[what, *(store.get(what, "") for store in cells.values())] for what in names])
+
+
+def kept(upkeep):
+    found = {
+        "bytes a lead": f"{upkeep['bytes a lead']:,.0f}",
+        "ms of the dashboard's first page": f"{upkeep['first page ms']:.0f}",
+    }
+    return found | {f"seconds of {what}": f"{seconds:,.1f}" for what, (seconds, _) in upkeep["seconds"].items()}
+
+
+def reckoned(run):
+    """Return what a billion leads would take, if it grows as the leads do."""
+    upkeep, times = run["upkeep"], 1_000_000_000 / run["options"]["leads"]
+    hours = {f"seconds of {what}": f"{s * times / 3600:,.1f} hours" for what, (s, _) in upkeep["seconds"].items()}
+    return {"bytes a lead": f"{upkeep['bytes a lead'] / 1000:.1f} TB in all"} | hours
 
 
 def postgresql(run):
