@@ -66,11 +66,14 @@ def postgresql(run):
 
 
 def measured(runs):
+    when = [
+        f"{run['machine']['at'][:10]} ({run['options']['leads']:,} leads, {run['options']['rounds']} rounds)"
+        for run in runs
+    ]
     machine = runs[0]["machine"]
     lines = [
-        f"Measured {machine['at'][:10]} by `make bench` on {machine['processors']} processors, Python "
-        f"{machine['python']}, {runs[0]['options']['connections']} kept-alive connections; medians of "
-        f"{runs[0]['options']['rounds']} rounds.\n",
+        f"`make bench`, {' and '.join(when)}: medians, on {machine['processors']} processors with Python "
+        f"{machine['python']},\nover {runs[0]['options']['connections']} kept-alive connections.\n",
         stores(runs),
     ]
     lines += [postgresql(run) for run in runs if "postgresql" in run][:1]
