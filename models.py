@@ -13,22 +13,14 @@ from decimal import Decimal
 from functools import partial
 
 from peewee import (
-    BigIntegerField,
-    BlobField,
-    BooleanField,
-    CharField,
-    CompositeKey,
-    DecimalField,
-    IntegerField,
-    Model,
-    TextField,
+    BigIntegerField, BlobField, BooleanField, CharField, CompositeKey, DecimalField, IntegerField, Model, TextField,
     TimestampField,
-)
+)  # fmt: skip
 from ulid import ULID
 
 import database
 from database import Unsure, claims, customers, db, secret, statements
-from database.secret import hold_secret, keyed_hash
+from database.secret import customer_of, hold_secret, keyed_hash
 
 RETRY_WINDOW = 24 * 3_600_000  # milliseconds
 BACKTEST_GONE_AFTER = timedelta(seconds=20)  # it is renewed each second
@@ -269,11 +261,6 @@ def connect(url, key):
     secret.use(key)
     _known_rules.clear()
     database.connect(url)
-
-
-def customer_of(texts):
-    """Return the `customerid` of the values, folded, of the fields that say who is the same customer."""
-    return keyed_hash("customer", texts) if texts else ""
 
 
 # --- Recording a lead ---

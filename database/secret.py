@@ -32,6 +32,11 @@ def hash_with(secret, *parts):
     return hmac.digest(secret, json.dumps(parts).encode(), "sha256").hex()
 
 
+def customer_of(texts):
+    """Return the `customerid` of the values, folded, of the fields that say who is the same customer."""
+    return keyed_hash("customer", texts) if texts else ""
+
+
 def hold_secret():
     """Refuse a database whose hashes were made with another secret, or note ours if it is the first."""
     known = noted()
