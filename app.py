@@ -26,6 +26,7 @@ from leads import backtest, daily, known, retention, search
 from partners.pages import documents
 from web import logs, proxies
 from web.answer import Answer, answer_lead, finish, named_program, respond
+from web.health import check_writing
 from web.login import Login
 from web.logs import log
 from web.pages import page
@@ -63,7 +64,7 @@ def receive_lead(program="default"):
 @site.get("/health")
 def health():
     try:
-        models.check_writing()
+        check_writing()
         reachable = True
     except StoreError as error:
         log.error("health: the store cannot be reached: %s", error)

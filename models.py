@@ -6,14 +6,21 @@ only the store can decide: claims (is this address new?) and repeated requests.
 
 import json
 import logging
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
 from peewee import (
-    BigIntegerField, BlobField, BooleanField, CharField, CompositeKey, DecimalField, IntegerField, Model, TextField,
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CharField,
+    CompositeKey,
+    DecimalField,
+    IntegerField,
+    Model,
+    TextField,
     TimestampField,
 )  # fmt: skip
 from ulid import ULID
@@ -328,7 +335,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
     others = [statements.note_if_late(lead.program, lead_id, claims.milliseconds(lead.received_at))]
     if codes := [*lead.reasons, *(OBSERVED + rule for rule in lead.observed)]:
         others.append(statements.insertion("refusal", ("code", "lead"), *((code, lead_id) for code in codes)))
-    _insert(lead, *others)
+    insert(lead, *others)
     return lead
 
 
@@ -337,7 +344,8 @@ COLUMNS = tuple(field.column_name for field in Lead._meta.sorted_fields)
 WRITTEN = [(field.name, field.db_value if isinstance(field, JSONField) else None) for field in Lead._meta.sorted_fields]
 
 
-def _insert(lead, *others):
+def insert(lead, *others):
+    """Write the row of a lead, and what goes with it."""
     values = lead.__data__ | {"received_at": claims.milliseconds(lead.received_at)}
     row = [write(values.get(name)) if write else values.get(name) for name, write in WRITTEN]
     secret.insert_with_ours("lead", COLUMNS, row, *others)
@@ -368,22 +376,6 @@ def retry_keys(submission, verdict):
         yield "request", submission.program, submission.user, submission.idempotency_key, verdict.test
     if verdict.retry:
         yield "retry", submission.program, *verdict.retry, verdict.test
-
-
-def check_writing():
-    """Raise StoreError if leads cannot be stored now: one is, and is taken away again."""
-    database.transact(_write_and_delete)
-
-
-def _write_and_delete():
-    # With SQLite, more than most leads write: on a full disk, less may find room where a lead that failed has been.
-    # With PostgreSQL, no more than it can clear away without VACUUM; random, since others would be stored in few.
-    texts = dict.fromkeys(("program", "user", "partner", "note", "customerid", "email", "rules", "content_type"), "")
-    lead = Lead(id=str(ULID()), received_at=datetime.now(UTC), status=0, valid=False, test=True, **texts)
-    lead.reasons = lead.trace = lead.fields = []
-    lead.query, lead.body = b"", os.urandom(1500 if database.engine().side_by_side else 16_000)
-    _insert(lead)
-    statements.execute("DELETE FROM lead WHERE id = ?", [lead.id])
 
 
 def first_id(moment):

@@ -22,6 +22,7 @@ from leads.export import to_json
 from leads.search import last_rules
 from partners.contract import prove
 from partners.pages import link
+from web.health import check_writing
 from web.logs import printable
 from web.service import service
 from web.settings import processes, version
@@ -95,7 +96,7 @@ def _templates():
 
 
 def _store():
-    models.check_writing()
+    check_writing()
     with database.read():
         yield from (_of_postgresql if database.engine().side_by_side else _of_sqlite)()
 

@@ -19,6 +19,7 @@ from judge.judgement import judge
 from judge.verdict import Claim, Reason, Verdict
 from leads import retention
 from web import login
+from web.health import check_writing
 
 
 def test_a_lead_is_stored_in_wal_with_full_synchronisation(sqlite_file):
@@ -208,7 +209,7 @@ def test_with_another_secret_no_server_stores_a_lead_or_says_that_it_could(ledge
     models.connect(ledger, "another")
     assert OTHER_SECRET in failing()
     with pytest.raises(database.StoreError, match=OTHER_SECRET):
-        models.check_writing()
+        check_writing()
     assert kept() == (1, 0)
 
 

@@ -11,6 +11,7 @@ import models
 from database import engines
 from database.sqlitefile import FileProblem
 from models import Lead
+from web.health import check_writing
 
 # --- A damaged file ---
 
@@ -30,7 +31,7 @@ def test_after_damage_was_found_nobody_is_answered_until_the_file_is_sound_again
     models.connect(f"sqlite:///{sqlite_file}", "a key for tests")
     with pytest.raises(database.SchemaError, match="malformed"):
         lead("bob")
-    for action in (lambda: database.transact(lambda: None), models.check_writing, lambda: database.read().__enter__()):
+    for action in (lambda: database.transact(lambda: None), check_writing, lambda: database.read().__enter__()):
         with pytest.raises(database.SchemaError, match="leads.db is damaged .malformed database schema .*: stop"):
             action()
     for _ in range(2):

@@ -16,6 +16,7 @@ from sqlitefiles import copy, crashed, lead, leads_in, log_of, start
 
 import database
 import models
+from web.health import check_writing
 
 
 def is_sound(file):
@@ -136,7 +137,7 @@ def test_on_a_file_that_is_written_over_while_it_is_used_nothing_is_done(sqlite_
     copy(sqlite_file, tmp_path / "right")
     copy(tmp_path / "copy", sqlite_file)
     assert sqlite_file.stat().st_ino == inode
-    for action in (lambda: lead("cid"), lambda: database.read().__enter__(), models.check_writing, database.scrub):
+    for action in (lambda: lead("cid"), lambda: database.read().__enter__(), check_writing, database.scrub):
         with pytest.raises(database.SchemaError, match="was replaced or written over"):
             action()
     copy(tmp_path / "right", sqlite_file)

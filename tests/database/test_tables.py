@@ -18,6 +18,7 @@ from database import claims, connection
 from judge.verdict import Claim, Reason, Verdict
 from leads import retention, search
 from web import login
+from web.health import check_writing
 from web.settings import Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -76,7 +77,7 @@ def test_a_refused_lead_costs_one_statement_more_for_all_its_reasons(ledger):
 def test_every_query_on_the_way_of_a_lead_uses_an_index(ledger):
     submit(0)
     with statements() as seen:
-        models.check_writing()
+        check_writing()
         submit(1)
         submit(1)
         submit(2, **RETRIES)
