@@ -270,7 +270,8 @@ def test_help_and_the_login_page_are_for_everybody_and_lead_to_pages_that_there_
         response = browser.get(path)
         assert response.status_code == 200 and "Logged in" not in text_of(response)
         for address in re.findall(r'href="(/[^"#]*)', response.text):
-            assert browser.get(address).status_code in (200, 303), address
+            with browser.get(address) as found:
+                assert found.status_code in (200, 303), address
 
 
 def test_posting_instructions_for_operators_open_with_the_cookie(make_app):
