@@ -101,6 +101,7 @@ bench/.venv/run: bench/requirements.txt .venv/run
 	print("# Settings of this machine. They are secret: keep this file out of the repository."); \
 	print("DATAPOST_USERS=impact:" + secrets.token_urlsafe(18)); \
 	print("DATAPOST_OPERATORS=owner:" + secrets.token_urlsafe(18)); \
+	print("DATAPOST_VIEWERS=viewer:" + secrets.token_urlsafe(18)); \
 	print("DATAPOST_SECRET=" + secrets.token_hex(32))' > $@.new && mv $@.new $@
 
 .PHONY: run test chromium screenshots lint format bench fuzz attacks lock audit anew

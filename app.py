@@ -17,7 +17,7 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnava
 
 import database
 import models
-from dashboard import leads, overview, programs, warnings
+from dashboard import leads, login, overview, programs, warnings
 from database import SchemaError, StoreError
 from database.secret import hold_secret
 from judge.judgement import judge, unreadable
@@ -89,7 +89,7 @@ def welcome():
     """Send a browser to the dashboard, or tell it what this is; a program is told that leads go elsewhere."""
     if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("Accept", ""):
         raise NotFound
-    return redirect(url_for("dashboard.start")) if service().settings.operators else page("welcome.html")
+    return redirect(url_for("dashboard.start")) if service().settings.seers else page("welcome.html")
 
 
 # --- Steps of a lead's way ---
@@ -210,11 +210,11 @@ def create_app(settings=None):
         database.add_chore(partial(_do_chore, chore, book))
     for chore in (retention.clear_expired, backtest.clear_old):
         database.add_chore(chore)
-    logins = (Login(users, settings.secret) for users in (settings.users, settings.operators))
+    logins = (Login(users, settings.secret) for users in (settings.users, settings.seers))
     app.extensions["datapost"] = made = Service(settings, book, *logins, unread=unread)
     database.add_chore(partial(note_arrival, made))
     app.register_blueprint(site)
-    for pages in (overview.site, leads.site, programs.site, documents):
+    for pages in (login.site, overview.site, leads.site, programs.site, documents):
         app.register_blueprint(pages)
     app.before_request(begin)
     app.after_request(finish)

@@ -179,6 +179,22 @@ class FailedLogin(Table):
         indexes = ((("address", "at"), False), (("name", "at"), False))
 
 
+class Session(Table):
+    """A login to the dashboard that lasts, until it is logged out, has run out, or the password is another one.
+
+    `digest` is a keyed hash of the id in the browser's cookie, and `password` one of the password as the settings
+    have it: who reads this can log in by neither.
+    """
+
+    moves = False  # they last 12 hours, and who moves logs in anew
+
+    digest = CharField(64, primary_key=True)
+    name = TextField()
+    password = CharField(64)
+    created_at = Time()
+    expires_at = Time(index=True)
+
+
 class Fact(Table):
     """What is known of the database itself.
 

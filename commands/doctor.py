@@ -71,7 +71,7 @@ def _settings():
         yield False, "everybody on this machine can read .env, which holds the passwords: chmod 600 .env"
     elif not wrong:
         who = "anybody" if made.open else ", ".join(sorted({user.name for user in made.users}))
-        yield True, f"{who} may post; " + ("there is a dashboard" if made.operators else "there is no dashboard")
+        yield True, f"{who} may post; " + ("there is a dashboard" if made.seers else "there is no dashboard")
 
 
 def _rules():

@@ -79,7 +79,7 @@ def _curl(address, lead):
 
 def _dashboard(url):
     """Return where the dashboard is and who may see it, with the password if it is known; None if there is none."""
-    if operator := next(iter(service().settings.operators), None):
+    if operator := next(iter(service().settings.seers), None):
         password = None if operator.hashed else operator.password
         return {"url": f"{url}/dashboard", "user": operator.name, "password": password}
     return None

@@ -3,11 +3,14 @@
 import re
 import socket
 import struct
+import sys
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, islice
 from time import monotonic
+from typing import NamedTuple
 
 from flask import Response, g, redirect, request, url_for
 from werkzeug.exceptions import NotFound
@@ -16,6 +19,7 @@ import database
 import models
 from dashboard import explain
 from leads import masks, search
+from leads.daily import SETTLED_AFTER
 from leads.export import columns, csv_lines, jsonl_lines, presenter
 from leads.rulesofday import rules_of
 from leads.search import FilterError
@@ -42,6 +46,7 @@ IN_ADDRESS = ("program", "since", "until", "valid", "test", "partner", "reason",
 
 
 @site.route("/dashboard/leads", methods=["GET", "POST"])
+@pages.changes_nothing
 def list_leads():
     given = _given()
     try:
@@ -94,17 +99,21 @@ def _filter(given):
 
 
 @site.route("/dashboard/leads.<any(csv, jsonl):form>", methods=["GET", "POST"])
+@pages.changes_nothing
 def export_leads(form):
-    """Write the leads that the filter finds, the newest first, a page at a time: memory stays flat."""
+    """Write the leads that the filter finds, the newest first unless asked, a page at a time: memory stays flat."""
     pages.refuse_other_sites()  # a link or picture elsewhere would start it in an operator's name
     given, sensitive = _given(), request.method == "POST" and "sensitive" in request.form
+    if sensitive and pages.operators.current_user().viewer:
+        pages.refuse_viewer()
     database.set_deadline(PATIENCE)  # a million leads take longer than a page may
     try:
-        wanted = _filter(given)
+        wanted, course = _filter(given), _course(request.values)
     except FilterError as error:
         return _list_page(given, problem=str(error), status=400)
     write = partial(csv_lines, columns=columns(pages.programs(), wanted.program)) if form == "csv" else jsonl_lines
-    lines = _in_its_place(_all(wanted, presenter(pages.rulebook().programs, sensitive)), write, g.request_id)
+    shown = _all(wanted, presenter(pages.rulebook().programs, sensitive), course)
+    lines = _in_its_place(shown, write, g.request_id)
     if not next(lines):
         return pages.refuse(503, {"Retry-After": PATIENCE}, TOO_MANY)
     operator = pages.operators.current_user().name
@@ -146,17 +155,42 @@ def _in_its_place(shown, write, request_id):
         _places.release()
 
 
-def _all(wanted, present):
+class Course(NamedTuple):
+    """In what order an export goes, after which lead it begins, and how many leads it writes at most."""
+
+    newest_first: bool
+    after: str | None
+    limit: int | None
+
+
+def _course(texts):
+    """Return the Course that was asked for. Raises FilterError."""
+    order, after, limit = (texts.get(name, "").strip() for name in ("order", "after", "limit"))
+    if order not in ("", "newest", "oldest"):
+        raise FilterError("order is one of: newest, oldest")
+    if after and not re.fullmatch("[0-9A-Za-z]{26}", after):
+        raise FilterError("after is not the id of a lead: it has 26 letters and digits")
+    if limit and not re.fullmatch("[1-9][0-9]{0,8}", limit):
+        raise FilterError("limit is not a number of leads: write 1000")
+    return Course(order != "oldest", after.upper() or None, int(limit) if limit else None)
+
+
+def _all(wanted, present, course):
     """Yield all leads that are found, as they are shown. Who reads slowly keeps no connection to the store."""
-    after = None
+    after, left = course.after, course.limit or sys.maxsize
+    if not course.newest_first:
+        # Who goes on after the last one misses none: a lead that is being stored may have come before one that is.
+        settled = datetime.now(UTC) - SETTLED_AFTER
+        wanted = replace(wanted, until=min(settled, wanted.until or settled))
     while True:
         database.set_deadline(PATIENCE)
         with database.read():
-            leads, after = search.page(wanted, after, EXPORT_PAGE)
+            leads, after = search.page(wanted, after, min(left, EXPORT_PAGE), course.newest_first)
             shown = [present(lead) for lead in leads]
         database.set_deadline(None)
         yield from shown
-        if after is None:
+        left -= len(leads)
+        if after is None or not left:
             return
 
 

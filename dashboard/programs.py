@@ -96,6 +96,7 @@ def show_program(name):
 
 
 @site.route("/dashboard/programs/<name>/try", methods=["GET", "POST"])
+@pages.changes_nothing
 def try_lead(name):
     _find(name)
     program = pages.rulebook().programs.get(name)
@@ -195,7 +196,12 @@ def campaign_of(program):
 
 
 def instructions_of(name):
-    """Return the address of what partners are told of a program: with its key, so that it opens everywhere."""
+    """Return the address of what partners are told of a program: with its key, so that it opens everywhere.
+
+    What is for operators alone is shown where their login counts.
+    """
+    if pages.rulebook().programs[name].spec.docs == "operators":
+        return url_for("documents.show_instructions_inside", program=name)
     return link(name, request.host_url) or url_for("documents.show_instructions", program=name)
 
 

@@ -13,7 +13,7 @@ from database import StoreError
 from leads import daily
 from leads.masks import MASK, MASKED
 from leads.search import EPOCH
-from models import FailedLogin, Lead, Refusal, Retention, Taken, Total, first_id
+from models import FailedLogin, Lead, Refusal, Retention, Session, Taken, Total, first_id
 from web.login import LOGIN_WINDOW
 from web.logs import log
 
@@ -165,14 +165,15 @@ def _delete(program, now):
 
 
 def clear_expired(now=None):
-    """Clear away some places, totals and failed logins that have run out; tell whether there may be more.
+    """Clear away some places, totals, logins and failed logins that have run out; tell whether there may be more.
 
     They have by the clock of the database: one machine's own may be ahead of those that need them still.
     """
     now = now or database.now()
     cleared = 0
-    run_out = (Taken.expires_at <= now, Total.expires_at <= now, FailedLogin.at <= now - LOGIN_WINDOW)
-    for table, has_run_out in zip((Taken, Total, FailedLogin), run_out, strict=True):
+    run_out = {table: table.expires_at <= now for table in (Taken, Total, Session)}
+    run_out[FailedLogin] = FailedLogin.at <= now - LOGIN_WINDOW
+    for table, has_run_out in run_out.items():
         key = table._meta.primary_key
         expired = table.select(key).where(has_run_out).limit(CLEARED_AT_ONCE)
         expired = database.engine().to_write(expired)  # pass over what a lead is about to take

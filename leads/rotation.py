@@ -227,6 +227,7 @@ CARRY_OUT = (
     WHERE customerid IN (SELECT known.old FROM known)
     """,
     "DELETE FROM knownlogin",
+    "DELETE FROM session",
     "DELETE FROM failedlogin",
     "DROP TABLE known",
 )

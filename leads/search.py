@@ -208,7 +208,7 @@ def _bounds(wanted, key, newest_first, after):
     begins, ends = wanted.since and first_id(wanted.since), wanted.until and first_id(wanted.until)
     if after and newest_first:
         ends = min(after, ends or after)
-    elif after:
+    elif after and not (begins and begins > after):
         begins = None
         yield key > after
     if begins:
@@ -265,10 +265,10 @@ CONDITIONS = {
 }
 
 
-def page(wanted, after=None, size=PAGE):
+def page(wanted, after=None, size=PAGE, newest_first=True):
     """Return the newest leads that the Filter wants, and the cursor of the next page (None: there is none).
 
-    `after` is the cursor of this page, as the page before gave it.
+    `after` is the cursor of this page, as the page before gave it: the id of the last lead there.
     """
     if after and not re.fullmatch("[0-9A-Z]{26}", after):
         raise FilterError("this page does not exist: start again from the first one")
@@ -277,8 +277,8 @@ def page(wanted, after=None, size=PAGE):
         each = [replace(wanted, program=name, programs=None) for name in wanted.programs]
     found = []
     for one in each:
-        found.extend(leads(one, after=after).limit(size + 1))
-    found.sort(key=lambda lead: lead.id, reverse=True)
+        found.extend(leads(one, newest_first, after).limit(size + 1))
+    found.sort(key=lambda lead: lead.id, reverse=newest_first)
     return found[:size], (found[size - 1].id if len(found) > size else None)
 
 

@@ -1,6 +1,7 @@
 """Documents in Markdown, and as pages made of it: whatever stands in a rule file, it stays text."""
 
 import re
+from collections import Counter
 from functools import cache
 from itertools import pairwise
 
@@ -115,13 +116,16 @@ def _describe_tables(tokens):
 
 def _folded(tokens):
     """Return the tokens with each block of code under a line in bold folded, but the first of a heading."""
-    kept, heading, is_open = [], "", True
+    kept, heading, is_open, labels = [], "", True, Counter()
     for token in tokens:
         if token.type == "heading_close":
             heading, is_open = kept[-1].content, True
         elif token.type == "fence":
             name = _bold(kept[-2]) if kept[-1].type == "paragraph_close" else None
-            token.meta = {"label": f"{name or token.info or 'text'}, {heading}", "end": "</details>\n" if name else ""}
+            label = f"{name or token.info or 'text'}, {heading}"
+            labels[label] += 1  # each is another, or who hears the page could not tell them apart
+            number = f" ({labels[label]})" if labels[label] > 1 else ""
+            token.meta = {"label": label + number, "end": "</details>\n" if name else ""}
             if name:
                 start = f"<details{' open' * is_open}><summary>{escape(name)}</summary>\n"
                 kept[-3:], is_open = [type(token)("html_block", "", 0, content=start)], False

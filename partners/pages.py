@@ -10,7 +10,7 @@ import json
 import re
 from urllib.parse import quote, urlsplit
 
-from flask import Response, abort, render_template, request, url_for
+from flask import Response, abort, redirect, render_template, request, url_for
 from werkzeug.exceptions import BadRequest, NotFound
 
 from database import secret
@@ -19,15 +19,18 @@ from partners import markdown, openapi
 from partners.contract import contract
 from partners.instructions import instructions
 from web.logs import printable
-from web.pages import blueprint, operators, page, refuse_operator, verify_operator
+from web.pages import blueprint, operators, page, refuse_operator, session_user, verify_operator
 from web.service import rulebook, service, warn_once
 
+INSIDE = "_inside"  # how the endpoints under /dashboard end
 KEY_LENGTH = 32  # hexadecimal digits: 128 bits
 KEYLESS = "DATAPOST_SECRET is not set, so no link to posting instructions works: anybody could work out its key"
 
 documents = blueprint("documents")
 
 
+# For who is logged in with a cookie, which browsers send to addresses under /dashboard alone.
+@documents.get("/dashboard/docs/<program>", endpoint="show_instructions_inside")
 @documents.get("/docs/<program>", strict_slashes=False)
 def show_instructions(program):
     told = _told(find_program(program))
@@ -35,12 +38,14 @@ def show_instructions(program):
     return page("document.html", head=head, body=body, contents=contents, **told)
 
 
+@documents.get("/dashboard/docs/<program>.md", endpoint="show_markdown_inside")
 @documents.get("/docs/<program>.md")
 def show_markdown(program):
     text = markdown.markdown("instructions.md", **_told(find_program(program)))
     return Response(text, mimetype="text/markdown")
 
 
+@documents.get("/dashboard/docs/<program>/openapi.json", endpoint="show_openapi_inside")
 @documents.get("/docs/<program>/openapi.json")
 def show_openapi(program):
     found = find_program(program)
@@ -50,10 +55,11 @@ def show_openapi(program):
 
 def _told(program):
     key = {"key": request.args["key"]} if _has_key(program.name) else {}
+    inside = INSIDE if _is_inside() else ""
     return {
         "doc": _instructions(program),
-        "markdown_url": url_for("documents.show_markdown", program=program.name, **key),
-        "openapi_url": url_for("documents.show_openapi", program=program.name, **key),
+        "markdown_url": url_for(f"documents.show_markdown{inside}", program=program.name, **key),
+        "openapi_url": url_for(f"documents.show_openapi{inside}", program=program.name, **key),
     }
 
 
@@ -75,9 +81,21 @@ def find_program(name):
     operator = _operator(settings)
     if program and operator and (operator.programs is None or name in operator.programs):
         return program
-    if who == "operators" and settings.operators and not operator:
-        abort(refuse_operator(401))
+    if who == "operators" and settings.seers and not operator:
+        abort(_ask_to_log_in())
     raise NotFound
+
+
+def _is_inside():
+    return request.endpoint.endswith(INSIDE)
+
+
+def _ask_to_log_in():
+    """Send a browser to where its cookie counts, or from there to the login; tell programs that they need one."""
+    browser = "text/html" in request.headers.get("Accept", "") and "Authorization" not in request.headers
+    if browser and not _is_inside():
+        return redirect(url_for(request.endpoint + INSIDE, **request.view_args), 303)
+    return refuse_operator(401)
 
 
 def _has_key(name):
@@ -91,8 +109,12 @@ def _key(name):
 
 def _operator(settings):
     """Return the operator who is logged in with this request, or None."""
+    if not settings.seers:
+        return None
+    if "Authorization" not in request.headers:
+        return session_user() if _is_inside() else None
     given = operators.get_auth()
-    return verify_operator(given.username, given.password) if given and settings.operators else None
+    return verify_operator(given.username, given.password) if given else None
 
 
 def link(program_name, base_url):

@@ -61,6 +61,7 @@ def image_files(folder):
     folder.mkdir()
     for name in named:
         source, target = ROOT / name[1:], folder / name[1:]
+        target.parent.mkdir(exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:

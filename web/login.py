@@ -92,6 +92,15 @@ class Login:
             _refuse_too_many(*failures, now, guesses=0)
         return None
 
+    def fingerprint(self, user):
+        """Return a keyed hash of a user's password as the settings have it: with another one, it is another."""
+        return keyed_hash("session of", self._key, user.name, user.password)
+
+    def of_fingerprint(self, name, fingerprint):
+        """Return the User of this name whose password has this fingerprint, or None if there is none any more."""
+        known = self._users.get(name, [])
+        return next((user for user in known if hmac.compare_digest(self.fingerprint(user), fingerprint)), None)
+
     def _entries(self, name, password):
         readable = not CONTROL_CHARACTERS.search(name + password)
         return self._users.get(name, [NOBODY]) if readable else [NOBODY]
@@ -172,10 +181,10 @@ def _merged(users):
     """Return the users with the programs of entries that differ in nothing else put together."""
     merged = {}
     for user in users:
-        key = normalized(user.name), normalized(user.password)
+        key = normalized(user.name), normalized(user.password), user.viewer
         same = merged.get(key, user)
         everywhere = None in (user.programs, same.programs)
-        merged[key] = User(*key, None if everywhere else user.programs | same.programs)
+        merged[key] = User(*key[:2], None if everywhere else user.programs | same.programs, user.viewer)
     return merged.values()
 
 

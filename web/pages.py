@@ -6,16 +6,17 @@ from datetime import UTC
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, g, make_response, render_template, request
+from flask import Blueprint, abort, current_app, g, make_response, redirect, render_template, request, url_for
 from flask_httpauth import HTTPBasicAuth
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from database import StoreError
-from web import logs
+from web import logs, sessions
 from web.logs import log
 from web.proxies import client_address
 from web.service import rulebook, service
+from web.settings import version
 from web.statuses import meaning
 
 # Pages load our stylesheet and our pictures, and run no script: in an answer from this service
@@ -28,12 +29,17 @@ POLICY = (
 BUSY = "Other passwords are being checked now. Try again in a moment."  # only a login is answered so
 OTHER_SITE = "Another site's page asked for this in your name. Open the dashboard, and ask for it there."
 
+VIEWER = "Your login sees everything here and changes nothing. Ask somebody whose login is in DATAPOST_OPERATORS."
+LONGEST_ADDRESS = 2000  # that is come back to after a login: it stands in an address itself
+
+# Programs log in with each request, by basic authentication; browsers once, on a page (dashboard/login.py).
 operators = HTTPBasicAuth(realm="Datapost operators")
 
 
 def page(template, status=200, **values):
     """Return the response with a page rendered from `templates/<template>`."""
-    response = make_response(render_template(template, **values), status)
+    shared = {"who": operators.current_user(), "version": version(), "may_log_out": "session" in g}
+    response = make_response(render_template(template, **shared | values), status)
     response.headers["Content-Security-Policy"] = POLICY
     return response
 
@@ -125,44 +131,65 @@ def _kept(error):
     return [item for item in error.get_headers() if item[0] in ("Allow", "Retry-After")]
 
 
-def refuse(status, headers=(), sentence=None, **cause):
+def refuse(status, headers=(), sentence=None, template="error.html", values=(), **cause):
     """Answer with a page that says what is wrong; `cause` is for the log."""
     sentence = sentence or meaning(status).operator
     if status in (401, 429):
         cause |= {"address": client_address(request)}
     level = logging.ERROR if status >= 500 else logging.WARNING
     log.log(level, "refused", {"page": request.endpoint, "status": status, "why": sentence} | cause)
-    response = page("error.html", status, sentence=sentence, request_id=g.request_id)
+    response = page(template, status, sentence=sentence, request_id=g.request_id, **dict(values))
     response.headers.extend(headers)
     return response
 
 
 @operators.verify_password
 def verify_operator(name, password):
-    if not service().settings.operators:
-        raise NotFound  # without operators there is no dashboard
+    if not service().settings.seers:
+        raise NotFound  # without anybody who may see it there is no dashboard
+    if "Authorization" not in request.headers:
+        return session_user()
     if not name or not request.authorization or request.authorization.type != "basic":
         return None
     return service().operators.check(name, password, client_address(request))
+
+
+def session_user():
+    """Return the User whom the browser's session tells, or None."""
+    user = sessions.find(service().operators, request.cookies.get(sessions.COOKIE))
+    if user:
+        g.session = True
+    return user
 
 
 @operators.error_handler
 def refuse_operator(_status):
     if "Authorization" in request.headers:
         response = refuse(401)
-    else:  # every browser asks once, to be told that it needs a login: that is no news
+    elif "text/html" in request.headers.get("Accept", ""):  # a browser
+        abort(redirect(_login_address(), 303))
+    else:  # every program may ask once, to be told that it needs a login: that is no news
         response = page("error.html", 401, sentence=meaning(401).operator, request_id=g.request_id)
     response.headers["WWW-Authenticate"] = 'Basic realm="Datapost operators", charset="UTF-8"'
     return response
 
 
+def _login_address():
+    """Return the address of the login page that leads to the page asked for, as far as asking again shows it."""
+    if request.method in ("GET", "HEAD"):
+        wanted = request.full_path.rstrip("?")
+        return url_for("login.log_in", **{"next": wanted} if len(wanted) <= LONGEST_ADDRESS else {})
+    export = request.endpoint == "leads.export_leads"
+    return url_for("login.log_in", next=url_for("leads.list_leads") if export else request.path, ended=1)
+
+
 def for_operators(made):
-    """Let only operators see the pages of a Blueprint, and only our own pages send something to it."""
+    """Let only operators and viewers see the pages of a Blueprint, and only our own pages send something to it."""
     made.before_request(operators.login_required(_guard_forms))
-    made.after_request(_let_forms_name_us)
+    made.after_request(let_forms_name_us)
 
 
-def _let_forms_name_us(response):
+def let_forms_name_us(response):
     # With no-referrer, as everywhere else, browsers would send our own forms with the origin "null".
     response.headers["Referrer-Policy"] = "same-origin"
     return response
@@ -179,9 +206,24 @@ def programs():
     return {name: program for name, program in sorted(rulebook().programs.items()) if may_see(name)}
 
 
+def changes_nothing(view):
+    """Mark a view whose forms viewers may send too: all others are refused to them."""
+    view.changes_nothing = True
+    return view
+
+
 def _guard_forms():
-    if request.method not in ("GET", "HEAD"):
-        refuse_other_sites()
+    if request.method in ("GET", "HEAD"):
+        return
+    refuse_other_sites()
+    view = current_app.view_functions.get(request.endpoint)
+    if operators.current_user().viewer and not hasattr(view, "changes_nothing"):
+        refuse_viewer()
+
+
+def refuse_viewer():
+    """Refuse a form that changes something to whom only looks."""
+    abort(refuse(403, sentence=VIEWER))
 
 
 def refuse_other_sites():

@@ -63,6 +63,7 @@ def tell_start(settings, book, url):
         "programs": [f"{name}:{program.hash[:12]}" for name, program in sorted(book.programs.items())],
         "users": "anybody" if settings.open else list(dict.fromkeys(user.name for user in settings.users)),
         "operators": list(dict.fromkeys(user.name for user in settings.operators)),
+        "viewers": list(dict.fromkeys(user.name for user in settings.viewers)),
         "features": [feature for feature, on in _features(settings).items() if on],
     }
     log.info("Datapost starts", started)
@@ -72,7 +73,7 @@ def tell_start(settings, book, url):
 
 def _features(settings):
     return {
-        "dashboard": settings.operators,
+        "dashboard": settings.seers,
         "networks": settings.allowed_ips,
         "proxies": settings.trusted_proxies,
     }

@@ -5,9 +5,10 @@ import os
 import re
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -69,11 +70,15 @@ def version():
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who may post: `password` is plain or a hash; `programs` None means all of them."""
+    """Somebody who may post, or see the dashboard: `password` is plain or a hash; `programs` None means all of them.
+
+    A viewer sees the dashboard, and changes nothing there.
+    """
 
     name: str
     password: str = field(repr=False)
     programs: frozenset | None = None
+    viewer: bool = False
 
     @property
     def hashed(self):
@@ -209,7 +214,14 @@ class Settings:
         "DATAPOST_OPERATORS",
         "",
         _users,
-        "who may see the dashboard, written like `DATAPOST_USERS`; without any there is no dashboard",
+        "who may see the dashboard and change things there, written like `DATAPOST_USERS`; without any operator or "
+        "viewer there is no dashboard",
+    )
+    viewers: tuple[User, ...] = _row(
+        "DATAPOST_VIEWERS",
+        "",
+        _users,
+        "who may see the dashboard and change nothing, written likewise; no name of an operator",
     )
     open: bool = _row("DATAPOST_OPEN", "off", _switch, "`on`: post without authentication")
     secret: str = _row(
@@ -261,6 +273,11 @@ class Settings:
         return cls(*values)
 
     @property
+    def seers(self):
+        """Who may see the dashboard: the operators, and the viewers as such."""
+        return self.operators + tuple(replace(user, viewer=True) for user in self.viewers)
+
+    @property
     def store(self):
         """Where the leads are stored, as may be shown: without user and password."""
         if self.database_url.startswith("sqlite:"):
@@ -280,6 +297,13 @@ class Settings:
             found.append("DATAPOST_USERS holds an empty password. Write name:password.")
         if any(not user.password for user in self.operators):
             found.append("DATAPOST_OPERATORS holds an empty password. Write name:password.")
+        if any(not user.password for user in self.viewers):
+            found.append("DATAPOST_VIEWERS holds an empty password. Write name:password.")
+        if both := sorted(set(_names(self.operators)) & set(_names(self.viewers))):
+            found.append(
+                f"DATAPOST_VIEWERS holds {_quoted(both)}, as DATAPOST_OPERATORS does, and who only looks would change "
+                "things. Take the name out of one of them, or write another."
+            )
         if not self.secret:
             found.append(
                 "DATAPOST_SECRET is not set. Set it to a long random text and keep it: "
@@ -310,7 +334,8 @@ class Settings:
         known = {row.name for row in SETTINGS} | KNOWN_ELSEWHERE
         unknown = [name for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
         found = [f"{name} is no setting of Datapost{_meant(name, known)}" for name in unknown]
-        for setting, users in (("DATAPOST_USERS", self.users), ("DATAPOST_OPERATORS", self.operators)):
+        logins = {"DATAPOST_USERS": self.users, "DATAPOST_OPERATORS": self.operators, "DATAPOST_VIEWERS": self.viewers}
+        for setting, users in logins.items():
             for user in users:
                 found += _doubts_of(setting, user, programs)
         if self.open and not self.allowed_ips:
@@ -336,6 +361,15 @@ class Settings:
         return found
 
 
+def _names(users):
+    """Return the names as they are compared: an é is one however it was typed (web/login.py)."""
+    return [normalize("NFC", user.name) for user in users]
+
+
+def _quoted(names):
+    return ", ".join(f'"{name}"' for name in names)
+
+
 def _subject(sentence):
     """Return the name of the setting that a sentence is about."""
     return re.match("[A-Z_]+", sentence)[0]
@@ -350,7 +384,8 @@ def _meant(name, known):
 def _doubts_of(setting, user, programs):
     for program in sorted((user.programs or set()) - set(programs)):
         close = nearest(program, programs)
-        yield f'{setting}: "{user.name}" may post to the program "{program}" only, and there is none{close}'
+        may = "post to" if setting == "DATAPOST_USERS" else "see"
+        yield f'{setting}: "{user.name}" may {may} the program "{program}" only, and there is none{close}'
     if 0 < len(user.password) < SHORTEST_PASSWORD:
         count = f"{len(user.password)} character{'s' * (len(user.password) > 1)}"
         yield f'{setting}: the password of "{user.name}" has {count} and is soon guessed: make it 12 or more'

@@ -17,7 +17,7 @@ STATUSES = {
     401: Status(
         "The user name or the password is missing or wrong.",
         "The user name or the password is missing or wrong",
-        "Log in with a name and password of DATAPOST_OPERATORS.",
+        "Log in with a name and password of DATAPOST_OPERATORS or DATAPOST_VIEWERS.",
     ),
     403: Status(
         "The login may not post to this program, or your address may not post here.",

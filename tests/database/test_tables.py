@@ -17,9 +17,9 @@ from app import create_app
 from database import claims, connection
 from judge.verdict import Claim, Reason, Verdict
 from leads import retention, search
-from web import login
+from web import login, sessions
 from web.health import check_writing
-from web.settings import Settings
+from web.settings import Settings, User
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -86,6 +86,10 @@ def test_every_query_on_the_way_of_a_lead_uses_an_index(ledger):
         login.look_up_login(["digest"], "address", "name", NOW)
         login.remember_login("digest")
         login.record_failed_login("address", "name", NOW)
+        made = login.Login([], "a key for tests")
+        cookie = sessions.begin(made, User("owner", "secret"))
+        sessions.find(made, cookie)
+        sessions.end(cookie)
         search.last_rule_text("default")
         database.transact(retention.clear_expired)
     queries = {sql: params for sql, params in seen if re.match("SELECT.*FROM|INSERT|UPDATE|DELETE", sql.strip(), re.S)}

@@ -16,7 +16,7 @@ from database import db
 from database.secret import hash_with, hold_secret, keyed_hash
 from judge.values import folded_before
 from leads import retention, rotation
-from models import FailedLogin, KnownLogin, Lead
+from models import FailedLogin, KnownLogin, Lead, Session
 
 OLD, NEW = "a key for tests", "a new secret, made of many letters"
 RULES = """
@@ -267,9 +267,11 @@ def test_what_has_run_out_is_lost_to_nobody(brand):
 def test_logins_are_forgotten_and_known_again_after_the_next_one(brand):
     brand.lead(email="ann@example.com")
     brand.partner.post(auth=("impact", "wrong"))
+    session = {"digest": "d", "name": "owner", "password": "p", "created_at": 0, "expires_at": datetime.now(UTC)}
+    database.transact(Session.insert(session).execute)
     brand.rotate("--yes")
     with database.read():
-        assert (KnownLogin.select().count(), FailedLogin.select().count()) == (0, 0)
+        assert [table.select().count() for table in (KnownLogin, FailedLogin, Session)] == [0, 0, 0]
     brand.lead(email="kim@example.com")
     with database.read():
         assert KnownLogin.select().count() == 1

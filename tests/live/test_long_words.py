@@ -4,6 +4,7 @@ import pytest
 from brand import OPERATORS, OWNER, id_of
 from browser import DESKTOP, PHONE, serving
 from cast import Partner
+from logins import header
 
 import database
 from app import create_app
@@ -56,8 +57,8 @@ def site(tmp_path_factory):
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path[:24])
 def test_a_word_that_is_longer_than_a_line_breaks_and_the_page_does_not_scroll_sideways(browser, site, path, size):
-    login = {"username": OWNER[0], "password": OWNER[1]}
-    page = browser.new_context(http_credentials=login, viewport=size).new_page()
+    login = header(":".join(OWNER).encode())
+    page = browser.new_context(extra_http_headers=login, viewport=size).new_page()
     assert page.goto(site.address + path.replace("LEAD", site.bad)).ok
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     page.context.close()

@@ -27,11 +27,13 @@ def brand(make_app):
 
 def visit(browser, brand, size, **options):
     """Return a page of a browser without scripts that is logged in, and that notes what it complains of."""
-    login = {"username": OWNER[0], "password": OWNER[1]}
-    page = browser.new_context(http_credentials=login, viewport=size, **options).new_page()
+    page = browser.new_context(viewport=size, **options).new_page()
     page.complaints = []
     page.on("console", lambda message: page.complaints.append(message.text))
     page.goto(f"{brand.address}/dashboard")
+    for label, text in zip(("Name", "Password"), OWNER, strict=True):
+        page.get_by_label(label).fill(text)
+    press(page, "Log in")
     return page
 
 

@@ -45,10 +45,12 @@ def test_all_settings_that_keep_it_from_starting_are_named_at_once(service):
 
 def test_the_start_is_told_in_one_line_and_then_what_is_probably_not_meant(service):
     service.environ |= {"DATAPOST_OPERATOR": "owner:canary", "DATAPOST_USERS": "impact/solar:canary"}
+    service.environ["DATAPOST_VIEWERS"] = "vera:a-long-password-canary"
     service.start()
     lines = read_log(service.stop())
     (started,) = [line for line in lines if line["message"] == "Datapost starts"]
     assert started["store"] == service.environ["DATABASE_URL"] and started["users"] == ["impact"]
+    assert (started["operators"], started["viewers"], started["features"]) == ([], ["vera"], ["dashboard"])
     assert re.fullmatch("default:[0-9a-f]{12}", *started["programs"])
     warnings = [line["message"] for line in lines if line["level"] == "warning"]
     assert warnings == [

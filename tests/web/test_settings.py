@@ -120,7 +120,10 @@ SOUND = {"users": (User("a", "b"),), "secret": "s"}
     ("changes", "environ", "sentence"),
     [
         ({"users": ()}, {}, "DATAPOST_USERS is not set"),
-        ({"users": (User("a", ""),)}, {}, "empty password"),
+        ({"users": (User("a", ""),)}, {}, "DATAPOST_USERS holds an empty password"),
+        ({"operators": (User("a", ""),)}, {}, "DATAPOST_OPERATORS holds an empty password"),
+        ({"viewers": (User("a", ""),)}, {}, "DATAPOST_VIEWERS holds an empty password"),
+        ({"operators": (User("é", "b"),), "viewers": (User("e\u0301", "c"),)}, {}, 'DATAPOST_VIEWERS holds "é", as'),
         ({"secret": ""}, {}, "DATAPOST_SECRET is not set"),
         ({}, {"DYNO": "web.1"}, "DATABASE_URL names a SQLite file"),
         ({}, {"PORT": "70000"}, 'PORT is "70000"'),
@@ -157,6 +160,15 @@ GOOD = {"DATAPOST_USERS": "impact:a-long-password", "DATAPOST_SECRET": "1f2e" * 
             {"DATAPOST_OPERATORS": "ann:abc"},
             'DATAPOST_OPERATORS: the password of "ann" has 3 characters and is soon guessed: make it 12 or more',
         ),
+        (
+            {"DATAPOST_VIEWERS": "ann:abc"},
+            'DATAPOST_VIEWERS: the password of "ann" has 3 characters and is soon guessed: make it 12 or more',
+        ),
+        (
+            {"DATAPOST_VIEWERS": "ann/solra:a-long-password"},
+            'DATAPOST_VIEWERS: "ann" may see the program "solra" only, and there is none. Did you mean "solar"?',
+        ),
+        ({"DATAPOST_VIEWER": "a:b"}, 'DATAPOST_VIEWER is no setting of Datapost. Did you mean "DATAPOST_VIEWERS"?'),
         ({"DATAPOST_SECRET": "s3cr3t"}, "DATAPOST_SECRET is short, or one word, and may be guessed"),
         ({"DATAPOST_SECRET": "konfiguration"}, "DATAPOST_SECRET is short, or one word, and may be guessed"),
         ({"DATAPOST_OPEN": "on"}, "DATAPOST_OPEN is on: whoever knows the address may post leads that are paid"),
@@ -199,3 +211,8 @@ def test_the_version_is_the_newest_of_the_changelog():
 )
 def test_a_host_is_an_address_and_by_default_all_where_a_platform_sets_the_port(environ, address):
     assert str(host(environ)) == address
+
+
+def test_viewers_see_the_dashboard_as_operators_do_and_are_told_apart():
+    settings = load(DATAPOST_OPERATORS="owner:a", DATAPOST_VIEWERS="vera/solar:b")
+    assert settings.seers == (User("owner", "a"), User("vera", "b", frozenset({"solar"}), viewer=True))
