@@ -117,7 +117,7 @@ def _help(name):
     """Return the heading and the rest of a document as HTML: pictures, and links to where no page is, are left out."""
     text = (ROOT / HELP[name]).read_text(encoding="utf-8")
     text = re.sub(r"(?m)^!\[.*\n", "", text)
-    return page_of(re.sub(r"\[([^]\n]*(?:\n[^]\n]*)?)\]\(([^)#\s]+)(#[^)]*)?\)", _link, text))[:2]
+    return page_of(re.sub(r"\[([^][\n]*(?:\n[^][\n]*)?)\]\(([^)#\s]+)(#[^)]*)?\)", _link, text))[:2]
 
 
 def _link(match):
