@@ -7,7 +7,7 @@ and what to write.
 import re
 from typing import NamedTuple
 
-QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|$)|'[^']*(?:'|$)")  # closed, or open up to the end of the line
+from judge.yamllines import QUOTED, bare_of, holds_words, width_of
 
 
 class Slip(NamedTuple):
@@ -16,25 +16,6 @@ class Slip(NamedTuple):
     line: int
     message: str
     mended: dict | None = None
-
-
-def bare_of(line):
-    """Return a line with its texts in quotes and its comment crossed out."""
-    line = QUOTED.sub(crossed_out, line)
-    comment = re.search(r"(?:^| )#", line)
-    return line if not comment else line[: comment.start()] + "x" * (len(line) - comment.start())
-
-
-def crossed_out(found):
-    return "x" * len(found[0])
-
-
-def holds_words(line):
-    return bool(line.strip()) and not line.lstrip().startswith("#")
-
-
-def width_of(line):
-    return len(line) - len(line.lstrip(" \t"))
 
 
 def find_slip(error, lines):
@@ -209,6 +190,22 @@ def _text_in_brackets(stopped):
     return Slip(stopped.at, f"within {{ }} and [ ] a text that holds a bracket, a quote or a sign wants quotes{told}")
 
 
+_PICKED = re.compile(r"(?<![\w.])[\w.]{1,64}(?:\[[^\[\]\"',{}]{1,64}\](?:\.[\w@.]{1,64})?)+")
+
+
+def _item_picked(stopped):
+    """An alias that picks an item, such as [name[@part=first]], without the quotes that it wants."""
+    line = stopped.line[:1000]
+    found = [part.span() for part in _PICKED.finditer(bare_of(line)) if "aliases:" in line[: part.start()]]
+    if not found:
+        return None
+    mended = stopped.line
+    for start, end in reversed(found):
+        mended = f'{mended[:start]}"{mended[start:end]}"{mended[end:]}'
+    told = f'an alias with a bracket wants quotes: write "{_short(line[slice(*found[0])])}"'
+    return Slip(stopped.at, told, {stopped.at: mended})
+
+
 def _bracket_too_many(stopped):
     sign = stopped.line[stopped.column : stopped.column + 1]
     mended = stopped.line[: stopped.column] + stopped.line[stopped.column + 1 :]
@@ -380,6 +377,7 @@ _SLIPS = [
     ("unknown escape", _escape),
     ("expected|end of stream|document separator", _apostrophe),
     ("", _open_quote),
+    ("cannot start|expected ',' or|node content", _item_picked),
     ("expected ',' or|node content", _comment_in_brackets),
     ("expected ',' or", _bracket),
     ("expected ',' or", _no_comma),

@@ -10,7 +10,8 @@ import re
 
 import yaml
 
-from judge.yamlslips import bare_of, find_slip, holds_words, width_of
+from judge.yamllines import bare_of, holds_words, width_of
+from judge.yamlslips import find_slip
 
 MOST_READINGS = 40
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # where YAML ends a line

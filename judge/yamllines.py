@@ -1,0 +1,24 @@
+"""A line of a YAML file, as it is written: its quotes, its comment, its indentation."""
+
+import re
+
+QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|$)|'[^']*(?:'|$)")  # closed, or open up to the end of the line
+
+
+def bare_of(line):
+    """Return a line with its texts in quotes and its comment crossed out."""
+    line = QUOTED.sub(crossed_out, line)
+    comment = re.search(r"(?:^| )#", line)
+    return line if not comment else line[: comment.start()] + "x" * (len(line) - comment.start())
+
+
+def crossed_out(found):
+    return "x" * len(found[0])
+
+
+def holds_words(line):
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def width_of(line):
+    return len(line) - len(line.lstrip(" \t"))
