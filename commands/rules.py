@@ -73,9 +73,10 @@ def _check(path):
 def try_lead(program, file, content_type, output):
     """Judge the lead in FILE (XML, JSON or form; - reads standard input) by PROGRAM; store nothing.
 
-    Whether the lead is a duplicate is decided only when it is posted.
+    PROGRAM is a name, such as default, or a rule file that takes no leads yet, such as drafts/solar.yaml. Whether the
+    lead is a duplicate is decided only when it is posted.
     """
-    program = find_program(program)
+    program = _load(program) if Path(program).suffix in (".yaml", ".yml") else find_program(program)
     verdict = judge_body(program, file.read(), content_type, datetime.now(UTC))
     decision = {
         "program": program.name,
@@ -104,10 +105,7 @@ def show_schema():
 def backtest_rules(file, since, program, shown, output):
     """Tell which stored leads FILE would judge differently, by reason and partner, and in money."""
     refuse_empty(program=program)
-    try:
-        changed = load(file)
-    except RuleFileError as error:
-        raise click.ClickException(str(error)) from None
+    changed = _load(file)
     start, memory, name = read_filter(False, {"since": since}).since, memory_of(changed), program or Path(file).stem
     with reading():
         if not search.leads(Filter(program=name)).exists():
@@ -120,3 +118,10 @@ def backtest_rules(file, since, program, shown, output):
             report = backtest(replace(changed, name=name), bar, start, shown, hidden)
     decision = {"program": name, "since": start.isoformat(timespec="seconds")} | report.as_dict()
     show(decision, output)
+
+
+def _load(path):
+    try:
+        return load(path)
+    except RuleFileError as error:
+        raise click.ClickException(str(error)) from None
