@@ -52,8 +52,12 @@ class FieldSpec(Model, Readings):
     default: str | None = Field(None, description="The value of a lead that does not have it.")
     note: Sentence | None = Field(None, description="The sentence that replaces the built-in ones.")
     example: str | None = Field(None, description="A value, for the people who read about the field.")
-    min: str | None = Field(None, description="The least value; of a date also today; of a range its low end.")
-    max: str | None = Field(None, description="The greatest value; of a date also today; of a range its high end.")
+    min: str | None = Field(
+        None, description="The least value; of a date also today; of a range its low end.", examples=["today"]
+    )
+    max: str | None = Field(
+        None, description="The greatest value; of a date also today; of a range its high end.", examples=["today"]
+    )
     min_length: str | None = Field(None, description="The least number of characters.")
     max_length: str | None = Field(None, description="The greatest number of characters.")
     pattern: str | None = Field(None, description="A regular expression (RE2) that the whole value fits.")
@@ -67,15 +71,21 @@ class FieldSpec(Model, Readings):
     )
     countries: Texts | None = Field(None, description="The countries whose phone numbers are accepted.")
     kinds: Kinds | None = Field(None, description="The kinds of phone numbers that are accepted, such as mobile.")
-    formats: Texts | None = Field(None, description="How dates are written, such as MM/DD/YYYY, ISO or epoch.")
+    formats: Texts | None = Field(
+        None,
+        description="How dates are written, such as MM/DD/YYYY, ISO or epoch.",
+        examples=["MM/DD/YYYY", "ISO", "epoch"],
+    )
     yes: Texts | None = Field(None, description="Words that mean true, beside the built-in ones.")
     no: Texts | None = Field(None, description="Words that mean false, beside the built-in ones.")
     blanks: Texts = Field([], description="Values that count as absent, beside those of the program.")
     pad: YesNo | None = Field(None, description="true: zeros that a spreadsheet took are put back, 2134 is 02134.")
-    standard: str | None = Field(None, description="What kind of number an id is, such as us.ssn or iban.")
-    disposable: str | None = Field(None, description="reject: throw-away addresses are refused.")
-    role: str | None = Field(None, description="reject: addresses such as info@ are refused.")
-    free: str | None = Field(None, description="reject: addresses of free providers are refused.")
+    standard: str | None = Field(
+        None, description="What kind of number an id is, such as us.ssn or iban.", examples=["us.ssn", "iban"]
+    )
+    disposable: str | None = Field(None, description="reject: throw-away addresses are refused.", examples=["reject"])
+    role: str | None = Field(None, description="reject: addresses such as info@ are refused.", examples=["reject"])
+    free: str | None = Field(None, description="reject: addresses of free providers are refused.", examples=["reject"])
     exact: YesNo | None = Field(None, description="true: pat+x@gmail.com is another address than pat@gmail.com.")
     multiple: YesNo = Field(False, description="true: all its values are kept and checked, as a list.")
     sensitive: YesNo = Field(False, description="true: masked in pages, logs and exports.")
@@ -98,12 +108,16 @@ class RuleSpec(Model):
     require: Condition | None = Field(None, description="A lead that does not fit this condition is refused.")
     listed: Lists | None = Field(None, description="A lead whose field is in this file is refused.")
     not_listed: Lists | None = Field(None, description="A lead whose field is not in it is refused.")
-    open: OpeningHours | None = Field(None, description="A lead outside these hours is refused.")
+    open: OpeningHours | None = Field(
+        None, description="A lead outside these hours is refused.", examples=["Mon-Fri 08:00-20:00"]
+    )
     closed: Days | None = Field(None, description="A lead on these days is refused, whatever the hours are.")
     unique: Unique | None = Field(
         None, description="The fields that no two valid leads have in common; any_of: each of them alone."
     )
-    within: Duration | None = Field(None, description="How long a valid lead blocks others like it.")
+    within: Duration | None = Field(
+        None, description="How long a valid lead blocks others like it.", examples=["90 days"]
+    )
     across: Literal["program", "all"] | None = Field(None, description="all: leads of the other programs count too.")
     limit: Limit | None = Field(
         None, description="How many valid leads are taken: one number, or one for each value of the field under by."
@@ -128,7 +142,7 @@ class AmountSpec(Model):
 class ExampleSpec(Model):
     name: str = Field(description="What the example shows.")
     lead: LeadFields = Field(description="The fields of the lead.")
-    expect: Expectation = Field(description="valid, or the reason codes.")
+    expect: Expectation = Field(description="valid, or the reason codes.", examples=["valid"])
     sale_amount: Amount | None = Field(None, description="The amount that is expected.")
     note: str | None = Field(None, description="The note that is expected.")
     at: Moment | None = Field(
@@ -167,7 +181,9 @@ class RuleFile(Model):
     title: Sentence = Field("", description="What the program is called.")
     respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
     invalid_status: Status = Field(200, description="The status of an invalid lead.")
-    timezone: Timezone = Field(ZoneInfo("UTC"), description="Whose days and hours count for ages and dates.")
+    timezone: Timezone = Field(
+        ZoneInfo("UTC"), description="Whose days and hours count for ages and dates.", examples=["America/New_York"]
+    )
     partner: FieldName | None = Field(None, description="The field that says which partner sent the lead.")
     test_flag: FieldName | None = Field(
         None,
@@ -183,7 +199,7 @@ class RuleFile(Model):
     retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
     unpack: Texts = Field([], description="Fields whose text is the lead itself, as XML, JSON or a form.")
     query_wins: FieldNames = Field([], description="Fields of the address's query string that win over the body.")
-    blanks: Texts = Field([], description="Values that count as absent, in every field, such as N/A.")
+    blanks: Texts = Field([], description="Values that count as absent, in every field, such as N/A.", examples=["N/A"])
     docs: Literal["public", "link", "operators"] = Field("link", description="Who sees the posting instructions.")
     privacy: PrivacySpec | None = Field(None, description="How long leads are kept.")
     fields: Annotated[dict[FieldName, FieldSpec], BeforeValidator(_empty_fields)] = Field(

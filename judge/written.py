@@ -150,11 +150,25 @@ def _field_name(name):
 # How an editor sees what the readers take: YAML shows it 50000 as a number and true as a truth.
 SCALAR = {"type": ["string", "number", "boolean"]}
 _CONDITION = {"anyOf": [SCALAR, {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": {
-    "all": {"type": "array"}, "any": {"type": "array"}, "not": {}}, "additionalProperties": False}]}  # fmt: skip
+    "all": {"type": "array", "description": "It is true if each of these conditions is."},
+    "any": {"type": "array", "description": "It is true if one of these conditions is."},
+    "not": {"description": "It is true if this condition is not."}}, "additionalProperties": False}]}  # fmt: skip
 _NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 _TEXTS = {"anyOf": [SCALAR, {"type": "array", "items": SCALAR, "minItems": 1}]}
 _KINDS = {"anyOf": [{"enum": [*KINDS]}, {"type": "array", "items": {"enum": [*KINDS]}, "minItems": 1}]}
-_UNIQUE = {"anyOf": [*_NAMES["anyOf"], {"type": "object", "required": ["any_of"], "properties": {"any_of": _NAMES}}]}
+_UNIQUE = {
+    "anyOf": [
+        *_NAMES["anyOf"],
+        {
+            "type": "object",
+            "required": ["any_of"],
+            "properties": {
+                "any_of": _NAMES
+                | {"description": "A lead is refused that has one of these fields in common with a valid one."}
+            },
+        },
+    ]
+}
 _TRUTH = {"enum": [True, False, "yes", "no", "on", "off"]}
 _CAP = {"anyOf": [SCALAR, {"type": "object", "minProperties": 1, "additionalProperties": SCALAR, "properties": {
     "default": SCALAR | {"description": "The cap of the values that are not named."}}}]}  # fmt: skip
