@@ -274,6 +274,17 @@ def test_every_example_of_the_rules_readme_is_a_rule_file_that_loads(number):
     compile_program("readme", "rules/README.md", text, "", datetime.now(UTC))
 
 
+def test_the_contents_of_the_rules_readme_name_every_part_in_its_order():
+    contents = RULES_README.partition("## Contents\n")[2].partition("\n## ")[0]
+    parts = re.findall(r"^###? (.+)$", RULES_README.partition("## Contents\n")[2], re.MULTILINE)
+    assert re.findall(r"\[(.+?)\]\(#", contents) == parts
+
+
+def test_every_link_within_the_rules_readme_leads_to_a_part():
+    parts = {part.lower().replace(" ", "-") for part in re.findall(r"^##+ (.+)$", RULES_README, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", RULES_README)) <= parts
+
+
 def test_the_types_of_the_rules_readme_are_those_that_there_are():
     assert rows(RULES_README, "| type | what it takes |") == list(TYPES)
 
