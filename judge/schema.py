@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from judge.readings import Readings
 from judge.types import TYPES
 from judge.written import (
     SCALAR,
@@ -44,7 +43,7 @@ from judge.written import (
 )  # fmt: skip
 
 
-class FieldSpec(Model, Readings):
+class FieldSpec(Model):
     type: Literal[*TYPES] = Field("text", description="What the field holds.")
     label: Sentence | None = Field(None, description="What people call it, as in: No email address was submitted.")
     required: Required = Field(False, description="true, or a condition: a lead without the field is refused.")
@@ -91,6 +90,34 @@ class FieldSpec(Model, Readings):
     sensitive: YesNo = Field(False, description="true: masked in pages, logs and exports.")
     store: YesNo = Field(True, description="false: checked, then forgotten.")
     on_invalid: Literal["reject", "warn"] = Field("reject", description="warn: recorded, but not refused.")
+
+    # What follows from keys that may be written in several forms.
+
+    @property
+    def codes(self):
+        """The table of `one_of`, `{code: meaning}`; empty where it is a list."""
+        return self.one_of if isinstance(self.one_of, dict) else {}
+
+    @property
+    def choices(self):
+        """The values of `one_of`: of a table, what its codes mean."""
+        return list(dict.fromkeys(self.codes.values())) if self.codes else self.one_of or []
+
+    @property
+    def country_field(self):
+        """The field that says the country, or None."""
+        return getattr(self.country, "field", None)
+
+    @property
+    def countries_named(self):
+        """The countries that `country` names itself, the likeliest first."""
+        written = self.country.default if self.country_field else self.country
+        return written if isinstance(written, list) else [written] if written else []
+
+    @property
+    def home(self):
+        """The country that an example is of."""
+        return next(iter(self.countries_named), "US" if self.country else None)
 
 
 class RuleSpec(Model):

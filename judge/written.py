@@ -24,7 +24,6 @@ from judge import times
 from judge.conditions import RESERVED
 from judge.meant import as_number
 from judge.phones import KINDS
-from judge.readings import fields_of_lead
 
 
 class Model(BaseModel):
@@ -130,6 +129,25 @@ def _expectation(value):
     if value != "valid" and not (isinstance(value, list) and all(isinstance(code, str) for code in value)):
         raise ValueError("is no expectation: write valid, or the reason codes in brackets, such as [email.required]")
     return value
+
+
+def _flattened(value, name=""):
+    """Flatten a nested lead: `contact: {email: x}` is `contact.email: x`, `cars: [{year: 1}]` is `cars[0].year: 1`."""
+    if isinstance(value, dict):
+        members = [(name if key == "#text" and name else f"{name}.{key}" if name else key, value[key]) for key in value]
+    elif isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        members = [(f"{name}[{number}]", item) for number, item in enumerate(value)]
+    else:
+        return {name: value}
+    flat = {}
+    for key, inner in members:
+        flat |= _flattened(inner, key)
+    return flat
+
+
+def _fields_of_lead(value):
+    """Return the fields of a lead in a rule file, names within names and items of lists joined to one name."""
+    return _flattened(value) if isinstance(value, dict) else value
 
 
 FIELD_NAME = re.compile("[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -240,7 +258,7 @@ Count = Annotated[int, BeforeValidator(_count)]
 Limit, Budget = _cap(Count), _cap(Annotated[Decimal, BeforeValidator(_budget)])
 Worth = Annotated[Decimal | str, BeforeValidator(_worth), WithJsonSchema(SCALAR)]
 Expectation = Annotated[Literal["valid"] | list[str], BeforeValidator(_expectation), WithJsonSchema(_TEXTS)]
-LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(fields_of_lead), WithJsonSchema({"type": "object"})]
+LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(_fields_of_lead), WithJsonSchema({"type": "object"})]
 Status = Annotated[int, BeforeValidator(_status)]
 Timezone = Annotated[ZoneInfo, BeforeValidator(times.timezone), WithJsonSchema({"type": "string"})]
 Moment = Annotated[datetime, BeforeValidator(times.moment), WithJsonSchema({"type": "string"})]
