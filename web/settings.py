@@ -12,7 +12,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from judge.conditions import nearest
+from judge.meant import nearest
 
 
 class SettingsError(ValueError):
