@@ -2,7 +2,7 @@
 # make test   run all tests; make chromium installs the browser that the tests of pages need, where that may be done.
 #             PYTHON=python3.13 runs them, and all the others, on that Python: if .venv is of another, it is made anew
 # make lint   check the style, and who imports whom; make format mends it
-# make bench  measure the service against two peers; PARTS="growth --rounds 3" measures one part
+# make bench  measure the service against its peers; PARTS="growth --rounds 3" measures one part
 # make fuzz, make attacks   send what no partner would, for ten minutes; print what attacks cost
 # make screenshots   take the pictures of docs/screenshots again
 # make lock   after a change in a requirements*.in: write the .txt beside it; UPGRADE=--upgrade takes the newest
@@ -90,8 +90,8 @@ format: .venv/test
 	@.venv/tools/bin/pip install --quiet --disable-pip-version-check -r requirements-tools.txt
 	@touch $@
 
-bench/.venv/run: bench/requirements.txt
-	@test -x bench/.venv/bin/pip || $(PYTHON) -m venv bench/.venv
+bench/.venv/run: bench/requirements.txt .venv/run
+	@test -x bench/.venv/bin/pip || .venv/bin/python -m venv bench/.venv
 	@bench/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@
 

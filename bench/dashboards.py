@@ -19,6 +19,7 @@ PAGES = [
     "",
     "?days=30",
     "?days=90",
+    "?days=month",
     "/partner?partner=1",
     "/leads",
     "/leads?valid=no",

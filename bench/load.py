@@ -1,6 +1,6 @@
 """The load: posts leads over kept-alive connections as fast as they are answered, and prints JSON.
 
-    python bench/load.py 8000 --seconds 6 --warmup 1
+    python bench/load.py 8000 --seconds 6 --warmup 1 --form json
 
 One process, one thread, no library: what it costs is taken from the service beside it, so it does
 little. Each connection sends its next lead when the last one was answered. No two leads are alike,
@@ -26,6 +26,7 @@ SILENCE_ALLOWED = 15  # seconds
 
 HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) .*?\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE | re.DOTALL)
 VALID = b"<valid>true</valid>"
+VALID_JSON = re.compile(rb'"valid": ?true')
 
 
 class LoadError(Exception):
@@ -50,21 +51,38 @@ def lead(number, tag):
     }
 
 
-def request(number, tag):
+def as_form(fields):
+    return urlencode(fields).encode()
+
+
+def as_json(fields):
+    """Numbers and truth are written as what JSON has for them."""
+    return json.dumps(fields | {"consent": True, "household": int(fields["household"])}).encode()
+
+
+FORMS = {"form": ("application/x-www-form-urlencoded", as_form), "json": ("application/json", as_json)}
+
+
+def request(number, tag, form="form"):
     """Return the request that posts the lead, as bytes."""
-    body = urlencode(lead(number, tag)).encode()
+    content_type, write = FORMS[form]
+    body = write(lead(number, tag))
     head = (
         "POST /leads HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"Authorization: Basic {base64.b64encode(LOGIN.encode()).decode()}\r\n"
-        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
-def requests(first, tag):
+def is_valid(body):
+    return VALID in body or bool(VALID_JSON.search(body))
+
+
+def requests(first, tag, form="form"):
     """Yield requests without end, cut from a few templates: that takes a microsecond each."""
     numbers = range(first, 10_000_000)
-    templates = [request(number, tag).split(b"%d" % number) for number in numbers[:TEMPLATES]]
+    templates = [request(number, tag, form).split(b"%d" % number) for number in numbers[:TEMPLATES]]
     for number in numbers:
         yield (b"%d" % number).join(templates[(number - first) % TEMPLATES])
 
@@ -127,12 +145,26 @@ class Connection:
         self._write()
 
 
-def post(port, seconds, warmup=0.0, count=None, connections=16, first=FIRST_NUMBER, tag="load"):
+def are_spread():
+    """Ask who started this process whether the connections may stay as the service's processes took them."""
+    print("open", flush=True)
+    return sys.stdin.readline() != "again\n"
+
+
+def post(
+    port, seconds, warmup=0.0, count=None, connections=16, first=FIRST_NUMBER, tag="load", form="form", wait=False
+):
     """Post leads for some seconds, or so many, and return the figures of those after the warm-up."""
-    poll, opened, source, bad, latencies, cpu = select.epoll(), {}, requests(first, tag), [], [], 0.0
+    poll, opened, source, bad, latencies, cpu = select.epoll(), {}, requests(first, tag, form), [], [], 0.0
     answers = 0
     left = count or sys.maxsize
     everyone = [Connection(port, poll, opened) for _ in range(connections)]
+    while wait and not are_spread():
+        for connection in everyone:
+            connection.close()
+        time.sleep(0.05)
+        for connection in everyone:
+            connection.open()
     counted_from = time.perf_counter() + warmup
     ends = counted_from + (sys.maxsize if count else seconds)
     for connection in everyone:
@@ -151,7 +183,7 @@ def post(port, seconds, warmup=0.0, count=None, connections=16, first=FIRST_NUMB
             if now >= counted_from:
                 cpu = cpu or time.process_time()
                 latencies.append(now - connection.started)
-            if answer[0] != b"200" or VALID not in answer[1]:
+            if answer[0] != b"200" or not is_valid(answer[1]):
                 bad.append(answer)
             if left > 0 and now < ends:
                 connection.send(next(source))
@@ -184,6 +216,8 @@ if __name__ == "__main__":
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--first", type=int, default=FIRST_NUMBER, help="number of the first lead")
     parser.add_argument("--tag", default="load", help="keeps the leads of one run from those of another")
+    parser.add_argument("--wait", action="store_true", help='open the connections, and again for each line "again"')
+    parser.add_argument("--form", choices=FORMS, default="form", help="how a lead is written")
     try:
         print(json.dumps(post(**vars(parser.parse_args()))))
     except (LoadError, OSError) as error:

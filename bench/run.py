@@ -4,26 +4,36 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import load
 import report
-from services import BENCH, CACHE, DATAPOST, PRODUCT_PYTHON, ROOT, SERVICES, fresh_folder, running
+import scale
+from services import BENCH, CACHE, DATAPOST, PRODUCT_PYTHON, ROOT, SERVICES, fresh_folder, running, unpacked
+
+EARLIER = "8801bc4"  # the commit that a lead's CPU time is compared with
+TURNS = 3  # of the judgement alone, by either version
 
 
 def progress(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def product(script, *arguments):
+def settings(folder, root=ROOT):
+    environ = {name: text.format(database=folder / "leads.db", port=0) for name, text in DATAPOST.items()}
+    return environ | {"PATH": os.environ["PATH"], "PYTHONPATH": str(root)}
+
+
+def product(script, *arguments, root=ROOT, **others):
     """Run a script with the product's Python and settings, and return what it prints."""
     with fresh_folder() as folder, open(folder / "log", "w") as log:
-        environ = {name: text.format(database=folder / "leads.db", port=0) for name, text in DATAPOST.items()}
-        environ |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+        environ = settings(folder, root) | others
         command = [PRODUCT_PYTHON, str(BENCH / script), *map(str, arguments)]
         done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True)  # noqa: S603
         if done.returncode:
@@ -45,8 +55,21 @@ def profile(_options):
 
 
 def throughput(options):
-    """All services in turn, each time with a new database."""
-    return alternate({name: (name, None) for name in SERVICES if not name.startswith("postgresql")}, options)
+    """The product and its peers in turn, each time with a new database."""
+    return alternate({name: (name, None) for name in PEERS}, options)
+
+
+def before(options):
+    """The product and an earlier version of it in turn: the service, and the judgement alone."""
+    with unpacked(options.commit) as folder:
+        rounds = alternate({name: (name, None) for name in ("datapost", "before")}, options)
+        judged = {"datapost": [], "before": []}
+        for turn in range(TURNS):
+            for name, root in (("datapost", ROOT), ("before", folder)):
+                progress(f"before: the judgement alone, {turn + 1}/{TURNS}: {SERVICES[name].title}")
+                times = re.findall(r"([0-9.]+) µs", product("judging.py", root=root))
+                judged[name].append({"us": sum(map(float, times)) / len(times)})
+    return {"rounds": rounds, "judged": judged}
 
 
 def growth(options):
@@ -63,17 +86,23 @@ def upkeep(options):
 
 
 def postgresql(options):
-    """The product with a PostgreSQL server on this machine: one, two and four processes in turn."""
+    """The product with a PostgreSQL server on this machine: one, two and four processes in turn, and where it waits."""
     with fresh_folder() as folder:
-        environ = {name: text.format(database=folder / "leads.db", port=0) for name, text in DATAPOST.items()}
-        environ |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         command = [PRODUCT_PYTHON, str(BENCH / "postgres.py")]
-        with subprocess.Popen(command, env=environ, **pipes) as server:  # noqa: S603
+        with subprocess.Popen(command, env=settings(folder), **pipes) as server:  # noqa: S603
             url = server.stdout.readline().strip()
-            rounds = alternate({SERVICES[f"postgresql{n}"].title: (f"postgresql{n}", url) for n in (1, 2, 4)}, options)
+
+            def look():
+                print(file=server.stdin, flush=True)
+                return json.loads(server.stdout.readline())
+
+            names = [name for name in SERVICES if name.startswith("postgresql")]
+            rounds = alternate({name: (name, url) for name in names}, options, look)
+            progress("postgresql: where the time goes, one process, one thread")
+            steps = json.loads(product("steps.py", DATABASE_URL=url))["steps"]
             server.stdin.close()
-    return rounds
+    return {"rounds": rounds, "steps": steps}
 
 
 def footprint(options):
@@ -94,22 +123,30 @@ def footprint(options):
     return {"memory": memory, "started_ms": starts}
 
 
-def alternate(contestants, options):
-    """Let the contestants (`{title: (service, database)}`) run in turn; return the figures of each round."""
+def alternate(contestants, options, look=dict):
+    """Let the contestants (`{title: (service, database)}`) run in turn; return the figures of each round.
+
+    `look` returns what a database server has done since it was last asked.
+    """
     rounds = {title: [] for title in contestants}
     for turn in range(options.rounds):
         # There and back, so that nobody always comes after the same one.
         for title, (name, database) in list(contestants.items())[:: -1 if turn % 2 else 1]:
             with running(name, database) as service:
+                look()
                 figures = service.load(
                     seconds=options.seconds,
                     warmup=options.warmup,
                     connections=options.connections,
                     tag=f"{time.time_ns() // 1_000_000:x}",
                 )
+                figures |= look()
+                if "server_cpu_seconds" in figures:
+                    figures["server_cpu_us"] = figures["server_cpu_seconds"] / figures["answers"] * 1e6
                 rounds[title].append(figures | {"started_ms": service.started_ms, "loop_ms": fixed_loop()})
-            shown = "{per_second:.0f} leads/s, p99 {p99_ms:.1f} ms".format(**figures)
-            progress(f"round {turn + 1}/{options.rounds}: {title}: {shown}")
+            shown = "{per_second:.0f} leads/s, p99 {p99_ms:.1f} ms, connections ".format(**figures)
+            shown += report.spread(figures)
+            progress(f"round {turn + 1}/{options.rounds}: {report.title(title)}: {shown}")
     return rounds
 
 
@@ -120,8 +157,9 @@ def fixed_loop():
     return (time.perf_counter() - started) * 1000
 
 
-PARTS = {"profile": profile, "judge": judge, "throughput": throughput, "growth": growth, "footprint": footprint}
-PARTS |= {"upkeep": upkeep, "postgresql": postgresql}
+PEERS = ("datapost", "flask", "fastapi", "datapost_json", "fastapi_json")
+PARTS = {"profile": profile, "judge": judge, "throughput": throughput, "before": before, "growth": growth}
+PARTS |= {"footprint": footprint, "upkeep": upkeep, "postgresql": postgresql}
 
 
 def machine():
@@ -143,29 +181,44 @@ def machine():
     }
 
 
+def is_known(commit):
+    with suppress(FileNotFoundError):
+        found = subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True)  # noqa: S603, S607
+        return not found.returncode
+    return False
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all of them if none is named")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=6.0, help="of each round")
     parser.add_argument("--warmup", type=float, default=1.5, help="seconds before those that count")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--leads", type=int, default=1_000_000, help="in the full store")
     parser.add_argument("--starts", type=int, default=5, help="how often a start is timed")
+    parser.add_argument("--commit", default=EARLIER, help="the earlier version of the part before: a commit or a tag")
+    parser.add_argument("--keep", metavar="NAME", help="write the tables and figures of these parts to results/NAME.*")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}: name some of {', '.join(PARTS)}")
+    parts = [name for name in PARTS if name in (options.parts or PARTS)]
+    if "before" in parts and not is_known(options.commit):
+        if options.parts:
+            parser.error(f"this clone does not have {options.commit}: fetch it, or name another by --commit")
+        progress(f"before is left out: this clone does not have {options.commit}")
+        parts.remove("before")
     CACHE.mkdir(exist_ok=True)
     results = {"machine": machine(), "options": vars(options)}
     try:
-        for name, part in PARTS.items():
-            if name in (options.parts or PARTS):
-                results[name] = part(options)
+        for name in parts:
+            results[name] = PARTS[name](options)
     except load.LoadError as error:
         sys.exit(f"bench: {error}")
     print(report.document(results))
-    if not options.parts:
-        report.write(results)
+    if options.keep or not options.parts:
+        report.write(results, options.keep or "results")
+        scale.renew()
 
 
 if __name__ == "__main__":

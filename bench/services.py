@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import load
@@ -26,6 +26,8 @@ CACHE = BENCH / ".cache"  # on the disk of the clone, where a temporary folder m
 RESULTS = BENCH / "results"
 PRODUCT_PYTHON = str(ROOT / ".venv" / "bin" / "python")
 START_ALLOWED = 60  # seconds
+TRIES = 30  # to have the connections spread, which most services leave to chance
+LOOK_EVERY = 0.5  # seconds, at how the connections are spread
 TICKS = os.sysconf("SC_CLK_TCK")
 
 USER, _, PASSWORD = load.LOGIN.partition(":")
@@ -39,7 +41,7 @@ DATAPOST = {
     "PORT": "{port}",
 }
 FLASK_FORM = "-m gunicorn --bind 0.0.0.0:{port} flask_form:app"
-FASTAPI = "-m uvicorn --workers 2 --host 0.0.0.0 --port {port} --no-access-log --log-level warning fastapi_sqlite:app"
+FASTAPI = "-m uvicorn --workers 2 --host 0.0.0.0 --port {port} --no-access-log --log-level warning "
 
 
 @dataclass(frozen=True)
@@ -51,25 +53,41 @@ class Service:
     arguments: str
     folder: Path
     environ: dict = field(default_factory=dict)
+    workers: int = 2
+    form: str = "form"  # in which leads are posted to it
 
 
 SERVICES = {
     "datapost": Service("Datapost, the full job", PRODUCT_PYTHON, "-m gunicorn", ROOT, DATAPOST),
     "flask": Service("Flask, only reads the form", sys.executable, FLASK_FORM, BENCH / "peers"),
     "fastapi": Service(
-        "FastAPI + pydantic + sqlite3", sys.executable, FASTAPI, BENCH / "peers", {"LEADS": "{database}"}
+        "FastAPI + pydantic + sqlite3",
+        sys.executable,
+        FASTAPI + "fastapi_sqlite:app",
+        BENCH / "peers",
+        {"LEADS": "{database}"},
     ),
 }
+SERVICES["datapost_json"] = replace(SERVICES["datapost"], title="Datapost, by JSON", form="json")
+SERVICES["fastapi_json"] = replace(
+    SERVICES["fastapi"], title="FastAPI, by JSON", arguments=FASTAPI + "fastapi_json:app", form="json"
+)
+# As `unpacked` puts it there.
+SERVICES["before"] = replace(SERVICES["datapost"], title="Datapost, an earlier version", folder=CACHE / "before")
 SERVICES |= {
-    f"postgresql{n}": Service(
-        f"Datapost on PostgreSQL, {n} processes",
-        PRODUCT_PYTHON,
-        "-m gunicorn",
-        ROOT,
-        DATAPOST | {"DATABASE_URL": "{database}", "WEB_CONCURRENCY": str(n)},
+    f"postgresql{n}": replace(
+        SERVICES["datapost"],
+        title=f"Datapost on PostgreSQL, {n} process{'es' * (n > 1)}",
+        environ=DATAPOST | {"DATABASE_URL": "{database}", "WEB_CONCURRENCY": str(n)},
+        workers=n,
     )
     for n in (1, 2, 4)
 }
+
+
+def is_even(spread):
+    """Tell whether each process has at least half of its even share: 4 of 16 connections, where there are two."""
+    return not spread or min(spread) >= sum(spread) / len(spread) / 2
 
 
 @contextmanager
@@ -86,7 +104,7 @@ class Running:
     """A service that answers. `started_ms` is how long it took from the command to the first answer."""
 
     def __init__(self, name, database, log):
-        service = SERVICES[name]
+        self.service = service = SERVICES[name]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -99,36 +117,93 @@ class Running:
         )
         try:
             self._await_answer(begun + START_ALLOWED)
+            self.started_ms = (time.perf_counter() - begun) * 1000
+            self._await_workers(begun + START_ALLOWED)
         except BaseException:
             self.stop()
             raise
-        self.started_ms = (time.perf_counter() - begun) * 1000
 
     def _await_answer(self, deadline):
         tag = f"first{time.time_ns()}"
-        request = load.request(load.FIRST_NUMBER, tag)
+        request = load.request(load.FIRST_NUMBER, tag, self.service.form)
         while time.perf_counter() < deadline and self.process.poll() is None:
             with suppress(ConnectionError), socket.create_connection(("127.0.0.1", self.port)) as connection:
                 connection.sendall(request)
                 answer = http.client.HTTPResponse(connection)
                 answer.begin()
-                if answer.status != 200 or load.VALID not in answer.read():
-                    raise load.LoadError(f"the first lead was not answered valid: {answer.status}")
+                if answer.status != 200 or not load.is_valid(body := answer.read()):
+                    raise load.LoadError(f"the first lead was not answered valid: {answer.status} {body[:500]}")
                 return
             time.sleep(0.002)
         raise load.LoadError(f"the service did not start: {self.process.args}")
 
+    def _await_workers(self, deadline):
+        """Wait until each process has taken a connection: one that still starts leaves them all to the others."""
+        waiting = {*range(self.service.workers)}
+        while waiting and time.perf_counter() < deadline:
+            with ExitStack() as held:
+                for _ in range(4 * self.service.workers):
+                    held.enter_context(socket.create_connection(("127.0.0.1", self.port)))
+                    time.sleep(0.005)
+                waiting -= {n for n, count in enumerate(self.connections()) if count}
+            while any(self.connections()) and time.perf_counter() < deadline:  # that they are closed, they must see
+                time.sleep(0.01)
+        if waiting:
+            raise load.LoadError(f"{len(waiting)} of {self.service.workers} processes take no connection")
+
+    def connections(self):
+        """Return how many connections each worker process has taken."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        established = {row[9] for row in rows if row[1].endswith(f":{self.port:04X}") and row[3] == "01"}
+        counts = []
+        for pid in self._workers():
+            links = []
+            for file in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(FileNotFoundError):  # closed meanwhile
+                    links.append(os.readlink(file))
+            counts.append(sum(link[8:-1] in established for link in links if link.startswith("socket:")))
+        return counts
+
+    def _workers(self):
+        """Return the ids of the worker processes, the oldest first. One that uvicorn has beside them serves nobody."""
+        children = sorted(pid for pid, parent, _ in self._processes() if parent == self.process.pid)
+        return [p for p in children if b"resource_tracker" not in Path(f"/proc/{p}/cmdline").read_bytes()]
+
     def load(self, **options):
         """Post leads from a process of its own, and return the figures, the service's CPU time among them."""
-        words = [f"--{name}={value}" for name, value in options.items()]
-        command = [sys.executable, str(BENCH / "load.py"), str(self.port), *words]
-        before = self._cpu_seconds()
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
-        if done.returncode:
+        words = [f"--{name}={value}" for name, value in (options | {"form": self.service.form}).items()]
+        command = [sys.executable, str(BENCH / "load.py"), str(self.port), *words, "--wait"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, **pipes) as posting:  # noqa: S603
+            tries = self._spread(posting, options["connections"])
+            before, spreads = self._cpu_seconds(), []
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    printed, _ = posting.communicate(timeout=LOOK_EVERY)
+                    break
+                spreads.append(self.connections())
+        if posting.returncode:
             raise load.LoadError("the load failed")
-        figures = json.loads(done.stdout)
-        figures["service_cpu_us"] = (self._cpu_seconds() - before) / figures.pop("answers") * 1e6
-        return figures
+        figures = json.loads(printed)
+        figures["service_cpu_us"] = (self._cpu_seconds() - before) / figures["answers"] * 1e6
+        spread = spreads[len(spreads) // 2] if spreads else []  # neither of the start nor of the end
+        found = {"spread": spread, "even": is_even(spread), "tries": tries, "rss_mb": self.memory()["rss_mb"]}
+        return figures | found
+
+    def _spread(self, posting, connections):
+        """Have the connections opened anew while they leave a process idle; return how often they were opened."""
+        for tries in range(1, TRIES + 1):
+            if posting.stdout.readline() != "open\n":
+                raise load.LoadError("the load failed")
+            deadline = time.perf_counter() + 1
+            while sum(spread := self.connections()) < connections and time.perf_counter() < deadline:
+                time.sleep(0.01)
+            if is_even(spread):
+                break
+            if tries < TRIES:
+                print("again", file=posting.stdin, flush=True)
+        print("go", file=posting.stdin, flush=True)
+        return tries
 
     def _processes(self):
         """Yield the id, the parent's id and the CPU ticks of every process of the service."""
@@ -145,7 +220,7 @@ class Running:
     def memory(self):
         """Return what the workers hold together, in MB: RSS counts shared pages in each, PSS once."""
         totals = {"Rss": 0, "Pss": 0}
-        workers = [pid for pid, parent, _ in self._processes() if parent == self.process.pid]
+        workers = self._workers()
         for pid in workers:
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
                 name, _, rest = line.partition(":")
@@ -161,6 +236,20 @@ class Running:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+
+
+@contextmanager
+def unpacked(commit):
+    """Put the product as it was at a commit into a folder of its own, to be run by today's Python and libraries."""
+    folder = SERVICES["before"].folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        with subprocess.Popen(["git", "archive", commit], cwd=ROOT, stdout=subprocess.PIPE) as archive:  # noqa: S603, S607
+            subprocess.run(["tar", "-x", "-C", str(folder)], stdin=archive.stdout, check=True)  # noqa: S603, S607
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextmanager

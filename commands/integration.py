@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 from flask.cli import ScriptInfo, with_appcontext
 
-from commands.shared import as_json, find_program
+from commands.shared import as_json, find_program, in_currency
 from leads.export import to_json
 from partners.contract import address, prove
 from partners.pages import contract_of, contract_text, is_local, link
@@ -147,13 +147,15 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
         for outcome in simulate(program, cases, endpoint, repeat):
             outcomes.append(outcome)
             if output == "text":
-                _show_outcome(outcome, first=len(outcomes) == 1)
+                _show_outcome(outcome, program.spec.currency, first=len(outcomes) == 1)
     except NoAnswer as error:
         silence = str(error)
     good = not silence and not any(outcome.problems for outcome in outcomes)
     if output == "json":
         report = {"url": target, "test": marked, "ok": good, "error": silence}
-        click.echo(to_json(report | {"posts": [asdict(outcome) for outcome in outcomes]}, indent=2))
+        click.echo(
+            to_json(report | in_currency(program) | {"posts": [asdict(outcome) for outcome in outcomes]}, indent=2)
+        )
     elif outcomes:
         _show_total(outcomes, "all as the rules say" if not file else "read without a problem")
     if silence:
@@ -206,12 +208,13 @@ def _asked_password(name):
 ROW = "{:24}  {:6}  {:10}  {:26}  {:>9}  {}"
 
 
-def _show_outcome(outcome, first):
+def _show_outcome(outcome, currency, first):
     if first:
         click.echo(ROW.format("LEAD", "FORMAT", "OUTCOME", "ORDER ID", "AMOUNT", "CUSTOMER"))
     name = outcome.example if len(outcome.example) <= 24 else outcome.example[:23] + "…"
     if outcome.conversion:
-        row = ROW.format(name, outcome.format, "conversion", outcome.order_id, outcome.amount, outcome.customer)
+        amount = f"{outcome.amount} {currency or ''}".strip()
+        row = ROW.format(name, outcome.format, "conversion", outcome.order_id, amount, outcome.customer)
     else:
         row = ROW.format(name, outcome.format, "rejected" if outcome.note else "none", outcome.note, "", "")
     click.echo(printable(row.rstrip()))

@@ -2,7 +2,6 @@
 
 import sys
 from itertools import islice
-from pathlib import Path
 
 import click
 from flask.cli import AppGroup
@@ -10,12 +9,11 @@ from flask.cli import AppGroup
 import models
 from commands.output import WRITERS, show
 from commands.shared import as_json, find_program, progress, reading, refuse_empty
-from judge.compiler import compile_text
 from judge.judgement import judge, unreadable
-from judge.rulefile import RuleFileError
 from judge.values import clean
-from leads import search
+from leads import masks, search
 from leads.export import columns, presenter
+from leads.rulesofday import rules_of
 from web import payload
 from web.logs import printable
 from web.request import read as read_lead
@@ -124,7 +122,8 @@ def show_lead(lead_id, body, sensitive, output):
 
 
 def removed(lead):
-    return f"the values of this lead were removed on {lead.masked_at:%Y-%m-%d}"
+    what = "this lead was erased" if masks.is_erased(lead) else "the values of this lead were removed"
+    return f"{what} on {lead.masked_at:%Y-%m-%d}"
 
 
 @leads.command("explain")
@@ -134,22 +133,26 @@ def removed(lead):
 def explain_lead(lead_id, sensitive, output):
     """Explain the decision on the lead ID: step by step, judged again by the rules of that day and of today."""
     lead = find(lead_id)
+    book = service().rulebook
     with reading():
-        shown = presenter(service().rulebook.programs, sensitive)(lead)
-        rule_text = models.RuleText.get_or_none(hash=lead.rules)
-    path = str(Path(service().settings.rules) / f"{lead.program}.yaml")
+        shown, then = presenter(book.programs, sensitive)(lead), rules_of(lead, book.folder)
     if lead.masked_at:
         shown["rules_of_that_day"] = {"rules": lead.rules, "error": f"{removed(lead)}: it cannot be judged again"}
         show(shown, output)
         return
-    try:
-        then = compile_text(lead.program, path, rule_text.text if rule_text else "", examples=False)
-        shown["rules_of_that_day"] = judged_again(lead, then)
-    except RuleFileError as error:  # a list that it names is gone
-        shown["rules_of_that_day"] = {"rules": lead.rules, "error": "; ".join(map(str, error.errors))}
-    if today := service().rulebook.programs.get(lead.program):
+    if then.program:
+        judged = judged_again(lead, then.program)
+        shown["rules_of_that_day"] = judged | ({"lists": f"{then.lists} {AS_TODAY}"} if then.lists else {})
+    else:
+        shown["rules_of_that_day"] = {"rules": lead.rules, "error": then.why}
+    if today := book.programs.get(lead.program):
         shown["rules_of_today"] = judged_again(lead, today)
     show(shown, output)
+
+
+AS_TODAY = (
+    "They are read as they are today, and one that is gone as empty: trace and reasons above are those of that day."
+)
 
 
 def judged_again(lead, program):

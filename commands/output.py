@@ -33,7 +33,7 @@ def _write_csv(leads, present, columns):
         click.echo(printable(line[:-2], keep="\n\t") + "\n" if on_terminal else line, nl=False)
 
 
-def _write_table(leads, _present, _columns):
+def _write_table(leads, present, _columns):
     """One line for each lead, as wide as the terminal; narrow ones get shorter columns."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     program, partner, time = (12, 12, "%Y-%m-%d %H:%M:%S") if not width or width >= 110 else (7, 6, "%m-%d %H:%M")
@@ -41,7 +41,8 @@ def _write_table(leads, _present, _columns):
     write_row(("ID", "RECEIVED", "PROGRAM", "PARTNER", "VALID", "AMOUNT", "REASONS"), widths, width)
     for lead in leads:
         valid = ("valid" if lead.valid else "invalid") + (" test" if lead.test else "")
-        cells = lead.id, f"{lead.received_at:{time}}", lead.program, lead.partner, valid, lead.amount
+        amount = f"{lead.amount} {present(lead).get('currency', '')}".strip() if lead.amount else ""
+        cells = lead.id, f"{lead.received_at:{time}}", lead.program, lead.partner, valid, amount
         write_row((*cells, ", ".join(lead.reasons)), widths, width)
 
 

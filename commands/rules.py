@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 
 from commands.leads import read_filter
 from commands.output import show
-from commands.shared import as_json, find_program, reading, refuse_empty
+from commands.shared import as_json, find_program, in_currency, reading, refuse_empty
 from judge.changes import begun_anew
 from judge.compiler import load
 from judge.rulebook import rule_files, why_empty
@@ -73,8 +73,9 @@ def _check(path):
 def try_lead(program, file, content_type, output):
     """Judge the lead in FILE (XML, JSON or form; - reads standard input) by PROGRAM; store nothing.
 
-    PROGRAM is a name, such as default, or a rule file that takes no leads yet, such as drafts/solar.yaml. Whether the
-    lead is a duplicate is decided only when it is posted.
+    PROGRAM is a name, such as default, or a rule file that takes no leads yet, such as drafts/solar.yaml.
+    The stored leads are not looked at: whether it is a duplicate, or a cap is used up, is decided when it is posted.
+    The dashboard's page "Try a lead" looks at them.
     """
     program = _load(program) if Path(program).suffix in (".yaml", ".yml") else find_program(program)
     verdict = judge_body(program, file.read(), content_type, datetime.now(UTC))
@@ -84,6 +85,7 @@ def try_lead(program, file, content_type, output):
         "reasons": verdict.codes,
         "note": verdict.note,
         "sale_amount": None if verdict.sale_amount is None else str(verdict.sale_amount),
+        **in_currency(program),
         "fields": verdict.fields,
         "trace": verdict.trace,
     }
@@ -116,7 +118,7 @@ def backtest_rules(file, since, program, shown, output):
         with click.progressbar(leads_then, length=count, file=sys.stderr, hidden=hidden) as bar:
             hidden = masks.hidden_fields(service().rulebook.programs, [changed])
             report = backtest(replace(changed, name=name), bar, start, shown, hidden)
-    decision = {"program": name, "since": start.isoformat(timespec="seconds")} | report.as_dict()
+    decision = {"program": name, "since": start.isoformat(timespec="seconds")} | in_currency(changed) | report.as_dict()
     show(decision, output)
 
 

@@ -34,6 +34,11 @@ def find_program(name):
     return program
 
 
+def in_currency(program):
+    """Return what amounts of a program are in, as a part of a decision; nothing where it does not say."""
+    return {"currency": program.spec.currency} if program.spec.currency else {}
+
+
 def refuse_empty(**options):
     """Refuse an option that is given and empty: a variable of a script that is not set would mean everything."""
     for name, text in options.items():

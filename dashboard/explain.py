@@ -6,6 +6,7 @@ from typing import NamedTuple
 from judge.calendar import DATES
 from judge.rules import reasons, words_of
 from judge.verdict import ENDED, NOT_STARTED, OBSERVED, RETRY_MISMATCH, TEST_LIMIT
+from leads.masks import ERASED, MASKED
 
 
 class Step(NamedTuple):
@@ -33,13 +34,15 @@ _SENTENCES = [
     (r"cannot be told: (.+)", "warn", "What it asks for cannot be told, because {0}."),
     (r"skipped: (.+)", "quiet", "Passed over, because {0}."),
     (re.escape(OBSERVED), "warn", "Only watched: in force, this rule would have refused the lead."),
-    (r"number (\d+) fits: (.+)", "good", "Amount number {0} of the rule file fits: {1}."),
+    (r"number (\d+) fits: (.+)", "good", "Amount number {0} of the rule file fits: {1}{currency}."),
     (r"number (\d+) skipped: (.+)", "quiet", "Amount number {0} of the rule file is passed over, because {1}."),
     (
         r"no charset was named, .+: read as (\S+)",
         "quiet",
         "No charset was named, and its letters are no UTF-8: they were read as {0}.",
     ),
+    (MASKED, "quiet", "Its values were removed by its age, as the program’s privacy rules said."),
+    (ERASED, "quiet", "Its values were erased, as a person may ask for."),
     (r"decided when the lead is posted", "quiet", "Decided when a lead is posted, since it depends on earlier leads."),
 ]
 SENTENCES = [(re.compile(pattern), tone, sentence) for pattern, tone, sentence in _SENTENCES]
@@ -57,6 +60,7 @@ _CHECKS = {
     "retry": "Repeated request",
     TEST_LIMIT.code: "Number of test leads",
     DATES: "Days of the campaign",
+    "privacy": "Personal data",
 }
 
 
@@ -79,8 +83,12 @@ def _told(result, program):
         return f"Refused: {reason(result.removeprefix('refused: '), program)}.", "bad"
     for pattern, tone, sentence in SENTENCES:
         if match := pattern.fullmatch(result):
-            return sentence.format(*match.groups()), tone
+            return sentence.format(*match.groups(), currency=_in(program)), tone
     return result, "quiet"
+
+
+def _in(program):
+    return f" {program.spec.currency}" if program and program.spec.currency else ""
 
 
 def reason(code, program):

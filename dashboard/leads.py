@@ -15,10 +15,9 @@ from werkzeug.exceptions import NotFound
 import database
 import models
 from dashboard import explain
-from judge.compiler import compile_text
-from judge.rulefile import RuleFileError
 from leads import masks, search
 from leads.export import columns, csv_lines, jsonl_lines, presenter
+from leads.rulesofday import rules_of
 from leads.search import FilterError
 from web import logs, pages
 from web.answer import of_lead, render
@@ -195,15 +194,17 @@ def _lead_page(lead, revealed):
     book = pages.rulebook()
     with database.read():
         hidden = masks.hidden_fields(book.programs)(lead)
-        rules = models.RuleText.get_or_none(hash=lead.rules)
+        then = rules_of(lead, book.folder)
         others = [other for other in search.repeats_of(lead) if pages.may_see(other.program)]
-    judged_by = _compiled(lead, rules, book.folder) or book.programs.get(lead.program)
+    judged_by = then.program or book.programs.get(lead.program)
     sensitive = _holds(lead, hidden)
     masked = masks.NOTHING if revealed else hidden
     return page(
         "dashboard/lead.html",
         lead=lead,
         program=book.programs.get(lead.program),
+        programs=book.programs,
+        currency=pages.currency_of(judged_by),
         reasons=[(code, explain.reason(code, judged_by)) for code in lead.reasons],
         steps=explain.steps(lead.trace, judged_by),
         values=_values(lead, judged_by, masked),
@@ -213,26 +214,21 @@ def _lead_page(lead, revealed):
         body=None if sensitive and not revealed else as_text(bytes(lead.body), lead.content_type),
         query=None if sensitive and not revealed else bytes(lead.query).decode(errors="replace"),
         answer=_answer(lead, judged_by, masked),
-        names_lists=bool(judged_by and judged_by.lists),
+        then=then,
+        erased=masks.is_erased(lead),
         rules_changed=lead.program in book.programs and book.programs[lead.program].hash != lead.rules,
     )
 
 
 def _holds(lead, hidden):
     """Tell whether there may be something to mask in the submission of a lead."""
-    if hidden or any(hidden.hides(name, value) for name, value in lead.fields.items()):
+    hides = any(value != masks.MASK and hidden.hides(name, value) for name, value in lead.fields.items())
+    if hides or lead.masked_at:  # of a lead whose values were removed, a partner's name may be left
+        return hides
+    if hidden:
         return True
     text = as_text(bytes(lead.body), lead.content_type) + "\n" + bytes(lead.query).decode(errors="replace")
     return "body.unreadable" in lead.reasons and hidden.stand_in(text)
-
-
-def _compiled(lead, rules, folder):
-    """Return the Program that judged the lead, or None where it cannot be read any more."""
-    path = str(folder / f"{lead.program}.yaml")  # its lists are beside it
-    try:
-        return compile_text(lead.program, path, rules.text, examples=False) if rules else None
-    except RuleFileError:  # a list that it names is gone
-        return None
 
 
 def _values(lead, program, masked):

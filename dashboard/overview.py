@@ -1,7 +1,7 @@
 """The operators' first page: how many leads came, what they cost, who sends them, and whether something is wrong."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from flask import request, url_for
 from werkzeug.exceptions import NotFound
@@ -9,11 +9,15 @@ from werkzeug.exceptions import NotFound
 import database
 from dashboard import chart, explain, warnings
 from dashboard.programs import instructions_of
-from leads import figures, search
+from leads import figures, periods, search
+from leads.daily import today
+from leads.periods import Period, PeriodError
 from web import pages
 from web.pages import page
 
-PERIODS = (1, 7, 30, 90)
+PERIODS = {"1": "Today", "yesterday": "Yesterday", "7": "7 days", "30": "30 days", "90": "90 days"}
+PERIODS |= {"month": "This month", "last-month": "Last month"}
+USUAL = Period("7")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 site = pages.blueprint("dashboard")
@@ -22,11 +26,16 @@ pages.for_operators(site)
 
 @dataclass(frozen=True)
 class View:
-    """What the first page and the pages of partners are about: some programs, and a number of days until today."""
+    """What the first page and the pages of partners are about: some programs, and a Period.
+
+    `problem` says what is wrong with the days that were asked for.
+    """
 
     programs: dict
     program: str
-    days: int
+    period: Period
+    now: datetime
+    problem: str = ""
 
     @property
     def chosen(self):
@@ -34,45 +43,109 @@ class View:
 
     @property
     def name(self):
-        return "Today" if self.days == 1 else f"The last {self.days} days"
+        return self.period.name
 
     @property
-    def before(self):
-        return "yesterday until this time" if self.days == 1 else f"in the {self.days} days before"
+    def until_now(self):
+        """Whether the period lasts until now, for any of the programs."""
+        return any(last == today(program, self.now) for program, _, last in self.spans)
+
+    @property
+    def two_days(self):
+        """The days that stand in the form: those that were asked for, or else those of the period."""
+        if self.problem:
+            return request.args.get("from", ""), request.args.get("to", "")
+        return (
+            (self.period.since, self.period.until)
+            if self.period.since
+            else self.spans[0][1:]
+            if self.spans
+            else ("", "")
+        )
+
+    @property
+    def spans(self):
+        """The programs, each with the first and the last day of the period."""
+        return [(program, *self.period.span(today(program, self.now))) for program in self.chosen]
+
+    @property
+    def one_day(self):
+        return all(first == last for _, first, last in self.spans)
+
+    @property
+    def zones(self):
+        """The time zones of the programs, each with the names of those whose days begin in it."""
+        found = {}
+        for program in self.chosen:
+            found.setdefault(str(program.spec.timezone), []).append(warnings.title(program))
+        return found
+
+    @property
+    def dates(self):
+        """Which days these are, and those before, in words: for each time zone of the programs."""
+        return {str(program.spec.timezone): self._dates(program, first, last) for program, first, last in self.spans}
+
+    def _dates(self, program, first, last):
+        clock = self.now.astimezone(program.spec.timezone)
+        until = f" until {clock:%H:%M}" if last == clock.date() else ""
+        return f"{_days(first, last)}{until}", f"{_days(*periods.before(first, last))}{until}"
 
     def address(self, endpoint="dashboard.start", **others):
         """Return the address of a page about the same programs and days."""
-        given = {"program": self.program or None, "days": self.days if self.days != 7 else None} | others
-        return url_for(endpoint, **given)
+        if self.period.since and "days" not in others:
+            days = {"from": self.period.since.isoformat(), "to": self.period.until.isoformat()}
+        else:
+            word = others.pop("days", self.period.word)
+            days = {"days": None if word == USUAL.word else word}
+        return url_for(endpoint, **{"program": self.program or None} | days | others)
 
     def leads(self, **others):
         """Return the address of the leads of these programs and days."""
         given = {"program": self.program or None, "test": "no"} | others
-        zone = search.zone([self.programs[given["program"]]] if given["program"] else self.chosen)
-        since = datetime.now(zone).date() - timedelta(days=self.days - 1)
-        return url_for("leads.list_leads", **given, since=since.isoformat())
+        programs = [self.programs[given["program"]]] if given["program"] else self.chosen
+        day = self.now.astimezone(search.zone(programs)).date()
+        first, last = self.period.span(day)
+        until = None if last == day else last.isoformat()
+        return url_for("leads.list_leads", **given, since=first.isoformat(), until=until)
+
+
+def _days(first, last):
+    if first == last:
+        return f"{first:%a} {periods.told(first)}"
+    if first.year != last.year:
+        return f"{periods.told(first)} – {periods.told(last)}"
+    return f"{first.day}{f' {first:%b}' if first.month != last.month else ''} – {periods.told(last)}"
 
 
 def _view():
-    programs = pages.programs()
-    program, days = request.args.get("program", ""), request.args.get("days", 7, int)
+    programs, now = pages.programs(), datetime.now(UTC)
+    program, word = request.args.get("program", ""), request.args.get("days", "")
     if program and program not in programs:
         raise NotFound
-    return View(programs, program, days if days in PERIODS else 7)
+    since, until = (request.args.get(name, "").strip() for name in ("from", "to"))
+    period, problem = Period(word) if word in PERIODS else USUAL, ""
+    if since or until:
+        try:
+            period = periods.between(since or until, until or since)
+        except PeriodError as error:
+            problem = str(error)
+    return View(programs, program, period, now, problem)
 
 
 @site.get("/dashboard", strict_slashes=False)
 def start():
-    view, now = _view(), datetime.now(UTC)
+    view = _view()
     with database.read():
-        found = figures.collect(view.chosen, view.days, now)
-        told = warnings.standing(view.programs, now, pages.may_see)
+        found = figures.collect(view.chosen, view.period, view.now)
+        told = warnings.standing(view.programs, view.now, pages.may_see)
     drawn, top = chart.bars(found.by_day)
     return page(
         "dashboard/start.html",
+        400 if view.problem else 200,
         view=view,
         periods=PERIODS,
         figures=found,
+        uncompared=_uncompared(found),
         tiles=_tiles(found.totals, found.before),
         bars=drawn,
         top=top,
@@ -87,9 +160,10 @@ def show_partner():
     """Say why the leads of one partner are refused."""
     view, name = _view(), request.args.get("partner", "")
     with database.read():
-        found = figures.collect(view.chosen, view.days, datetime.now(UTC))
+        found = figures.collect(view.chosen, view.period, view.now, compare=False)
     return page(
         "dashboard/partner.html",
+        400 if view.problem else 200,
         view=view,
         periods=PERIODS,
         docs=instructions_of,
@@ -113,15 +187,33 @@ def no_page(_rest):
 
 
 def _tiles(now, before):
-    """Return the four big numbers: what each counts, how much, the change in percent, and whether that is good."""
-    rows = [
-        ("Leads came", now.submissions, before.submissions, None),
-        ("Valid leads", now.valid, before.valid, 1),
-        ("Refused", now.refused, before.refused, -1),
-        ("To pay", now.amount, before.amount, None),
-    ]
-    return [(label, value, past, _change(value, past), better) for label, value, past, better in rows]
+    """Return the four big numbers: what each counts, how much, how much before, the change, whether more is good."""
+    rows = [("Leads came", "submissions", None), ("Valid leads", "valid", 1), ("Refused", "refused", -1)]
+    rows.append(("To pay", "amount", None))
+    told = []
+    for label, name, better in rows:
+        value, past = getattr(now, name), before and getattr(before, name)
+        told.append((label, value, past, _change(_number(value), _number(past)), better))
+    return told
+
+
+def _number(value):
+    """Return a number or the one amount of Sums; None where there is none, or several currencies."""
+    if not hasattr(value, "rows"):
+        return value
+    return value.rows[0][1] if len(value.amounts) < 2 else None
 
 
 def _change(now, before):
-    return round(100 * (now - before) / before) if before else None
+    return round(100 * (now - before) / before) if before and now is not None else None
+
+
+def _uncompared(found):
+    """Return in words why a period is not compared with the one before."""
+    program, since = found.since or (None, None)
+    return {
+        figures.NOT_COVERED: since and f"no leads of {warnings.title(program)} are known before {periods.told(since)}",
+        figures.COUNTING: "some days are still being counted",
+        figures.GONE: "the leads that came then until this time of day are deleted",
+        figures.TOO_MANY: "too many leads came then to count them until this time of day",
+    }.get(found.uncompared, "")

@@ -3,7 +3,7 @@
 import re
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,14 +11,16 @@ from flask import Response, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
 
 from dashboard import explain
+from database import StoreError
 from judge.changes import begun_anew
 from judge.compiler import compile_text, load
-from judge.examples import differences, expected_codes, judge_example
+from judge.examples import differences, expected_codes, judge_example, values_of
 from judge.rulefile import RuleFileError
 from leads import backtest
+from leads.foresee import foresee
 from partners.pages import contract_text, link
 from web import logs, pages, payload
-from web.answer import of_verdict, render
+from web.answer import of_lead, of_verdict, render
 from web.formats import FORMATS
 from web.pages import page
 from web.request import answer_format, judge_body
@@ -99,7 +101,7 @@ def try_lead(name):
     program = pages.rulebook().programs.get(name)
     if program is None:
         raise NotFound
-    lead, content_type = request.form.get("lead", ""), request.form.get("type", "")
+    lead, content_type = request.form.get("lead", _first_example(program)), request.form.get("type", "")
     outcome = _judge(program, lead, content_type) if request.method == "POST" else None
     values = {"name": name, "program": program, "lead": lead, "type": content_type, "types": FORMATS_SHOWN}
     return page("dashboard/try.html", **values, outcome=outcome)
@@ -141,10 +143,30 @@ def show_backtest(backtest_id):
     if row is None or not pages.may_see(row.program):
         raise NotFound
     program = pages.rulebook().programs.get(row.program)
-    response = page("dashboard/backtest.html", row=row, report=row.report, program=program, explain=explain)
+    response = page("dashboard/backtest.html", row=row, report=row.report, program=program, **_changes(row, program))
     if row.state == "running" and not row.gone:
         response.headers["Refresh"] = "2"  # the page works without JavaScript
     return response
+
+
+def _changes(row, program):
+    """Return the leads that change and are to be listed, which of them were asked for, and the sentences of reasons."""
+    asked = {name: request.args[name] for name in ("side", "reason", "partner") if name in request.args}
+    fits = {
+        "side": lambda lead, side: lead["side"] == side,
+        "reason": lambda lead, code: code in lead["codes"],
+        "partner": lambda lead, partner: lead["partner"] == partner,
+    }
+    leads = [lead | {"at": datetime.fromisoformat(lead["at"])} for lead in row.report.get("listed", ())]
+    leads = [lead for lead in leads if all(fits[name](lead, text) for name, text in asked.items())]
+    # What newly refuses is told by the changed file, what refused before by the one in use.
+    notes = row.report.get("notes", {})
+
+    def sentence(code, side):
+        return (side == "refused" and notes.get(code, "").rstrip(".")) or explain.reason(code, program)
+
+    since = row.started_at - timedelta(days=row.report["days"])
+    return {"leads": leads[: backtest.LISTED], "asked": asked, "sentence": sentence, "since": since}
 
 
 @site.get("/dashboard/programs/<name>/contract.md")
@@ -259,15 +281,30 @@ def _run_examples(program):
     return rows
 
 
+def _first_example(program):
+    """Return the program's first example as a form with one field a line, as the box takes it."""
+    lead = program.spec.examples[0].lead if program.spec.examples else {}
+    return "\n".join(
+        f"{_on_a_line(name, '=')}={_on_a_line(text)}" for name, value in lead.items() for text in values_of(value)
+    )
+
+
+def _on_a_line(text, also=""):
+    return re.sub(rf"[%&+\r\n{also}]", lambda sign: f"%{ord(sign[0]):02X}", text)
+
+
 def _judge(program, lead, content_type):
-    """Judge a lead that was pasted: nothing of it is stored or logged."""
-    body = lead.encode()
+    """Judge a lead that was pasted, as if it were posted now: nothing of it is stored or logged."""
+    body, now = lead.encode(), datetime.now(UTC)
     if payload.kind(content_type, body) == "form":
         # One field a line is easier to write; within a value, a line break is %0A.
         body = b"&".join(line.strip() for line in body.splitlines())
-    verdict = judge_body(program, body, content_type, datetime.now(UTC))
+    try:
+        (verdict, first), unread = foresee(program, body, content_type, now), False
+    except StoreError:
+        verdict, first, unread = judge_body(program, body, content_type, now), None, True
     # What only a stored lead has is told, not made up.
-    values = of_verdict(verdict, "(made when it is stored)", "(made when it is stored)")
+    values = of_lead(first) if first else of_verdict(verdict, "(made when it is stored)", "(made when it is stored)")
     answer = render(values, answer_format(content_type, body, program.spec.respond), program.name)
     steps = explain.steps(verdict.trace, program)
-    return {"verdict": verdict, "steps": steps, "amount": values.sale_amount, "answer": answer}
+    return {"verdict": verdict, "first": first, "unread": unread, "steps": steps, "told": values, "answer": answer}

@@ -17,7 +17,9 @@ from judge.caps import PERIODS
 from leads.daily import OTHERS, count_leads, first_day, id_at, midnight, rows_of, today
 from leads.figures import collect
 from leads.masks import MASK
+from leads.periods import Period
 from models import Lead, first_id
+from web.pages import amount_of, currency_of
 from web.service import rulebook, service
 
 NEARLY = 0.8  # of a limit
@@ -144,10 +146,10 @@ def _mark(program):
 def _of_tests(program, who, figure, **filters):
     return Concern(
         f"{title(program)}: {who} sent {figure.valid_tests:,} test leads since yesterday that were answered valid, "
-        f"worth {figure.test_amount:,}.",
+        f"worth {amount_of(figure.test_amount)}.",
         "impact.com pays for tests too. Reverse them there, and ask the partner what they are for. If nobody needs "
         f"tests any more, take {_mark(program)} out of the rule file: such leads are judged as real ones then.",
-        grave=figure.test_amount > 0,
+        grave=bool(figure.test_amount),
         href=url_for("leads.list_leads", **filters, program=program.name, test="yes", valid="yes"),
         link="See the tests",
     )
@@ -161,10 +163,12 @@ def _limits(program, now):
     for rule, groups in near.items():
         for limit in groups[:GROUPS_NAMED]:
             reached = limit.used >= limit.limit
-            unit, period = "leads" if limit.kind == "limit" else "to pay", PERIODS[limit.per]
+            period, told = PERIODS[limit.per], f"{limit.used:,} of {limit.limit:,} leads"
+            if limit.kind == "budget":
+                told = f"{limit.used:,} of {amount_of(limit.limit, currency_of(program))} to pay"
             yield Concern(
                 f"{title(program)}: the {limit.kind} “{rule}” is {'reached' if reached else 'nearly reached'}"
-                f"{_group(program, limit)}: {limit.used:,} of {limit.limit:,} {unit} {period.this}.",
+                f"{_group(program, limit)}: {told} {period.this}.",
                 f"Further leads are refused {period.over}." if reached else "Then leads are refused.",
                 grave=reached,
                 href=url_for("programs.show_program", name=program.name),
@@ -333,5 +337,5 @@ MANY_TESTS = 20
 
 def testers(program, now):
     """Return the PartnerFigures of those who sent many valid tests since yesterday, and the Totals of all."""
-    found = collect([program], 2, now)
+    found = collect([program], Period.last(2), now, compare=False)
     return [figure for figure in found.partners if figure.valid_tests >= MANY_TESTS], found.totals

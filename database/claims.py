@@ -3,6 +3,7 @@
 Each place is taken or not in one statement, so that of two leads at once never both get it.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 
@@ -84,6 +85,11 @@ def refused(claims, lead_id, now):
     if several and not engine().side_by_side:  # where each lead has a transaction of its own, it ends with that
         execute("RELEASE SAVEPOINT places", ())
     return lost
+
+
+def would_refuse(claims, now):
+    """Return the positions of the claims that a lead of `now` would not get. Nothing is taken, and nothing written."""
+    return _lost_by_looking([replace(claim, asked=True) for claim in claims], now)
 
 
 def _lost_by_looking(claims, now):

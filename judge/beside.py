@@ -9,7 +9,7 @@ from judge.functions import day_of, iso_day
 from judge.grammar import ConditionError
 from judge.instead import written
 from judge.ranges import read
-from judge.scope import Unanswered, Uncomputable
+from judge.scope import Forgotten, Unanswered, Uncomputable
 from judge.values import Refused
 
 
@@ -56,6 +56,8 @@ def has_end(end, present):
     def run(lead_scope):
         try:
             end(lead_scope)
+        except Forgotten:
+            raise
         except Unanswered:
             return not present
         return present

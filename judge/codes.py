@@ -17,6 +17,8 @@ def wrong_codes(table, parse, is_free):
         also = _read(parse, code)
         if not own:
             yield code, "a code is empty, and a lead with that has no value: write a code, or leave the row out"
+        elif value == "":
+            yield code, f'the code "{code}" means nothing: write what it means, or leave the row out'
         elif known != code:
             yield code, f'"{code}" is the same code as "{known}": keep one'
         elif other := next((other for other, taken in values.items() if own == taken or also == taken), None):

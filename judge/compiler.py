@@ -42,20 +42,20 @@ def load(path, now=None):
     return compile_program(path.stem, str(path), text, hashlib.sha256(raw).hexdigest(), now or datetime.now(UTC))
 
 
-def compile_text(name, path, text, examples=True, lists=None):
+def compile_text(name, path, text, examples=True, lists=None, lists_gone=False):
     """Compile a text that was a rule file at `path` before, or may become one. Raises RuleFileError."""
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return compile_program(name, path, text, digest, datetime.now(UTC), examples, lists)
+    return compile_program(name, path, text, digest, datetime.now(UTC), examples, lists, lists_gone)
 
 
-def compile_program(name, path, text, digest, now, examples=True, lists=None):
+def compile_program(name, path, text, digest, now, examples=True, lists=None, lists_gone=False):
     """Compile the text of a rule file into a Program, and run its examples. Raises RuleFileError.
 
-    With `lists`, the paths of lists, it may name no others.
+    With `lists`, the paths of lists, it may name no others. With `lists_gone`, one that cannot be read is empty.
     """
     spec, source = read(text, path)
     program = Program(name, path, text, digest, spec, {}, {}, [], [], source.lists, {}, source, [])
-    compiler = Compiler(program, source, now.astimezone(spec.timezone), lists)
+    compiler = Compiler(program, source, now.astimezone(spec.timezone), lists, lists_gone)
     for field_name, field_spec in spec.fields.items():
         program.fields[field_name] = compile_field(compiler, field_name, field_spec)
         _name_field(program, field_name, field_spec, source)
@@ -85,9 +85,9 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None):
 class Compiler:
     """What the parts of a rule file are compiled with: the program so far, and where they stand."""
 
-    def __init__(self, program, source, now, lists=None):
+    def __init__(self, program, source, now, lists=None, lists_gone=False):
         self.program, self.source, self.now, self.lists, self.place, self.who = program, source, now, lists, (), ""
-        self.blanks = forms_of(program.spec.blanks)
+        self.blanks, self._lists_gone = forms_of(program.spec.blanks), lists_gone
         self._kinds = Kinds((name, self._kind_of(name)) for name in program.spec.fields)
 
     def _kind_of(self, name):
@@ -181,6 +181,8 @@ class Compiler:
                 return OfCountries(lines_of(path), lambda country: read_in(country).parse, field.spec)
             entries, unread = read_list(path, field.parse, self.program.spec.fields[name])
         except ListError as error:
+            if self._lists_gone:
+                return frozenset()
             raise ConditionError(str(error)) from None
         for line in unread[:5]:
             self.source.warn((*self.place, *place), f"{self.who}{path}:{line}: this line is not a valid {field.label}")

@@ -89,7 +89,9 @@ def _compile_limit(compiler, spec, key, parse):
     try:
         compiled = readable(spec.choices, parse) if _hangs_on_country(spec, key) else limit.compile(given, parse)
     except Unusable as error:
-        takes = key in ("min", "max", "one_of") and TYPES[spec.type].told(spec, compiler.program.spec.timezone)
+        row = TYPES[spec.type]
+        is_told = key in ("min", "max", "one_of") and row.kind != "range"  # whose bounds are numbers
+        takes = is_told and row.told(spec, compiler.program.spec.timezone)
         compiler.complain_of_all(key, error, f": it takes {takes}" if takes else "")
         return None
     compiler.count(getattr(compiled, "programsize", 0) // 75)  # of a pattern: 0.6 µs for each step

@@ -12,7 +12,7 @@ from decimal import Decimal
 from judge.calendar import DATES, refused_on
 from judge.rules import only_claims
 from judge.sameness import has_others, identity
-from judge.scope import Unanswered, scope
+from judge.scope import Forgotten, Unanswered, scope
 from judge.values import (
     FORBIDDEN,
     UNSEEN,
@@ -242,6 +242,7 @@ def _sale_amount(program, lead_scope, verdict):
                 say("sale_amount", f"number {number} fits: {amount}")
                 return amount
         except Unanswered as why:
+            verdict.unsure = verdict.unsure or isinstance(why, Forgotten)
             say("sale_amount", f"number {number} skipped: {why}")
     return Decimal("0.00")
 

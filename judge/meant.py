@@ -69,6 +69,7 @@ KEYS = _table("""
     at_most: max, maximum, cap
     title: name, program
     timezone: tz, time_zone, zone
+    currency: money, currency_code, iso_currency
     starts: start, start_date, from
     ends: end, end_date, until
     when: condition, only_if, where

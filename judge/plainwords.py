@@ -78,6 +78,8 @@ def _unknown_key(key, value, loc):
     if key == "<<":
         return f"{told}: nothing is merged here, write the keys themselves"
     model = _model(loc)
+    if value == "" and model in (FieldSpec, CountryOf):  # {type: phone, country: US, CA}
+        told += " and has no value; a list stands in brackets, such as [US, CA]"
     if model is RuleFile and _is_field(value):
         return f"{told}; if it is a field, indent it under fields:"
     if model is FieldSpec and isinstance(value, dict):
@@ -115,6 +117,8 @@ def _none_of(key, given, expected):
 def _expected(kind, value, key):
     if kind in ("string_type", "literal_error"):
         alone = isinstance(value, list) and len(value) == 1 and isinstance(value[0], str)
+        if key == "one_of" and isinstance(value, dict):
+            return "is a list, and codes are a table: write {'1': one, '2': another}, without a - before each"
         return (
             f"needs one text, and not a list{f': write {key}: {value[0][:60]}' if alone else ''}"
             if isinstance(value, list)

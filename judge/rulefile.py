@@ -162,6 +162,10 @@ def decoded(raw, path):
         raise RuleFileError([Finding(path, line, "this is not UTF-8 text: save the file as UTF-8")]) from None
 
 
+# Keys of the program of which an empty one is told elsewhere, or is a list whose items are comments.
+_MAY_BE_EMPTY = {"fields", "rules", "sale_amount", "examples"}
+
+
 def read(text, path):
     """Return the RuleFile that `text` holds, and its Source with the mistakes found so far.
 
@@ -174,6 +178,9 @@ def read(text, path):
         source.check()
         source.complain((), "this is no rule file: it needs at least fields:, with a name for each field")
         source.check()
+    for key in RuleFile.model_fields.keys() - _MAY_BE_EMPTY:
+        if document.get(key) == "":
+            source.warn((key,), f'"{key}:" is empty, as if it were not there: write a value behind it, or delete it')
     try:
         return RuleFile.model_validate(document), source
     except ValidationError as error:
@@ -279,6 +286,8 @@ def _members(node, place, source):
             source.complain((*place, key, "[again]"), f'"{key}" is given twice; the first is in line {first}. Keep one')
             continue
         source.lines[(*place, key)] = line
+        if not key_node.style:
+            _look_at_quotes(key, (*place, key), source)
         value = _plain(value_node, (*place, key), source)
         if (*place, key) in source.broken and value == "":
             continue
@@ -329,7 +338,8 @@ def _slip_of_key(key, value_node, place):
     if found := re.match(r"([\w-]{1,64})(:?) *[{\[]", key):
         missing = "leave a space after the colon" if found[2] else "the colon is missing"
         return found[1], {}, f'{missing}: write "{found[1]}: {{…"'
-    found = re.fullmatch(r"([A-Za-z][\w-]{0,63}):(\S+)", key)
+    first = r"\w" if place[-1:] in _TABLES else "[A-Za-z]"  # elsewhere it may be a time, 08:00
+    found = re.fullmatch(rf"({first}[\w-]{{0,63}}):(\S+)", key)
     if found and isinstance(value_node, yaml.ScalarNode) and not value_node.value:
         return found[1], found[2], f'leave a space after the colon: write "{found[1]}: {found[2][:60]}"'
     if found := unseen(key):
@@ -337,6 +347,8 @@ def _slip_of_key(key, value_node, place):
         return (bare, {}, f'the key "{bare}" holds what nobody sees: {found}. Delete it and type the key again')
     return None
 
+
+_TABLES = {("one_of",), ("limit",), ("budget",)}
 
 # Where a text stands that people write, and no word of the language.
 _TEXTS = {"note", "label", "title", "name", "example", "default", "reject_if", "require", "when", "required", "test_if"}
@@ -352,5 +364,9 @@ def _look_beyond(node, place, source):
     ):
         source.cut.add(place)
         source.warn(place, f'"{text[:60]}" ends before #, which begins a comment: put the text in quotes')
+    _look_at_quotes(text, place, source)
+
+
+def _look_at_quotes(text, place, source):
     if len(text) > 2 and text[0] in "“”„«‘’" and text[-1] in "“”»’‘":
         source.warn(place, f"{text[0]} and {text[-1]} are a part of the text: write straight quotes, or none")

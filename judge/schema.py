@@ -18,6 +18,7 @@ from judge.written import (
     Condition,
     Count,
     Country,
+    Currency,
     Day,
     Days,
     Duration,
@@ -198,7 +199,8 @@ class RuleFile(Model):
     @model_validator(mode="before")
     @classmethod
     def _leave_out_empty_keys(cls, document):
-        return {key: value for key, value in document.items() if value != "" or key == "fields"}
+        kept = {"fields"} | document.keys() - cls.model_fields.keys()  # an unknown key is a mistake, empty or not
+        return {key: value for key, value in document.items() if value != "" or key in kept}
 
     @property
     def has_tests(self):
@@ -210,6 +212,9 @@ class RuleFile(Model):
     invalid_status: Status = Field(200, description="The status of an invalid lead.")
     timezone: Timezone = Field(
         ZoneInfo("UTC"), description="Whose days and hours count for ages and dates.", examples=["America/New_York"]
+    )
+    currency: Currency | None = Field(
+        None, description="What amounts are in, as three letters such as USD: shown beside them, never in an answer."
     )
     partner: FieldName | None = Field(None, description="The field that says which partner sent the lead.")
     test_flag: FieldName | None = Field(

@@ -74,6 +74,7 @@ class Verdict:
     `values` holds the declared fields that the lead has, as conditions see them.
     `trace` tells the decision step by step, without the lead's data.
     `worth` is the sale amount, whether the lead is valid or not; None if nothing is known.
+    `unsure`: its amount may hang on a field that was checked when a stored lead came, and is not stored.
     `unread` names the fields that came and cannot be read, which is recorded and refuses nobody.
     `observed` names the rules that only observe and would have refused the lead.
     `customer_before` is what made the customer id before all addresses of a mailbox were one, if there are others.
@@ -88,6 +89,7 @@ class Verdict:
     trace: list[dict] = field(default_factory=list)
     sale_amount: Decimal | None = None
     worth: Decimal | None = None
+    unsure: bool = False
     unread: tuple[str, ...] = ()
     observed: list[str] = field(default_factory=list)
     customer: list[str] = field(default_factory=list)

@@ -22,6 +22,7 @@ from pydantic import (
 
 from judge import times
 from judge.conditions import RESERVED
+from judge.currencies import CODES, currency
 from judge.meant import as_number
 from judge.phones import KINDS
 
@@ -76,14 +77,22 @@ def _status(text):
 
 
 def _count(text):
-    if not re.fullmatch("[0-9]{1,9}", str(text)):
-        raise ValueError(f"is not a number of leads: write it as {as_number(text) or 200}")
+    if not _is_count(text):
+        meant = as_number(text)
+        raise ValueError(f"is not a number of leads: write it as {meant if _is_count(meant) else 200}")
     return int(text)
 
 
+def _is_count(text):
+    return bool(re.fullmatch("[0-9]{1,9}", str(text)))
+
+
+_SUM = r"[0-9]{1,12}(\.[0-9]{1,2})?"
+
+
 def _budget(text):
-    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", str(text)):
-        if number := as_number(text):
+    if not re.fullmatch(_SUM, str(text)):
+        if (number := as_number(text)) and re.fullmatch(_SUM, number):
             raise ValueError(f"is not a sum: write {number}")
         raise ValueError("is not a sum: write it as 5000 or 5000.00, without a currency")
     return Decimal(text)
@@ -227,7 +236,7 @@ class CountryOf(Model):
     """The country stands in another field of the lead."""
 
     field: FieldName = Field(description="The field of type country that says it.")
-    default: str | None = Field(None, description="The country of leads in which that field says none.")
+    default: str | None = Field(None, min_length=1, description="The country of leads in which that field says none.")
 
 
 def _form_of_country(value):
@@ -235,8 +244,8 @@ def _form_of_country(value):
 
 
 Country = Annotated[
-    Annotated[str, Tag("[one]")]
-    | Annotated[list[str], Field(min_length=1), Tag("[list]")]
+    Annotated[str, Field(min_length=1), Tag("[one]")]
+    | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), Tag("[list]")]
     | Annotated[CountryOf, Tag("[table]")],
     Discriminator(_form_of_country),
 ]
@@ -261,4 +270,6 @@ Expectation = Annotated[Literal["valid"] | list[str], BeforeValidator(_expectati
 LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(_fields_of_lead), WithJsonSchema({"type": "object"})]
 Status = Annotated[int, BeforeValidator(_status)]
 Timezone = Annotated[ZoneInfo, BeforeValidator(times.timezone), WithJsonSchema({"type": "string"})]
+_CURRENCY = {"type": "string", "enum": sorted(CODES)}
+Currency = Annotated[str, BeforeValidator(currency), WithJsonSchema(_CURRENCY)]
 Moment = Annotated[datetime, BeforeValidator(times.moment), WithJsonSchema({"type": "string"})]

@@ -1,8 +1,17 @@
-"""A line of a YAML file, as it is written: its quotes, its comment, its indentation."""
+"""Lines of a rule file: what stands in them, and a mistake that was found in one."""
 
 import re
+from typing import NamedTuple
 
-QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|$)|'[^']*(?:'|$)")  # closed, or open up to the end of the line
+QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?$)|'[^']*(?:'|$)")  # closed, or open up to the end of the line
+
+
+class Slip(NamedTuple):
+    """What is wrong: its line, from 0, what to say, and lines as they were meant, if that is sure."""
+
+    line: int
+    message: str
+    mended: dict | None = None
 
 
 def bare_of(line):

@@ -7,15 +7,7 @@ and what to write.
 import re
 from typing import NamedTuple
 
-from judge.yamllines import QUOTED, bare_of, holds_words, width_of
-
-
-class Slip(NamedTuple):
-    """What is wrong: its line, from 0, what to say, and lines as they were meant, if that is sure."""
-
-    line: int
-    message: str
-    mended: dict | None = None
+from judge.yamllines import QUOTED, Slip, bare_of, holds_words, width_of
 
 
 def find_slip(error, lines):
@@ -175,7 +167,8 @@ def _no_comma(stopped):
     if not start.strip() and before is not None and not re.search(r"[,{\[]\s*$", stopped.lines[before]):
         mended = {before: stopped.lines[before].rstrip() + ","}
         return Slip(before, "the comma at the end of this line is missing", mended)
-    found = re.search(r"(;?) +([\w-]{1,64})$", start[-100:]) if stopped.problem.endswith("':'") else None
+    is_key = stopped.problem.endswith("':'")
+    found = is_key and re.search(r"(;?)(?<! ) +(['\"]?[\w-]{1,64}['\"]?)$", start[-100:])
     if not found or start[-100:][: found.start()].rstrip().endswith((",", "{", "[", ":")):
         return None
     told = f"a comma, and no ;, stands before {found[2]}:" if found[1] else f"the comma before {found[2]}: is missing"
@@ -196,13 +189,12 @@ _PICKED = re.compile(r"(?<![\w.])[\w.]{1,64}(?:\[[^\[\]\"',{}]{1,64}\](?:\.[\w@.
 def _item_picked(stopped):
     """An alias that picks an item, such as [name[@part=first]], without the quotes that it wants."""
     line = stopped.line[:1000]
-    found = [part.span() for part in _PICKED.finditer(bare_of(line)) if "aliases:" in line[: part.start()]]
-    if not found:
+    if not (found := [part.span() for part in _PICKED.finditer(bare_of(line)) if "aliases:" in line[: part.start()]]):
         return None
-    mended = stopped.line
-    for start, end in reversed(found):
-        mended = f'{mended[:start]}"{mended[start:end]}"{mended[end:]}'
-    told = f'an alias with a bracket wants quotes: write "{_short(line[slice(*found[0])])}"'
+    (start, end), mended = found[0], stopped.line
+    for at in sorted((at for span in found for at in span), reverse=True):
+        mended = f'{mended[:at]}"{mended[at:]}'
+    told = f'an alias with a bracket wants quotes: write "{_short(line[start:end])}"'
     return Slip(stopped.at, told, {stopped.at: mended})
 
 
@@ -237,6 +229,15 @@ def _no_space(stopped):
     return None
 
 
+def _no_brace(stopped):
+    """limit: '4242': 500, default: 200}, and so with a bracket that nothing opens."""
+    found = _VALUE.match(stopped.line[:1000])
+    if not found or not found[2].endswith("}") or _missing("{" + found[2][:-1]) != "}":
+        return None
+    mended = f"{found[1]}{{{found[2]}{found[3] or ''}"
+    return Slip(stopped.at, f"the {{ is missing: write {_short(mended.strip())}", {stopped.at: mended})
+
+
 def _colon_in_text(stopped):
     found = _VALUE.match(stopped.line[:1000])
     if not found or ": " not in f"{found[2]} " or found[2][0] in "\"'{[|>":
@@ -257,7 +258,7 @@ def _in_quotes(stopped, why):
         start, text = line[:start], line[start:end]
     quote = '"' if '"' not in text and "\\" not in text else "'"
     quoted = f"{quote}{text if quote == chr(34) else text.replace(chr(39), chr(39) * 2)}{quote}"
-    key = re.search(r"([\w-]+: +)$", start)
+    key = re.search(r"(?<![\w-])([\w-]+: +)$", start)
     told = f"{key[1] if key else ''}{quoted}"
     return Slip(stopped.at, f"{why}: write {_short(told)}", {stopped.at: f"{start}{quoted}{rest}"})
 
@@ -301,6 +302,8 @@ def _too_deep(stopped):
         return None
     found = _KEY.match(stopped.lines[before])
     width = len(found[1]) if found else width_of(stopped.lines[before])
+    if width_of(stopped.line) == width:
+        return None
     told = f"this line is indented by {_spaces(width_of(stopped.line))}, and line {before + 1} has a value already"
     mended, off = {}, width_of(stopped.line) - width
     for number in range(stopped.at, len(stopped.lines)):  # and so what stands below it
@@ -361,8 +364,7 @@ def _odd_start(stopped):
 
 
 def _escape(stopped):
-    line = stopped.line
-    mended = line[: stopped.column - 1] + "\\" + line[stopped.column - 1 :]
+    mended = stopped.line[: stopped.column - 1] + "\\" + stopped.line[stopped.column - 1 :]
     advice = "in double quotes a \\ is written twice: write \\\\, or put the text in single quotes"
     return Slip(stopped.at, advice, {stopped.at: mended})
 
@@ -386,6 +388,7 @@ _SLIPS = [
     ("mapping values|expected|cannot start|document start", _other_sign),
     ("mapping values|expected ':'", _no_colon),
     ("mapping values|expected ':'|block end", _no_space),
+    ("mapping values|<block end>, but found|expected <", _no_brace),
     ("mapping values", _colon_in_text),
     ("mapping values", _too_deep),
     ("sequence entries", _list_behind_colon),

@@ -36,6 +36,9 @@ MOST_LEADS = 200_000  # what a backtest remembers of each for the duplicates tak
 RENEWED_EVERY = 1  # seconds
 KEPT = timedelta(days=1)
 PAGE = 500
+LISTED = 50  # of the leads that change, and of those with a reason, or of a partner
+MOST_LISTED = 2000  # in all
+NOTES_OF_A_CODE = 5
 
 
 @dataclass
@@ -74,7 +77,9 @@ class Side:
 class Report:
     """The outcome: leads judged, those newly refused and newly taken, and the money before and after.
 
-    `removed` are those that cannot be judged, since their values were removed.
+    `removed` are those that cannot be judged, since their values were removed. `notes` are the sentences of the
+    changed file for the codes that newly refuse, `listed` the first leads that change: of all, and of each reason and
+    partner.
     """
 
     judged: int = 0
@@ -84,6 +89,24 @@ class Report:
     amount_before: Decimal = Decimal("0.00")
     amount_after: Decimal = Decimal("0.00")
     changes: list = field(default_factory=list)
+    notes: dict = field(default_factory=dict)
+    listed: list = field(default_factory=list)
+    _known: Counter = field(default_factory=Counter)
+
+    def note(self, reasons):
+        for reason in reasons:
+            known = self.notes.setdefault(reason.code, [])
+            if reason.note not in known and len(known) < NOTES_OF_A_CODE:
+                known.append(reason.note)
+
+    def keep(self, lead, side, codes, amount):
+        """List a lead that changes, if it is one of the first: of all that change, of a reason or of a partner."""
+        keys = [("all",), (side, "partner", lead.partner), *((side, "reason", code) for code in codes)]
+        if len(self.listed) < MOST_LISTED and any(self._known[key] < LISTED for key in keys):
+            at = lead.received_at.isoformat(timespec="seconds")
+            row = {"id": lead.id, "at": at, "partner": lead.partner, "side": side, "codes": codes}
+            self.listed.append(row | {"amount": f"{amount:.2f}"})
+        self._known.update(keys)
 
     def as_dict(self):
         return {
@@ -93,6 +116,7 @@ class Report:
             "now_taken": self.taken.as_dict(),
             "amount_before": f"{self.amount_before:.2f}",
             "amount_after": f"{self.amount_after:.2f}",
+            "notes": {code: " or: ".join(notes) for code, notes in self.notes.items()},
             "changes": self.changes,
         }
 
@@ -133,6 +157,8 @@ def backtest(program, leads, since, show=0, hidden=lambda lead: ()):
 def _compare(report, lead, verdict, show, hidden):
     before = lead.sale_amount or Decimal(0)
     after = verdict.sale_amount if verdict.valid else Decimal(0)
+    if verdict.unsure and verdict.valid and lead.valid:  # nobody knows which row fits: no change is told
+        after = before
     report.judged += 1
     report.amount_before += before
     report.amount_after += after
@@ -140,8 +166,11 @@ def _compare(report, lead, verdict, show, hidden):
         return
     if lead.valid:
         report.refused.add(before, verdict.codes, lead.partner)
+        report.note(verdict.reasons)
+        report.keep(lead, "refused", verdict.codes, before)
     else:
         report.taken.add(after, lead.reasons, lead.partner)
+        report.keep(lead, "taken", lead.reasons, after)
     if len(report.changes) < show:
         names = hidden(lead)
         fields = {name: MASK if name in names else mask(value) for name, value in lead.fields.items()}
@@ -167,6 +196,7 @@ def start(program, days, operator, anew=()):
     """
     now = datetime.now(UTC)
     report = {"days": days, "done": 0, "total": 0, "begun_at": None, "stopped_at": None, "anew": [*anew]}
+    report["currency"] = program.spec.currency or ""
     row = Backtest(
         id=str(ULID()),
         program=program.name,
@@ -205,7 +235,7 @@ def _run(row_id, program, since, report):
     try:
         source = StoredLeads(row_id, program, since, report)
         found = backtest(program, source, since)
-        _save(row_id, "done", report | found.as_dict())
+        _save(row_id, "done", report | found.as_dict() | {"listed": found.listed})
     except Exception as error:  # nobody waits for it: what went wrong is told by the row
         log.error("a backtest failed", {"backtest": row_id, "error": logs.where(error)})
         _save(row_id, "failed", report)

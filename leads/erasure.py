@@ -23,7 +23,7 @@ from judge.mailboxes import mailbox, provider_of
 from judge.rules import former_places, place_of, unique_keys
 from judge.sameness import FORMS, Address
 from leads import daily
-from leads.masks import forms, plain
+from leads.masks import ERASED, forms, plain
 from leads.retention import AT_ONCE, empty
 from models import Backtest, Erasure, Lead, Taken
 from web import payload
@@ -224,4 +224,4 @@ def _erase(ids, person, now):
             others["partner"] = ""
             daily.forget_partner(lead.program, lead.partner)
             Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
-        empty(lead, "erased", now, fields={}, customerid="", **others)
+        empty(lead, ERASED, now, fields={}, customerid="", **others)

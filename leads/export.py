@@ -26,21 +26,33 @@ def csv_lines(shown, columns):
     So whoever makes up names of fields adds no columns.
     """
     keys = [key for key in KEYS if key not in ("fields", "trace")]
+    if getattr(columns, "currency", False):
+        keys.insert(keys.index("sale_amount") + 1, "currency")
     yield _csv_line([*keys, *(f"fields.{name}" for name in columns), "other_fields"])
     for lead in shown:
         others = {name: value for name, value in lead["fields"].items() if name not in columns}
         # In JSON a semicolon stands in texts alone. Escaped there, it ends no cell, and it stays JSON.
         text = to_json(others).replace(";", "\\u003b") if others else ""
-        yield _csv_line([*(lead[key] for key in keys), *(lead["fields"].get(name) for name in columns), text])
+        yield _csv_line([*(lead.get(key) for key in keys), *(lead["fields"].get(name) for name in columns), text])
+
+
+class Columns(list):
+    """Fields that have a column each; with `currency`, amounts have one for that too."""
+
+    currency = False
 
 
 def columns(programs, name=None):
-    """Return the fields that the rule files of today declare and store, in their order: of one program, or of all.
+    """Return as Columns the fields that today's rule files declare and store, in their order: of one program, or all.
 
     A field of an earlier rule file is with the others, so that columns change only when a rule file does.
     """
-    chosen = programs.values() if name is None else [programs[name]] if name in programs else []
-    return list(dict.fromkeys(field for program in chosen for field in program.fields if field not in program.forgets))
+    chosen = list(programs.values()) if name is None else [programs[name]] if name in programs else []
+    found = Columns(
+        dict.fromkeys(field for program in chosen for field in program.fields if field not in program.forgets)
+    )
+    found.currency = any(program.spec.currency for program in chosen)
+    return found
 
 
 def _csv_line(values):
@@ -74,17 +86,21 @@ def _text(value):
 
 
 def presenter(programs, sensitive=False):
-    """Return the function from a lead to a dict of KEYS: sensitive values are masked unless asked for."""
+    """Return the function from a lead to a dict of KEYS, and the `currency` of a program that names one.
+
+    Sensitive values are masked unless asked for.
+    """
     hidden = masks.hidden_fields(programs)
-    return lambda lead: _shown(lead, masks.NOTHING if sensitive else hidden(lead))
+    currencies = {name: program.spec.currency for name, program in programs.items()}
+    return lambda lead: _shown(lead, masks.NOTHING if sensitive else hidden(lead), currencies.get(lead.program))
 
 
-def _shown(lead, hidden):
+def _shown(lead, hidden, currency):
     shown = {key: getattr(lead, key) for key in KEYS}
     shown["fields"] = {name: masks.MASK if hidden.hides(name, value) else value for name, value in lead.fields.items()}
     shown["received_at"] = lead.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     shown["sale_amount"] = lead.amount or None
-    return shown
+    return shown | {"currency": currency} if currency else shown
 
 
 def to_json(value, indent=None):

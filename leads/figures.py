@@ -4,10 +4,11 @@ Days are counted ahead (days.py); what their rows do not have yet is counted liv
 """
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal
 
+from leads import periods
 from leads.daily import (
     REASON,
     REFUSED,
@@ -20,14 +21,15 @@ from leads.daily import (
     first_day,
     id_at,
     leads_between,
-    money,
     rows_of,
     span_of,
     today,
 )
-from models import OBSERVED
+from leads.sums import Sums
+from models import OBSERVED, Day
 
 COUNTED_LIVE = 10_000  # leads: what a page waits for, at most; days beyond are "being counted"
+COMPARED_LIVE = 20_000  # leads of the day before the period, up to the same time of day
 
 
 # --- What is shown ---
@@ -43,11 +45,11 @@ class Totals:
     submissions: int = 0
     valid: int = 0
     refused: int = 0
-    amount: Decimal = Decimal("0.00")
-    unpaid: Decimal = Decimal("0.00")
+    amount: Sums = field(default_factory=Sums)
+    unpaid: Sums = field(default_factory=Sums)
     tests: int = 0
     valid_tests: int = 0
-    test_amount: Decimal = Decimal("0.00")
+    test_amount: Sums = field(default_factory=Sums)
 
 
 @dataclass
@@ -56,7 +58,7 @@ class DayFigure:
     submissions: int = 0
     valid: int = 0
     refused: int = 0
-    amount: Decimal = Decimal("0.00")
+    amount: Sums = field(default_factory=Sums)
 
 
 @dataclass
@@ -67,7 +69,7 @@ class ReasonFigure:
     code: str
     count: int
     share: float
-    unpaid: Decimal
+    unpaid: Sums
     partners: list  # of (partner, count), the most frequent first
 
 
@@ -79,11 +81,11 @@ class PartnerFigure:
     submissions: int
     valid: int
     share: float
-    amount: Decimal
+    amount: Sums
     reasons: list  # of (code, count)
     tests: int = 0
     valid_tests: int = 0
-    test_amount: Decimal = Decimal("0.00")
+    test_amount: Sums = field(default_factory=Sums)
 
 
 @dataclass
@@ -93,26 +95,32 @@ class ObservedFigure:
     program: str
     rule: str
     count: int
-    amount: Decimal
+    amount: Sums
     partners: list
+
+
+# Why a period is not compared with the one before.
+NOT_COVERED, COUNTING, GONE, TOO_MANY = "not covered", "counting", "gone", "too many"
 
 
 @dataclass
 class Figures:
     """`uncounted` days are left out because their leads are still being counted.
 
-    `before` is the period of the same length before; of today alone (`until_now`), yesterday up to
-    the same time of day, or if that has too many leads to count them now, all of yesterday.
+    `before` is what came in as many days right before, up to the same time of day where the period lasts until now.
+    Where that cannot be told, it is None, and `uncompared` says why: leads are known only `since` a later day (and of
+    which program), days are still being counted, the leads of a part of a day are deleted, or too many to count now.
     """
 
     totals: Totals
-    before: Totals
+    before: Totals | None
     by_day: list[DayFigure]
     reasons: list[ReasonFigure]
     partners: list[PartnerFigure]
     observed: list[ObservedFigure]
     uncounted: int = 0
-    until_now: bool = False
+    uncompared: str = ""
+    since: tuple | None = None
 
 
 # --- Collecting ---
@@ -121,8 +129,8 @@ class Figures:
 class _Reader:
     """Reads the counts of days, from their rows and live, as long as there are not too many leads to count."""
 
-    def __init__(self):
-        self.left, self.uncounted = COUNTED_LIVE, 0
+    def __init__(self, left=None):
+        self.left, self.uncounted = COUNTED_LIVE if left is None else left, 0
 
     def days(self, program, first, last):
         """Yield `(day, counts)` from the newest day on."""
@@ -151,101 +159,150 @@ class _Reader:
         return counts
 
 
-def collect(programs, days, now):
-    """Return the Figures of the last `days` days, today included, of each program's own time zone."""
-    reader, sheet = _Reader(), _Tally()
-    before, until_now = Totals(), days == 1
+def collect(programs, period, now, compare=True):
+    """Return the Figures of a Period, of each program's own time zone."""
+    reader, sheet = _Reader(), _Tally(programs)
     for program in programs:
-        last = today(program, now)
-        first = last - timedelta(days=days - 1)
+        first, last = period.span(today(program, now))
         sheet.add_days(dates(first, last))
         for day, counts in reader.days(program, first, last):
-            sheet.add(program.name, day, counts)
-    for program in programs:
-        last = today(program, now) - timedelta(days=days)
-        so_far = _same_time_before(reader, program, last, now) if days == 1 else None
-        until_now = until_now and so_far is not None
-        found = [so_far] if so_far else [c for _, c in reader.days(program, last - timedelta(days=days - 1), last)]
-        for counts in found:
-            _add_totals(before, counts)
-    return sheet.figures(before, reader.uncounted, until_now)
+            sheet.add(program, day, counts)
+    found = sheet.figures(reader.uncounted)
+    if compare:
+        found.before, found.uncompared, found.since = _compared(programs, period, now, reader.uncounted)
+    return found
 
 
-def _same_time_before(reader, program, yesterday, now):
-    """Return the counts of yesterday up to the same time of day, or None if the leads are too many."""
-    known = rows_of(program, yesterday, yesterday)
-    starts, ends = span_of(program, yesterday, known)
-    since_midnight = int(now.timestamp() * 1000) - span_of(program, yesterday + timedelta(days=1), known)[0]
-    return reader.live(program, id_at(starts), id_at(min(ends, starts + since_midnight)))
+class _Uncompared(Exception):
+    """A period has none before it that is like it; the arguments say why, and what Figures has as `since`."""
 
 
-def _add_totals(totals, counts):
-    for _, what, count, cents in counts.items():
-        if what == TEST:
-            totals.tests += count
-        elif what == VALID_TEST:
-            totals.valid_tests, totals.test_amount = totals.valid_tests + count, totals.test_amount + money(cents)
-        elif what == VALID:
-            totals.submissions, totals.valid = totals.submissions + count, totals.valid + count
-            totals.amount += money(cents)
-        elif what == REFUSED:
-            totals.submissions, totals.refused = totals.submissions + count, totals.refused + count
-            totals.unpaid += money(cents)
+def _compared(programs, period, now, uncounted):
+    """Return the Totals of the period before, or None; why there are none; and what Figures has as `since`."""
+    before, left = _Tally(programs), COMPARED_LIVE
+    try:
+        if uncounted:
+            raise _Uncompared(COUNTING)
+        began = [(program, day) for program in programs if (day := _began(program))]
+        for program, since in began:
+            first, _ = periods.before(*period.span(today(program, now)))
+            if since >= first:  # of the day on which the first lead came, nobody knows when that was to be expected
+                raise _Uncompared(NOT_COVERED, (program, since))
+        for program, _ in began:
+            left = _add_before(before, left, program, period, now)
+    except _Uncompared as why:
+        return None, *why.args, *[None] * (2 - len(why.args))
+    return before.totals, "", None
+
+
+def _add_before(sheet, left, program, period, now):
+    """Add the period before to a tally; return how many leads may still be counted live."""
+    span = period.span(today(program, now))
+    (first, last), reader = periods.before(*span), _Reader(left)
+    if span[1] == today(program, now):
+        sheet.add_totals(program, _until_same_time(reader, program, last, now))
+        last -= periods.DAY
+    for _, counts in reader.days(program, first, last):
+        sheet.add_totals(program, counts)
+    if reader.uncounted:
+        raise _Uncompared(COUNTING)
+    return reader.left
+
+
+def _began(program):
+    """Return the day of the first lead that is known of a program, or None: figures stay when leads are deleted."""
+    counted = Day.select(Day.day).where(Day.program == program.name).order_by(Day.day).limit(1).scalar()
+    days = [first_day(program), counted and date.fromisoformat(counted)]
+    return min(filter(None, days), default=None)
+
+
+def _until_same_time(reader, program, day, now):
+    """Return the counts of a day up to the time of day that it is now, by the clock on the wall."""
+    known, oldest = rows_of(program, day, day), first_day(program)
+    if (row := known.get(day.isoformat())) and row.counts and (oldest is None or day <= oldest):
+        raise _Uncompared(GONE)
+    starts, ends = span_of(program, day, known)
+    zone = program.spec.timezone
+    until = int(datetime.combine(day, now.astimezone(zone).time(), zone).timestamp() * 1000) + 1
+    counts = reader.live(program, id_at(starts), id_at(max(starts, min(ends, until))))
+    if counts is None:
+        raise _Uncompared(TOO_MANY)
+    return counts
 
 
 def _ranked(counter):
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _partner(name, cells):
-    kinds = VALID, REFUSED, TEST, VALID_TEST
-    (valid, paid), (refused, _), (tests, _), (valid_tests, tests_paid) = (cells.get(what, (0, 0)) for what in kinds)
-    codes = {what.removeprefix(REASON): count for what, (count, _) in cells.items() if what.startswith(REASON)}
-    leads = valid + refused
-    share = valid / leads if leads else 0
-    of_tests = tests, valid_tests, money(tests_paid)
-    return PartnerFigure(name, leads, valid, share, money(paid), _ranked(codes), *of_tests)
-
-
 class _Tally:
     """What is added up for Figures."""
 
-    def __init__(self):
-        self.totals, self.by_day, self.partners = Totals(), {}, Counts()
-        self.by_code = {}  # (program, "reason:…" or "observed:…") -> [leads, cents, Counter of partners]
+    def __init__(self, programs):
+        self._zero = dict.fromkeys([program.spec.currency or "" for program in programs], Decimal("0.00"))
+        self.totals, self.by_day, self.partners = self._totals(), {}, {}
+        self.by_code = {}  # (program, "reason:…" or "observed:…") -> [leads, Sums, Counter of partners]
+
+    def _totals(self):
+        return Totals(amount=Sums(self._zero), unpaid=Sums(self._zero), test_amount=Sums(self._zero))
 
     def add_days(self, days):
         for day in days:
-            self.by_day.setdefault(day, DayFigure(day))
+            self.by_day.setdefault(day, DayFigure(day, amount=Sums(self._zero)))
+
+    def add_totals(self, program, counts):
+        for _, what, count, cents in counts.items():
+            _add_to(self.totals, what, count, program.spec.currency or "", cents)
 
     def add(self, program, day, counts):
-        _add_totals(self.totals, counts)
-        shown = self.by_day[day]
+        self.add_totals(program, counts)
+        shown, currency = self.by_day[day], program.spec.currency or ""
         for partner, what, count, cents in counts.items():
-            self.partners.add(partner, what, count, cents)
+            totals, codes = self.partners.setdefault(partner, (self._totals(), Counter()))
+            _add_to(totals, what, count, currency, cents)
             if what == VALID:
                 shown.submissions, shown.valid = shown.submissions + count, shown.valid + count
-                shown.amount += money(cents)
+                shown.amount.add(currency, cents)
             elif what == REFUSED:
                 shown.submissions, shown.refused = shown.submissions + count, shown.refused + count
             elif what.startswith((REASON, OBSERVED)):
-                cell = self.by_code.setdefault((program, what), [0, 0, Counter()])
-                cell[0], cell[1] = cell[0] + count, cell[1] + cents
+                own = {currency: Decimal("0.00")}
+                cell = self.by_code.setdefault((program.name, what), [0, Sums(own), Counter()])
+                cell[0] += count
+                cell[1].add(currency, cents)
                 cell[2][partner] += count
+                if what.startswith(REASON):
+                    codes[what.removeprefix(REASON)] += count
 
-    def figures(self, before, uncounted, until_now):
+    def figures(self, uncounted):
         ranked = sorted(self.by_code.items(), key=lambda item: (-item[1][0], item[0]))
         reasons, observed = [], []
-        for (program, what), (count, cents, partners) in ranked:
+        for (program, what), (count, money, partners) in ranked:
             if what.startswith(REASON):
                 share = count / (self.totals.refused or 1)
-                figure = ReasonFigure(program, what.removeprefix(REASON), count, share, money(cents), [])
-                reasons.append(figure)
+                reasons.append(ReasonFigure(program, what.removeprefix(REASON), count, share, money, _ranked(partners)))
             else:
-                figure = ObservedFigure(program, what.removeprefix(OBSERVED), count, money(cents), [])
-                observed.append(figure)
-            figure.partners = _ranked(partners)
-        by_partner = [_partner(name, cells) for name, cells in self.partners.found.items()]
+                observed.append(ObservedFigure(program, what.removeprefix(OBSERVED), count, money, _ranked(partners)))
+        by_partner = [_partner(name, *found) for name, found in self.partners.items()]
         by_partner.sort(key=lambda figure: (-figure.submissions, -figure.tests, figure.partner))
         by_day = [self.by_day[day] for day in sorted(self.by_day)]
-        return Figures(self.totals, before, by_day, reasons, by_partner, observed, uncounted, until_now)
+        return Figures(self.totals, None, by_day, reasons, by_partner, observed, uncounted)
+
+
+def _add_to(totals, what, count, currency, cents):
+    if what == TEST:
+        totals.tests += count
+    elif what == VALID_TEST:
+        totals.valid_tests += count
+        totals.test_amount.add(currency, cents)
+    elif what == VALID:
+        totals.submissions, totals.valid = totals.submissions + count, totals.valid + count
+        totals.amount.add(currency, cents)
+    elif what == REFUSED:
+        totals.submissions, totals.refused = totals.submissions + count, totals.refused + count
+        totals.unpaid.add(currency, cents)
+
+
+def _partner(name, found, codes):
+    share = found.valid / found.submissions if found.submissions else 0
+    leads = found.submissions, found.valid, share, found.amount, _ranked(codes)
+    return PartnerFigure(name, *leads, found.tests, found.valid_tests, found.test_amount)

@@ -10,6 +10,12 @@ from judge.rulefile import RuleFileError, read
 from judge.values import UNSEEN, Names, canonical
 
 MASK = "***"
+ERASED, MASKED = "erased", "masked"  # what a trace says of values that are gone: as somebody asked, or by their age
+
+
+def is_erased(lead):
+    """Tell whether a lead was erased, as a person may ask for; else, if values are gone, they are by its age."""
+    return lead.masked_at is not None and {"check": "privacy", "result": ERASED} in lead.trace
 
 
 class _Everything:

@@ -11,7 +11,7 @@ import database
 import models
 from database import StoreError
 from leads import daily
-from leads.masks import MASK
+from leads.masks import MASK, MASKED
 from leads.search import EPOCH
 from models import FailedLogin, Lead, Refusal, Retention, Taken, Total, first_id
 from web.login import LOGIN_WINDOW
@@ -132,7 +132,7 @@ def _mask(program, row, now):
         # A name that no rule file knows is a text of the sender's too.
         known = {name: value for name, value in lead.fields.items() if name in program.fields}
         fields = {name: value if name == kept else MASK for name, value in known.items()}
-        empty(lead, "masked", now, fields=fields)
+        empty(lead, MASKED, now, fields=fields)
     if leads:
         row.masked_to = leads[-1].id
         row.save()

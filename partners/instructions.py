@@ -86,6 +86,7 @@ class Instructions:
     hash: str
     url: str
     login: bool
+    currency: str
     posting: list[str]
     answers: list[str]
     repeats: list[str]
@@ -108,6 +109,7 @@ def instructions(program, url, login=True):
         hash=program.hash,
         url=url,
         login=login,
+        currency=spec.currency or "",
         **{name: markdown.sentences(name, spec, login) for name in ("posting", "answers", "repeats", "tests")},
         statuses=_statuses(spec),
         fields=[_field(program, rule, examples[rule.name]) for rule in program.fields.values()],

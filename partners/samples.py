@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from judge import moments
+from judge.aliases import read_alias
 from judge.examples import fields_of, texts_of, values_of
 from judge.judgement import judge
 from judge.sameness import identity
@@ -93,12 +94,19 @@ def freshened(program, leads, now):
     spec = program.spec
     unique = {name for rule in spec.rules for names in rule.unique or () for name in names}
     emails = {name for name, row in spec.fields.items() if row.type == "email"}
-    for name in sorted(unique | emails | {*spec.customer, *spec.retry_key}):
+    unlike = unique | emails | {*spec.customer, *spec.retry_key}
+    for name in sorted(unlike.union(*(_lists_of(program, name) for name in unlike))):
         new = {}
         tried = [_replaced(program, lead, name, new if name not in spec.retry_key else {}) for lead in leads]
         if [_judged(program, lead, now) for lead in tried] == [_judged(program, lead, now) for lead in leads]:
             leads = tried
     return leads
+
+
+def _lists_of(program, name):
+    """Return the fields of whose values an alias of this field picks one: phones, for phones[0]."""
+    steps = [read_alias(alias).steps for alias in program.spec.fields[name].aliases]
+    return {field for path in steps if path and (field := program.field_of(".".join(step for step, _ in path)))}
 
 
 def _judged(program, lead, now):

@@ -7,6 +7,7 @@ import models
 from judge.compiler import compile_program
 from judge.judgement import judge
 from leads import daily, figures
+from leads.periods import Period
 from models import Submission
 
 NOW = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)  # 11:30 in New York
@@ -46,9 +47,11 @@ def submit(at=NOW, to=PROGRAM, years=40, partner="7", **fields):
     return models.record(Submission(to.name, "", b"", "", b"", at), verdict)
 
 
-def collect(daily, *programs, now=NOW):
+def collect(period, *programs, now=NOW):
+    """Return the figures of a period, or of a number of days until today."""
+    period = period if isinstance(period, Period) else Period.last(period)
     with database.read():
-        return figures.collect(programs or [PROGRAM], daily, now)
+        return figures.collect(programs or [PROGRAM], period, now)
 
 
 def count_all(now=NOW, programs=(PROGRAM,)):

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from cast import ROOT, Partner, blocks, serving
 
+from commands.doctor import CONNECTIONS
+from database.engines import Postgres, Sqlite
 from judge.compiler import compile_program, load
 from judge.conditions import MOST_PARTS
 from judge.examples import MAX_STEPS
@@ -30,6 +32,7 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+SCALE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 RULES_README = (ROOT / "rules" / "README.md").read_text(encoding="utf-8")
 
@@ -335,6 +338,18 @@ def test_the_changelog_tells_each_change_once_under_the_version_that_brought_it(
 def test_the_changelog_names_the_document_that_says_how_to_put_a_copy_in_its_place():
     (name,) = re.findall(r"(\S+) says how to put a copy in its place", CHANGELOG)
     assert "puts one in the place of the file. By\nhand, stop the service" in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_page_of_scale_reckons_with_the_connections_and_batches_that_there_are():
+    text = " ".join(SCALE.split())
+    assert f"carries `(max_connections - 3) / {CONNECTIONS}` processes: {(100 - 3) // CONNECTIONS} with the 100" in text
+    assert f"up to {Postgres.writers} connections for leads and {CONNECTIONS - Postgres.writers} for" in text
+    assert f"commits up to {Sqlite.batch} leads together" in text
+
+
+def test_the_benchmark_finds_where_its_figures_stand_on_the_page_of_scale():
+    begin, end = re.findall(r'"(<!-- .*? -->)\\n"', (ROOT / "bench" / "scale.py").read_text(encoding="utf-8"))
+    assert SCALE.index(f"\n{begin}\n") < SCALE.index(f"\n{end}\n")
 
 
 def test_the_benchmark_measures_the_full_job():

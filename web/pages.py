@@ -56,7 +56,14 @@ def _refuse_busy(error):
 def _set_up(state):
     environment = state.app.jinja_env
     environment.finalize = visible
-    environment.filters |= {"money": money, "moment": moment, "number": number, "told": told}
+    environment.filters |= {
+        "money": money,
+        "moment": moment,
+        "number": number,
+        "told": told,
+        "large": large,
+        "currency": currency_of,
+    }
     environment.tests["long"] = has_long_word
 
 
@@ -64,8 +71,27 @@ def number(count):
     return f"{count:,}"
 
 
-def money(amount):
-    return "–" if amount is None else f"{Decimal(amount):,.2f}"
+def money(amount, currency=""):
+    """Return what a page shows of an amount: a currency stays on its line."""
+    return Markup(amount_of(amount, currency).replace(" ", "&nbsp;").replace("&nbsp;+&nbsp;", " + "))  # noqa: S704
+
+
+def large(amount, currency=""):
+    """Return the same in large letters, of which the currency has smaller ones, and a line of its own if need be."""
+    told = amount_of(amount, currency)
+    return Markup(re.sub(r" ([A-Z]{3})\b", r" <small>\1</small>", told))  # noqa: S704
+
+
+def amount_of(amount, currency=""):
+    """Return an amount with its currency, or the sums of several currencies (`leads.sums.Sums`) side by side."""
+    if hasattr(amount, "rows"):
+        return " + ".join(amount_of(part, currency) for currency, part in amount.rows)
+    return "–" if amount is None else f"{Decimal(amount):,.2f} {currency}".rstrip()
+
+
+def currency_of(program):
+    """Return the currency of a program, or of none that is known any more: nothing."""
+    return (program and program.spec.currency) or ""
 
 
 def has_long_word(text):

@@ -19,7 +19,7 @@ from judge.aliases import MAX_NAME as MAX_NAME
 from judge.items import Leaf, Leaves, Selectors, Submitted
 from judge.values import FORBIDDEN, LONGEST_VALUE, UNSEEN, canonical, clean, folded
 from web.charsets import Decoder, bom, charset_of, is_wide, shown
-from web.formats import ANSWERED, FILES, KINDS, VAGUE
+from web.formats import ANSWERED, FILES, FORMATS, KINDS, VAGUE
 from web.forms import read_form, read_multipart
 from web.refusals import (
     MAX_DOCUMENTS,
@@ -126,8 +126,15 @@ class _Names:
         return name if name in self.unpack else None
 
 
+# The type of a body that `encode` made: its names stand for what was picked and unpacked already.
+ENCODED = f"{FORMATS['json'].mimetype}; fields=decoded"
+
+
 def encode(fields):
-    """Return fields as a JSON body that `decode` reads back, for leads that are not kept as they came."""
+    """Return fields as a JSON body that `decode` reads back by their names, for leads that are not kept as they came.
+
+    Which item of a list a value was is not told in it: no selector can pick it again.
+    """
     return json.dumps({clean(name): [clean(text) for text in texts] for name, texts in fields.items()}).encode()
 
 

@@ -15,7 +15,7 @@ import database
 from judge.judgement import content, judge, unreadable
 from models import Submission
 from web import payload
-from web.formats import ANSWERED, FORMATS, KINDS
+from web.formats import ANSWERED, KINDS
 from web.payload import PayloadError, UnsupportedPayload
 from web.service import service
 
@@ -39,6 +39,8 @@ def milliseconds():
 
 def read(program, body, content_type="", query=b""):
     """Return the fields of a submission to `program`, as `payload.decode` does. Raises PayloadError."""
+    if content_type == payload.ENCODED:
+        return payload.decode(body, content_type)
     meaning = program.names, program.spec.query_wins, program.selectors, program.unpack, program.blanks
     return payload.decode(body, content_type, query, *meaning)
 
@@ -68,7 +70,7 @@ def read_submission(program, user):
         fields, same, problem = {}, repr((body, content_type, query)), str(error)
     if program.forgets:  # what is checked and then forgotten stands in no stored body either
         body = b"" if problem else payload.encode(program.without_forgotten(fields))
-        content_type, query = FORMATS["json"].mimetype, b""
+        content_type, query = payload.ENCODED, b""
     submission = Submission(program.name, user.name, body, content_type, query, received_at, same, key)
     return submission, fields, problem
 

@@ -86,6 +86,13 @@ def authenticate(credentials: Annotated[HTTPBasicCredentials, Depends(basic)]):
 # A plain function, which FastAPI runs in its pool of threads: SQLite would block the event loop.
 @app.post("/leads", dependencies=[Depends(authenticate)])
 def receive_lead(lead: Annotated[Lead, Form()]):
+    if lead_id := store(lead):
+        return answer("true", lead_id, "25.00", lead.email, "Lead submitted successfully")
+    return answer("false", note="This email address was already submitted")
+
+
+def store(lead):
+    """Return the id of the lead, or None if its address was submitted before."""
     lead_id = uuid.uuid4().hex
     amount = None if lead.loan_amount is None else str(lead.loan_amount)
     birth_date = lead.birth_date and lead.birth_date.isoformat()
@@ -95,8 +102,8 @@ def receive_lead(lead: Annotated[Lead, Form()]):
         with connection() as database:  # commits
             database.execute(INSERT, row)
     except sqlite3.IntegrityError:
-        return answer("false", note="This email address was already submitted")
-    return answer("true", lead_id, "25.00", lead.email, "Lead submitted successfully")
+        return None
+    return lead_id
 
 
 def answer(valid, lead_id="", amount="", email="", note=""):

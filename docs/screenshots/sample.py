@@ -22,6 +22,7 @@ from judge.judgement import content, judge
 from leads import daily
 
 LOANS = """title: Acme home loans
+currency: USD
 timezone: America/New_York
 partner: irpid
 test_flag: is_test
@@ -83,6 +84,7 @@ examples:
     expect: [adult]
 """
 SOLAR = """title: Sunny roofs
+currency: USD
 timezone: America/New_York
 partner: irpid
 customer: [email]

@@ -124,6 +124,16 @@ def test_explain_says_whether_the_rules_of_today_decide_otherwise(shop, tmp_path
     assert "  differs               true\n" in output
 
 
+def test_a_backtest_tells_no_other_amount_where_it_hangs_on_what_was_forgotten(make_app, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rules = "fields: {plan: {store: false}}\nsale_amount: [{when: plan == 'gold', amount: 45}, {amount: 10}]"
+    partner = Partner(make_app(rules))
+    partner.flask = lambda *line: partner.app.test_cli_runner(catch_exceptions=False).invoke(args=line)
+    assert partner.lead(plan="gold")["sale_amount"] == "45.00"
+    report = backtest(partner, rules)
+    assert report["amount_before"] == report["amount_after"] == "45.00"
+
+
 def test_explain_and_backtest_pass_over_what_was_forgotten(make_app, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rules = "fields:\n  ssn: {type: id, standard: us.ssn, required: true, store: false}\n"

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from brand import OPERATORS, RULES, Operator, id_of, record
+from brand import OPERATORS, RULES, Operator, id_of, record, text_of
 from cast import Partner
 from lxml import html
 
@@ -73,11 +73,67 @@ def test_periods_are_compared_with_those_before(brand):
         for number in range(leads):
             record(program, now - timedelta(days=days), email=f"ann{number}.{days}@example.com")
     words = brand.operator.words
-    assert "Leads came 3 none before 0 yesterday" in words("/dashboard?days=1")
-    assert "Leads came 3 ▲ 50% 2 in the 7 days before" in words("/dashboard")
-    assert "Leads came 10 none before 0 in the 30 days before" in words("/dashboard?days=30")
+    assert "Leads came 3 none before 0 the day before, until this time" in words("/dashboard?days=1")
+    assert "Leads came 3 ▲ 50% 2 in the days before" in words("/dashboard")
+    month = words("/dashboard?days=30")
+    began = f"{now - timedelta(days=20):%-d %b %Y}"
+    assert f"Not compared with the days before: no leads of Home loans are known before {began}." in month
+    assert "Leads came 10 Valid leads 10 100% of all Refused 0 To pay 100.00" in month
     assert "Leads came 10" in words("/dashboard?days=90")
     assert "The last 7 days" in words("/dashboard?days=9999")
+
+
+def test_every_period_names_its_dates_and_its_time_zone(shop):
+    words, now = shop.operator.words, datetime.now(UTC)
+    day = f"{now:%a} {now.day} {now:%b %Y}"
+    assert "Today Today Yesterday 7 days 30 days 90 days This month Last month Any two days From To Show" in words(
+        "/dashboard?days=1"
+    )
+    assert re.search(
+        rf"{day} until \d\d:\d\d, UTC; against \w+ \d+ \w+ \d+ until \d\d:\d\d\.", words("/dashboard?days=1")
+    )
+    for word, name in [("yesterday", "Yesterday"), ("month", "This month"), ("last-month", "Last month")]:
+        page = words(f"/dashboard?days={word}")
+        assert f" {name} Today" in page and ", UTC; against " in page
+    assert ", UTC." in words("/dashboard/partner?partner=bright&days=month")
+
+
+def test_any_two_days_are_a_period_that_links_keep(shop):
+    program = shop.app.extensions["datapost"].rulebook.programs["default"]
+    lead = record(
+        program, datetime(2026, 2, 28, 23, 59, tzinfo=UTC), email="ann@example.com", years="9", irpid="bright"
+    )
+    record(program, datetime(2026, 3, 1, 0, 0, tzinfo=UTC), email="kim@example.com", years="9")
+    response = shop.operator.get("/dashboard?from=2026-02-01&to=2026-02-28")
+    page = html.fromstring(response.text)
+    assert "1 Feb 2026 to 28 Feb 2026" in response.text and "1 – 28 Feb 2026, UTC." in text_of(response)
+    (link,) = page.xpath("//td/preceding-sibling::th/a[text()='bright']/@href")
+    assert "from=2026-02-01" in link and "to=2026-02-28" in link
+    (link,) = page.xpath(ADULT)
+    assert re.findall("/leads/(01[0-9A-Z]{24})", shop.operator.get(link).text) == [lead.id]
+    assert "Sat 28 Feb 2026, UTC." in shop.operator.words("/dashboard?from=2026-02-28")
+
+
+def test_two_days_that_are_no_period_are_told_on_the_page(shop):
+    response = shop.operator.get("/dashboard?from=2026-03-02&to=2026-03-01")
+    assert response.status_code == 400
+    assert "from is 2 Mar 2026 and to is 1 Mar 2026: write the earlier day first. These are the last 7" in text_of(
+        response
+    )
+
+
+def test_programs_of_two_time_zones_and_currencies_are_not_mixed_without_saying_so(make_app):
+    rules = {"default": "timezone: America/New_York\ncurrency: USD\n" + RULES, "solar": "currency: EUR\n" + RULES}
+    app = make_app(rules, operators=OPERATORS)
+    for path in ("/leads", "/leads/solar"):
+        Partner(app).lead(path, email="ann@example.com", irpid="bright")
+    page = Operator(app).words("/dashboard").replace("\u00a0", " ")
+    assert ", America/New_York (Home loans)" in page and ", UTC (Home loans)" in page
+    assert "These programs are of several time zones: each one’s days are those of its own." in page
+    assert "Leads by day of each program’s own time zone" in page
+    assert "To pay 10.00 EUR + 10.00 USD" in page and "20.00" not in page
+    alone = Operator(app).words("/dashboard?program=solar").replace("\u00a0", " ")
+    assert "To pay 10.00 EUR" in alone and "several time zones" not in alone
 
 
 def test_the_leads_behind_a_figure_are_those_of_its_program_and_of_its_days(make_app):

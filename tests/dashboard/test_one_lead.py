@@ -33,8 +33,13 @@ def test_a_lead_is_told_by_the_rules_of_its_day_though_they_name_a_list(make_app
     app = make_app(rules % "today", operators=OPERATORS)
     page = Operator(app).words(f"/dashboard/leads/{lead}")
     assert "Rule “blocked” Refused: Blocked then." in page
-    assert "The rules name lists. What stood in them that day is not kept: they are read as they are today." in page
+    assert (
+        "This is what was decided that day. What stood that day in the lists that these rules name is not kept." in page
+    )
+    (tmp_path / "rules" / "blocked.txt").unlink()
     app = make_app(operators=OPERATORS)
+    page = Operator(app).words(f"/dashboard/leads/{lead}")
+    assert "Rule “blocked” Refused: Blocked then." in page and "is not kept, and blocked.txt is gone." in page
     lead = id_of(Partner(app).lead(email="bob@example.com"))
     assert "lists" not in Operator(app).words(f"/dashboard/leads/{lead}")
 

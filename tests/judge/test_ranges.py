@@ -199,6 +199,13 @@ def test_a_rule_that_needs_an_end_which_is_open_does_not_apply_and_the_trace_say
     assert of("when: low(credit) < 600, reject_if: irpid == '7'", credit="-580", irpid="7")[0] == []
 
 
+def test_whether_a_range_that_is_not_stored_was_open_is_not_told_of_a_stored_lead():
+    made = program("fields: {credit: {type: range, store: false}}\nrules: [{id: r, reject_if: low(credit) is missing}]")
+    assert judge(made, {"credit": ["600-649"]}, NOW).codes == []
+    again = judge(made, {}, NOW, stored_lead=True)
+    assert (again.codes, again.trace[-1]["result"]) == ([], "skipped: credit was checked and forgotten")
+
+
 def test_require_refuses_where_an_end_is_open_and_where_a_range_cannot_be_read():
     codes, _ = of("require: low(credit) >= 580", credit="under 700")
     assert codes == ["r"]

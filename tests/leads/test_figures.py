@@ -19,6 +19,7 @@ import models
 from dashboard import warnings
 from judge.judgement import unreadable
 from leads import daily, figures
+from leads.sums import Sums
 from models import Submission
 
 
@@ -41,27 +42,33 @@ def month(ledger):
     return ledger
 
 
-EXPECTED = figures.Totals(12, 6, 6, Decimal("75.00"), Decimal("75.00"), 6, 3, Decimal("37.50"))
+def plain(amount):
+    """Return a sum of a program that names no currency."""
+    return Sums({"": Decimal(amount)})
+
+
+EXPECTED = figures.Totals(12, 6, 6, plain("75.00"), plain("75.00"), 6, 3, plain("37.50"))
 
 
 @pytest.mark.parametrize("counted_at", [None, NOW - timedelta(days=1), NOW, NOW + timedelta(minutes=10)])
 def test_the_figures_are_the_same_whether_days_are_counted_or_not(month, counted_at):
+    submit(NOW - timedelta(days=30))
     if counted_at:
         count_all(counted_at)
     found = collect(3)
     assert found.totals == found.before == EXPECTED
     assert [(day.day, day.submissions, day.valid, day.refused, day.amount) for day in found.by_day] == [
-        (date(2026, 3, 18 + n), 4, 2, 2, Decimal("25.00")) for n in range(3)
+        (date(2026, 3, 18 + n), 4, 2, 2, plain("25.00")) for n in range(3)
     ]
     assert [(r.program, r.code, r.count, r.share, r.unpaid, r.partners) for r in found.reasons] == [
-        ("default", "adult", 3, 0.5, Decimal("37.50"), [("8", 3)]),
-        ("default", "email.required", 3, 0.5, Decimal("37.50"), [("7", 3)]),
+        ("default", "adult", 3, 0.5, plain("37.50"), [("8", 3)]),
+        ("default", "email.required", 3, 0.5, plain("37.50"), [("7", 3)]),
     ]
     assert found.partners == [
-        figures.PartnerFigure("7", 6, 3, 0.5, Decimal("37.50"), [("email.required", 3)], 6, 3, Decimal("37.50")),
-        figures.PartnerFigure("8", 6, 3, 0.5, Decimal("37.50"), [("adult", 3)]),
+        figures.PartnerFigure("7", 6, 3, 0.5, plain("37.50"), [("email.required", 3)], 6, 3, plain("37.50")),
+        figures.PartnerFigure("8", 6, 3, 0.5, plain("37.50"), [("adult", 3)]),
     ]
-    assert found.observed == [figures.ObservedFigure("default", "old", 3, Decimal("37.50"), [("8", 3)])]
+    assert found.observed == [figures.ObservedFigure("default", "old", 3, plain("37.50"), [("8", 3)])]
     assert found.uncounted == 0
 
 
@@ -229,20 +236,21 @@ def test_tests_are_counted_by_partner_with_what_impact_com_pays_for_them(ledger)
     for now in (NOW, NOW + timedelta(minutes=10)):
         count_all(now)
         found = collect(1)
-        assert found.totals == figures.Totals(tests=2, valid_tests=1, test_amount=Decimal("12.50"))
-        assert found.partners == [figures.PartnerFigure("8", 0, 0, 0, Decimal("0.00"), [], 2, 1, Decimal("12.50"))]
+        assert found.totals == figures.Totals(tests=2, valid_tests=1, test_amount=plain("12.50"))
+        assert found.partners == [figures.PartnerFigure("8", 0, 0, 0, plain("0.00"), [], 2, 1, plain("12.50"))]
 
 
 def test_today_is_compared_with_yesterday_up_to_the_same_time(ledger, monkeypatch):
+    submit(NOW - timedelta(days=3))
     submit(NOW - timedelta(minutes=1))
     submit(NOW - timedelta(days=1, minutes=1))
     submit(NOW - timedelta(days=1) + timedelta(minutes=1))
     found = collect(1)
-    assert (found.totals.submissions, found.before.submissions, found.until_now) == (1, 1, True)
+    assert (found.totals.submissions, found.before.submissions) == (1, 1)
     count_all(NOW + timedelta(hours=1))
-    monkeypatch.setattr(figures, "COUNTED_LIVE", 0)
+    monkeypatch.setattr(figures, "COMPARED_LIVE", 0)
     found = collect(1, now=NOW)
-    assert (found.before.submissions, found.until_now) == (2, False)
+    assert (found.before, found.uncompared) == (None, figures.TOO_MANY)
 
 
 def test_several_programs_are_added_up_and_their_reasons_kept_apart(ledger):

@@ -118,6 +118,13 @@ def test_the_simulator_posts_all_values_in_every_format_and_new_addresses_among_
         assert len({*verdict.fields["emails"], "a@example.com", "b@example.com"}) == 4
 
 
+def test_the_simulator_makes_the_item_new_that_an_alias_picks_of_a_list():
+    fields = "{phones: {type: phone, country: US, multiple: true}, one: {type: phone, aliases: ['phones[0]']}}"
+    made = program(f"fields: {fields}\nrules: [{{id: duplicate, unique: [one]}}]")
+    (lead,) = freshened(made, [{"phones": ["+15127891111", "+15127892222"]}], NOW)
+    assert judge(made, read(made, body_of(lead, "json"), FORMATS["json"].mimetype), NOW).values["one"] != "+15127891111"
+
+
 def test_a_lead_is_shown_with_the_values_that_are_there():
     made = program(RULES)
     assert declared(made, {"email": "a@example.com", "ages": ["", "34"]}) == {"email": "a@example.com", "ages": "34"}
