@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from jinja2 import nodes
 
+from judge.conditionslips import TESTS
 from judge.functions import FUNCTIONS, ORDERED
 from judge.meant import nearest
 from judge.scope import item_kind
-from judge.slips import TESTS
 
 
 def written(node):

@@ -244,6 +244,11 @@ def test_every_room_is_in_the_architecture():
     }  # fmt: skip
 
 
+def test_every_module_of_the_rules_is_in_the_architecture():
+    named = rows(ARCHITECTURE, "| modules of `judge/` | what they are for |")
+    assert sorted(named) == sorted(path.stem for path in (ROOT / "judge").glob("[!_]*.py"))
+
+
 def test_the_commits_to_learn_from_are_there():
     named = re.findall(r'See\s+([0-9a-f]{7})\s+"([^"]+)"', CONTRIBUTING)
     assert len(named) == 7
