@@ -73,10 +73,11 @@ def _check(path):
 def try_lead(program, file, content_type, output):
     """Judge the lead in FILE (XML, JSON or form; - reads standard input) by PROGRAM; store nothing.
 
+    PROGRAM is a name, such as default, or a rule file that takes no leads yet, such as drafts/solar.yaml.
     The stored leads are not looked at: whether it is a duplicate, or a cap is used up, is decided when it is posted.
     The dashboard's page "Try a lead" looks at them.
     """
-    program = find_program(program)
+    program = _load(program) if Path(program).suffix in (".yaml", ".yml") else find_program(program)
     verdict = judge_body(program, file.read(), content_type, datetime.now(UTC))
     decision = {
         "program": program.name,
@@ -106,10 +107,7 @@ def show_schema():
 def backtest_rules(file, since, program, shown, output):
     """Tell which stored leads FILE would judge differently, by reason and partner, and in money."""
     refuse_empty(program=program)
-    try:
-        changed = load(file)
-    except RuleFileError as error:
-        raise click.ClickException(str(error)) from None
+    changed = _load(file)
     start, memory, name = read_filter(False, {"since": since}).since, memory_of(changed), program or Path(file).stem
     with reading():
         if not search.leads(Filter(program=name)).exists():
@@ -122,3 +120,10 @@ def backtest_rules(file, since, program, shown, output):
             report = backtest(replace(changed, name=name), bar, start, shown, hidden)
     decision = {"program": name, "since": start.isoformat(timespec="seconds")} | in_currency(changed) | report.as_dict()
     show(decision, output)
+
+
+def _load(path):
+    try:
+        return load(path)
+    except RuleFileError as error:
+        raise click.ClickException(str(error)) from None

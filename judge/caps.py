@@ -6,7 +6,7 @@ A cap is written as one number, or as a table of numbers by the values of the on
 from datetime import timedelta
 from typing import NamedTuple
 
-from judge.conditions import nearest
+from judge.meant import nearest
 from judge.values import Refused, folded
 
 

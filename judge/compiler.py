@@ -17,8 +17,8 @@ from judge.conditions import compile_condition, compile_number
 from judge.examples import run_examples
 from judge.fields import compile_field
 from judge.grammar import ConditionError
-from judge.instead import nearest
 from judge.lists import ListError, OfCountries, lines_of, read_list
+from judge.meant import nearest
 from judge.program import Program, Rule
 from judge.rulefile import Finding, RuleFileError, decoded, read
 from judge.rules import RULES, owners_of, words_of

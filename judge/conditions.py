@@ -22,13 +22,14 @@ from typing import NamedTuple
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from judge.beside import as_day, ends_of, has_end, mismatch, read_beside
+from judge.comparisons import as_day, ends_of, has_end, mismatch, read_beside
+from judge.conditionslips import COMPARING, advice
 from judge.functions import FUNCTIONS
 from judge.grammar import ConditionError, WrittenOutError, compared, flat, of_syntax, parse, walk
-from judge.instead import INSTEAD, nearest, no_function, no_test, nothing_like_it, of_list, written
+from judge.instead import INSTEAD, no_function, no_test, nothing_like_it, of_list, written
+from judge.meant import nearest
 from judge.sameness import ZIPS, zip_of
 from judge.scope import Forgotten, Unanswered, Uncomputable, all_of, any_of, item_kind
-from judge.slips import COMPARING, advice
 from judge.values import FORBIDDEN, Text
 
 MOST_PARTS = 100  # of an expression, beside names and constants

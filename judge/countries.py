@@ -9,8 +9,8 @@ from functools import partial
 
 from judge import phones
 from judge.codes import by_code
-from judge.conditions import nearest
 from judge.limits import LIMITS, readable
+from judge.meant import nearest
 from judge.sameness import Elsewhere, ElsewhereZip, Unchecked, Zip
 from judge.types import TYPES
 from judge.values import Ambiguous, Refused, Unusable

@@ -4,9 +4,9 @@ import re
 from collections import deque
 
 from judge.calendar import open_moment
-from judge.conditions import nearest
 from judge.items import Leaves, Submitted, leaf_of
 from judge.judgement import judge
+from judge.meant import nearest
 from judge.verdict import Claims, reasons_of_program
 
 

@@ -8,7 +8,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import Lexer, Token
 from jinja2.parser import Parser
 
-from judge.slips import advice
+from judge.conditionslips import advice
 
 LONGEST = 10_000  # characters of an expression
 MOST_TOKENS = 1_000  # of an expression, beside the constants and commas of its lists

@@ -3,20 +3,14 @@
 Each function takes the node and, where it is called, its arguments, and returns the end of a message.
 """
 
-import difflib
 from decimal import Decimal
 
 from jinja2 import nodes
 
+from judge.conditionslips import TESTS
 from judge.functions import FUNCTIONS, ORDERED
+from judge.meant import nearest
 from judge.scope import item_kind
-from judge.slips import TESTS
-
-
-def nearest(word, words):
-    """Return `. Did you mean "…"?` with the likeliest of `words`, or nothing."""
-    close = difflib.get_close_matches(word[:100], list(words)[:300], n=1)  # each costs 10 µs
-    return f'. Did you mean "{close[0]}"?' if close else ""
 
 
 def written(node):

@@ -1,5 +1,6 @@
 """What people write in the place of a word of the rule language, and what they mean: tables, and how they are read."""
 
+import difflib
 import re
 from functools import cache
 from zoneinfo import available_timezones
@@ -88,6 +89,17 @@ def type_meant(word):
 def key_meant(word, keys):
     """Return which of `keys` a word means, or None."""
     return next((key for key in KEYS.get(word.lower().strip(), []) if key in keys), None)
+
+
+def closest(word, words):
+    """Return the likeliest of `words`, or None."""
+    return next(iter(difflib.get_close_matches(word[:100], list(words)[:300], n=1)), None)  # each costs 10 µs
+
+
+def nearest(word, words):
+    """Return `. Did you mean "…"?` with the likeliest of `words`, or nothing."""
+    found = closest(word, words)
+    return f'. Did you mean "{found}"?' if found else ""
 
 
 # --- Numbers ---

@@ -5,11 +5,10 @@ import re
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-from judge.values import UNSEEN, Refused, Text, Unusable, each, remarked
+from judge.values import DRAWN_IN_NUMBERS, Refused, Text, Unusable, each, remarked
 
 # How a number is drawn elsewhere: dashes, dots, full-width signs, and what nobody sees (an address book adds U+202A).
-_DRAWN = UNSEEN | dict.fromkeys(map(ord, "‐‑‒–—―−⁃⸺⸻﹘﹣－ー"), "-") | dict.fromkeys(map(ord, "·•∙․‧・．。"), ".")
-_DRAWN |= str.maketrans("０１２３４５６７８９＋（）／＃，；", "0123456789+()/#,;")
+_DRAWN = DRAWN_IN_NUMBERS | dict.fromkeys(map(ord, "·•∙․‧・．。"), ".") | str.maketrans("（）／＃；", "()/#;")
 
 # What stands behind a number and is no part of it.
 _EXTENSIONS = ("extension", "extn", "ext", "xtn", "x", "#")

@@ -8,14 +8,13 @@ import re
 from contextlib import suppress
 
 from judge import numbers
-from judge.values import UNSEEN, Ambiguous, Refused, Text, Unusable, folded, stored
+from judge.values import DRAWN_IN_NUMBERS, UNSEEN, Ambiguous, Refused, Text, Unusable, folded, stored
 
 LONGEST = 100  # characters
 LARGEST = 10**18  # as a whole number may be; a range is read again as it is stored, with no more than 20 decimals
 
 # How a dash is drawn, full-width signs, and what nobody sees; but within a number that may stand for a dash (U+00AD).
-_DRAWN = UNSEEN | dict.fromkeys(map(ord, "‐‑‒–—―−⁃⸺⸻﹘﹣－ー"), "-")
-_DRAWN |= str.maketrans("０１２３４５６７８９＋＄％，．＜＞∼〜～", "0123456789+$%,.<>~~~")
+_DRAWN = DRAWN_IN_NUMBERS | str.maketrans("＄％．＜＞∼〜～", "$%.<>~~~")
 _BROKEN = re.compile(f"[0-9][{''.join(map(chr, UNSEEN))}]+[0-9]")
 
 # The words around a number, and between two.

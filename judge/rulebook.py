@@ -10,7 +10,7 @@ from threading import Lock
 
 from judge.changes import begun_anew
 from judge.compiler import compile_text, load
-from judge.conditions import nearest
+from judge.meant import nearest
 from judge.rulefile import Finding, RuleFileError
 from judge.values import clean
 from judge.verdict import longer

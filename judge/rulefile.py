@@ -11,8 +11,8 @@ import yaml
 from pydantic import ValidationError
 
 from judge.meant import as_number
-from judge.plainwords import proposed, what, where
 from judge.schema import RuleFile
+from judge.schemaslips import proposed, what, where
 from judge.values import FORBIDDEN, clean
 from judge.written import TAGS
 from judge.yamltext import TooLongError, compose, unseen

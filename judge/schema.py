@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from judge.readings import Readings
 from judge.types import TYPES
 from judge.written import (
     SCALAR,
@@ -45,7 +44,7 @@ from judge.written import (
 )  # fmt: skip
 
 
-class FieldSpec(Model, Readings):
+class FieldSpec(Model):
     type: Literal[*TYPES] = Field("text", description="What the field holds.")
     label: Sentence | None = Field(None, description="What people call it, as in: No email address was submitted.")
     required: Required = Field(False, description="true, or a condition: a lead without the field is refused.")
@@ -53,8 +52,12 @@ class FieldSpec(Model, Readings):
     default: str | None = Field(None, description="The value of a lead that does not have it.")
     note: Sentence | None = Field(None, description="The sentence that replaces the built-in ones.")
     example: str | None = Field(None, description="A value, for the people who read about the field.")
-    min: str | None = Field(None, description="The least value; of a date also today; of a range its low end.")
-    max: str | None = Field(None, description="The greatest value; of a date also today; of a range its high end.")
+    min: str | None = Field(
+        None, description="The least value; of a date also today; of a range its low end.", examples=["today"]
+    )
+    max: str | None = Field(
+        None, description="The greatest value; of a date also today; of a range its high end.", examples=["today"]
+    )
     min_length: str | None = Field(None, description="The least number of characters.")
     max_length: str | None = Field(None, description="The greatest number of characters.")
     pattern: str | None = Field(None, description="A regular expression (RE2) that the whole value fits.")
@@ -68,20 +71,54 @@ class FieldSpec(Model, Readings):
     )
     countries: Texts | None = Field(None, description="The countries whose phone numbers are accepted.")
     kinds: Kinds | None = Field(None, description="The kinds of phone numbers that are accepted, such as mobile.")
-    formats: Texts | None = Field(None, description="How dates are written, such as MM/DD/YYYY, ISO or epoch.")
+    formats: Texts | None = Field(
+        None,
+        description="How dates are written, such as MM/DD/YYYY, ISO or epoch.",
+        examples=["MM/DD/YYYY", "ISO", "epoch"],
+    )
     yes: Texts | None = Field(None, description="Words that mean true, beside the built-in ones.")
     no: Texts | None = Field(None, description="Words that mean false, beside the built-in ones.")
     blanks: Texts = Field([], description="Values that count as absent, beside those of the program.")
     pad: YesNo | None = Field(None, description="true: zeros that a spreadsheet took are put back, 2134 is 02134.")
-    standard: str | None = Field(None, description="What kind of number an id is, such as us.ssn or iban.")
-    disposable: str | None = Field(None, description="reject: throw-away addresses are refused.")
-    role: str | None = Field(None, description="reject: addresses such as info@ are refused.")
-    free: str | None = Field(None, description="reject: addresses of free providers are refused.")
+    standard: str | None = Field(
+        None, description="What kind of number an id is, such as us.ssn or iban.", examples=["us.ssn", "iban"]
+    )
+    disposable: str | None = Field(None, description="reject: throw-away addresses are refused.", examples=["reject"])
+    role: str | None = Field(None, description="reject: addresses such as info@ are refused.", examples=["reject"])
+    free: str | None = Field(None, description="reject: addresses of free providers are refused.", examples=["reject"])
     exact: YesNo | None = Field(None, description="true: pat+x@gmail.com is another address than pat@gmail.com.")
     multiple: YesNo = Field(False, description="true: all its values are kept and checked, as a list.")
     sensitive: YesNo = Field(False, description="true: masked in pages, logs and exports.")
     store: YesNo = Field(True, description="false: checked, then forgotten.")
     on_invalid: Literal["reject", "warn"] = Field("reject", description="warn: recorded, but not refused.")
+
+    # What follows from keys that may be written in several forms.
+
+    @property
+    def codes(self):
+        """The table of `one_of`, `{code: meaning}`; empty where it is a list."""
+        return self.one_of if isinstance(self.one_of, dict) else {}
+
+    @property
+    def choices(self):
+        """The values of `one_of`: of a table, what its codes mean."""
+        return list(dict.fromkeys(self.codes.values())) if self.codes else self.one_of or []
+
+    @property
+    def country_field(self):
+        """The field that says the country, or None."""
+        return getattr(self.country, "field", None)
+
+    @property
+    def countries_named(self):
+        """The countries that `country` names itself, the likeliest first."""
+        written = self.country.default if self.country_field else self.country
+        return written if isinstance(written, list) else [written] if written else []
+
+    @property
+    def home(self):
+        """The country that an example is of."""
+        return next(iter(self.countries_named), "US" if self.country else None)
 
 
 class RuleSpec(Model):
@@ -99,12 +136,16 @@ class RuleSpec(Model):
     require: Condition | None = Field(None, description="A lead that does not fit this condition is refused.")
     listed: Lists | None = Field(None, description="A lead whose field is in this file is refused.")
     not_listed: Lists | None = Field(None, description="A lead whose field is not in it is refused.")
-    open: OpeningHours | None = Field(None, description="A lead outside these hours is refused.")
+    open: OpeningHours | None = Field(
+        None, description="A lead outside these hours is refused.", examples=["Mon-Fri 08:00-20:00"]
+    )
     closed: Days | None = Field(None, description="A lead on these days is refused, whatever the hours are.")
     unique: Unique | None = Field(
         None, description="The fields that no two valid leads have in common; any_of: each of them alone."
     )
-    within: Duration | None = Field(None, description="How long a valid lead blocks others like it.")
+    within: Duration | None = Field(
+        None, description="How long a valid lead blocks others like it.", examples=["90 days"]
+    )
     across: Literal["program", "all"] | None = Field(None, description="all: leads of the other programs count too.")
     limit: Limit | None = Field(
         None, description="How many valid leads are taken: one number, or one for each value of the field under by."
@@ -129,7 +170,7 @@ class AmountSpec(Model):
 class ExampleSpec(Model):
     name: str = Field(description="What the example shows.")
     lead: LeadFields = Field(description="The fields of the lead.")
-    expect: Expectation = Field(description="valid, or the reason codes.")
+    expect: Expectation = Field(description="valid, or the reason codes.", examples=["valid"])
     sale_amount: Amount | None = Field(None, description="The amount that is expected.")
     note: str | None = Field(None, description="The note that is expected.")
     at: Moment | None = Field(
@@ -169,7 +210,9 @@ class RuleFile(Model):
     title: Sentence = Field("", description="What the program is called.")
     respond: Literal["xml", "json"] = Field("xml", description="The format of an answer where the request names none.")
     invalid_status: Status = Field(200, description="The status of an invalid lead.")
-    timezone: Timezone = Field(ZoneInfo("UTC"), description="Whose days and hours count for ages and dates.")
+    timezone: Timezone = Field(
+        ZoneInfo("UTC"), description="Whose days and hours count for ages and dates.", examples=["America/New_York"]
+    )
     currency: Currency | None = Field(
         None, description="What amounts are in, as three letters such as USD: shown beside them, never in an answer."
     )
@@ -188,7 +231,7 @@ class RuleFile(Model):
     retry_key: FieldNames = Field([], description="A request with the same values here is the same request.")
     unpack: Texts = Field([], description="Fields whose text is the lead itself, as XML, JSON or a form.")
     query_wins: FieldNames = Field([], description="Fields of the address's query string that win over the body.")
-    blanks: Texts = Field([], description="Values that count as absent, in every field, such as N/A.")
+    blanks: Texts = Field([], description="Values that count as absent, in every field, such as N/A.", examples=["N/A"])
     docs: Literal["public", "link", "operators"] = Field("link", description="Who sees the posting instructions.")
     privacy: PrivacySpec | None = Field(None, description="How long leads are kept.")
     fields: Annotated[dict[FieldName, FieldSpec], BeforeValidator(_empty_fields)] = Field(

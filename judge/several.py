@@ -1,5 +1,7 @@
 """Fields that keep several values (`multiple: true`), where a program goes by one value alone."""
 
+import re
+
 # Why one value is needed, by the key that names the field.
 ONE_VALUE = {
     "partner": "a lead has one partner",
@@ -17,7 +19,7 @@ def check(spec, source):
         for name in dict.fromkeys(names):
             if name in spec.fields and spec.fields[name].multiple:
                 why = f"{key}: {name} is a list, since it has multiple: true, and {ONE_VALUE[key]}"
-                source.complain(place, f"{who}{why}: {_instead(key, name)}")
+                source.complain(place, f"{who}{why}: {_instead(key, name, spec.fields[name].aliases)}")
 
 
 def _named(spec):
@@ -32,7 +34,9 @@ def _named(spec):
         yield ("rules", index, "by"), "by", who, rule.by or ()
 
 
-def _instead(key, name):
+def _instead(key, name, aliases):
     if key == "test_flag":
         return f"write test_if: true in {name}"
-    return f'write a field for the first of them, first_{name}: {{aliases: ["{name}[0]"]}}, and name that'
+    picked = [re.sub(r"\.(?=[^.]*$)|$", lambda end: f"[0]{end[0]}", alias, count=1) for alias in (name, *aliases)]
+    told = ", ".join(f'"{alias}"' for alias in picked if alias.count("[") == 1)
+    return f"write a field for the first of them, first_{name}: {{aliases: [{told}]}}, and name that"

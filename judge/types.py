@@ -16,7 +16,7 @@ from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from judge import emails, moments, numbers, phones, places, ranges
 from judge.values import Refused, Text, Unusable, known_as, matching
-from judge.wordings import any_of_words
+from judge.wordschema import any_of_words
 
 # --- Types: specification, time zone -> (text -> value) ---
 

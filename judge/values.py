@@ -268,4 +268,8 @@ UNSEEN = dict.fromkeys(_characters(_UNSEEN))
 
 # How a quotation mark, an apostrophe and a hyphen may be drawn: Unicode's Quotation_Mark, its primes, and its Dash.
 _DRAWN = UNSEEN | dict.fromkeys(map(ord, "‘’‚‛‹›′‵´ʹʻʼˈ＇"), "'") | dict.fromkeys(map(ord, "“”„‟«»″‶＂〝〞〟"), '"')
-_DRAWN |= dict.fromkeys(map(ord, "‐‑‒–—―−⁃﹘﹣－"), "-")
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−⁃﹘﹣－"), "-")
+_DRAWN |= _DASHES
+# And among digits, where longer ones divide no words, and no sound of Japanese is drawn out.
+DRAWN_IN_NUMBERS = UNSEEN | _DASHES | dict.fromkeys(map(ord, "⸺⸻ー"), "-")
+DRAWN_IN_NUMBERS |= str.maketrans("０１２３４５６７８９＋，", "0123456789+,")

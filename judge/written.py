@@ -25,7 +25,6 @@ from judge.conditions import RESERVED
 from judge.currencies import CODES, currency
 from judge.meant import as_number
 from judge.phones import KINDS
-from judge.readings import fields_of_lead
 
 
 class Model(BaseModel):
@@ -141,6 +140,25 @@ def _expectation(value):
     return value
 
 
+def _flattened(value, name=""):
+    """Flatten a nested lead: `contact: {email: x}` is `contact.email: x`, `cars: [{year: 1}]` is `cars[0].year: 1`."""
+    if isinstance(value, dict):
+        members = [(name if key == "#text" and name else f"{name}.{key}" if name else key, value[key]) for key in value]
+    elif isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        members = [(f"{name}[{number}]", item) for number, item in enumerate(value)]
+    else:
+        return {name: value}
+    flat = {}
+    for key, inner in members:
+        flat |= _flattened(inner, key)
+    return flat
+
+
+def _fields_of_lead(value):
+    """Return the fields of a lead in a rule file, names within names and items of lists joined to one name."""
+    return _flattened(value) if isinstance(value, dict) else value
+
+
 FIELD_NAME = re.compile("[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
@@ -159,11 +177,25 @@ def _field_name(name):
 # How an editor sees what the readers take: YAML shows it 50000 as a number and true as a truth.
 SCALAR = {"type": ["string", "number", "boolean"]}
 _CONDITION = {"anyOf": [SCALAR, {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": {
-    "all": {"type": "array"}, "any": {"type": "array"}, "not": {}}, "additionalProperties": False}]}  # fmt: skip
+    "all": {"type": "array", "description": "It is true if each of these conditions is."},
+    "any": {"type": "array", "description": "It is true if one of these conditions is."},
+    "not": {"description": "It is true if this condition is not."}}, "additionalProperties": False}]}  # fmt: skip
 _NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 _TEXTS = {"anyOf": [SCALAR, {"type": "array", "items": SCALAR, "minItems": 1}]}
 _KINDS = {"anyOf": [{"enum": [*KINDS]}, {"type": "array", "items": {"enum": [*KINDS]}, "minItems": 1}]}
-_UNIQUE = {"anyOf": [*_NAMES["anyOf"], {"type": "object", "required": ["any_of"], "properties": {"any_of": _NAMES}}]}
+_UNIQUE = {
+    "anyOf": [
+        *_NAMES["anyOf"],
+        {
+            "type": "object",
+            "required": ["any_of"],
+            "properties": {
+                "any_of": _NAMES
+                | {"description": "A lead is refused that has one of these fields in common with a valid one."}
+            },
+        },
+    ]
+}
 _TRUTH = {"enum": [True, False, "yes", "no", "on", "off"]}
 _CAP = {"anyOf": [SCALAR, {"type": "object", "minProperties": 1, "additionalProperties": SCALAR, "properties": {
     "default": SCALAR | {"description": "The cap of the values that are not named."}}}]}  # fmt: skip
@@ -235,7 +267,7 @@ Count = Annotated[int, BeforeValidator(_count)]
 Limit, Budget = _cap(Count), _cap(Annotated[Decimal, BeforeValidator(_budget)])
 Worth = Annotated[Decimal | str, BeforeValidator(_worth), WithJsonSchema(SCALAR)]
 Expectation = Annotated[Literal["valid"] | list[str], BeforeValidator(_expectation), WithJsonSchema(_TEXTS)]
-LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(fields_of_lead), WithJsonSchema({"type": "object"})]
+LeadFields = Annotated[dict[str, str | list[str]], BeforeValidator(_fields_of_lead), WithJsonSchema({"type": "object"})]
 Status = Annotated[int, BeforeValidator(_status)]
 Timezone = Annotated[ZoneInfo, BeforeValidator(times.timezone), WithJsonSchema({"type": "string"})]
 _CURRENCY = {"type": "string", "enum": sorted(CODES)}

@@ -7,7 +7,7 @@ and what to write.
 import re
 from typing import NamedTuple
 
-from judge.yamllines import QUOTED, Slip, holds_words, width_of
+from judge.yamllines import QUOTED, Slip, bare_of, holds_words, width_of
 
 
 def find_slip(error, lines):
@@ -183,6 +183,21 @@ def _text_in_brackets(stopped):
     return Slip(stopped.at, f"within {{ }} and [ ] a text that holds a bracket, a quote or a sign wants quotes{told}")
 
 
+_PICKED = re.compile(r"(?<![\w.])[\w.]{1,64}(?:\[[^\[\]\"',{}]{1,64}\](?:\.[\w@.]{1,64})?)+")
+
+
+def _item_picked(stopped):
+    """An alias that picks an item, such as [name[@part=first]], without the quotes that it wants."""
+    line = stopped.line[:1000]
+    if not (found := [part.span() for part in _PICKED.finditer(bare_of(line)) if "aliases:" in line[: part.start()]]):
+        return None
+    (start, end), mended = found[0], stopped.line
+    for at in sorted((at for span in found for at in span), reverse=True):
+        mended = f'{mended[:at]}"{mended[at:]}'
+    told = f'an alias with a bracket wants quotes: write "{_short(line[start:end])}"'
+    return Slip(stopped.at, told, {stopped.at: mended})
+
+
 def _bracket_too_many(stopped):
     sign = stopped.line[stopped.column : stopped.column + 1]
     mended = stopped.line[: stopped.column] + stopped.line[stopped.column + 1 :]
@@ -349,8 +364,7 @@ def _odd_start(stopped):
 
 
 def _escape(stopped):
-    line = stopped.line
-    mended = line[: stopped.column - 1] + "\\" + line[stopped.column - 1 :]
+    mended = stopped.line[: stopped.column - 1] + "\\" + stopped.line[stopped.column - 1 :]
     advice = "in double quotes a \\ is written twice: write \\\\, or put the text in single quotes"
     return Slip(stopped.at, advice, {stopped.at: mended})
 
@@ -365,6 +379,7 @@ _SLIPS = [
     ("unknown escape", _escape),
     ("expected|end of stream|document separator", _apostrophe),
     ("", _open_quote),
+    ("cannot start|expected ',' or|node content", _item_picked),
     ("expected ',' or|node content", _comment_in_brackets),
     ("expected ',' or", _bracket),
     ("expected ',' or", _no_comma),

@@ -64,6 +64,7 @@ def _parser():
 
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     parser.add_render_rule("fence", _block)
+    parser.add_render_rule("code_inline", _code)
     return parser
 
 
@@ -143,3 +144,13 @@ def _block(_renderer, tokens, index, _options, _env):
     label, end = escape(tokens[index].meta["label"]), tokens[index].meta["end"]
     code = escape(tokens[index].content.rstrip("\n"))
     return f'<pre tabindex="0" role="region" aria-label="{label}"><code>{code}</code></pre>\n{end}'
+
+
+_LONG_NAME = 24  # what a phone has room for beside another word
+
+
+def _code(_renderer, tokens, index, _options, _env):
+    """Let a long name break between its parts: contact, .name, [@part=first]."""
+    text = tokens[index].content
+    parts = re.split(r"(?<=[\w\]])(?=\.)|(?<=\w{16})(?=\[)", text) if len(text) > _LONG_NAME else [text]
+    return f"<code>{'<wbr>'.join(map(escape, parts))}</code>"

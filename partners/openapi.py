@@ -11,7 +11,7 @@ import yaml
 from judge.limits import given_limits
 from judge.types import TYPES
 from judge.verdict import NOTE_LENGTH, VALID_NOTE
-from judge.wordings import any_of_words
+from judge.wordschema import any_of_words
 from partners.markdown import md, md_code
 from partners.snippets import ENCODE
 from web.answer import TEMPLATES, is_ours

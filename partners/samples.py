@@ -74,7 +74,10 @@ def first_that_passes(rule, given):
 def _usual(program, rule):
     """Return values that a field of this type is likely to take."""
     spec = rule.spec
-    usual = [*spec.choices, *TYPES[spec.type].likely(spec), spec.min, spec.max]
+    likely = TYPES[spec.type].likely(spec)
+    if spec.type == "text" and "name" not in rule.name.lower():
+        likely = reversed(likely)  # Ann is a name
+    usual = [*spec.choices, *likely, spec.min, spec.max]
     if rule.timed:
         now, formats = datetime.now(program.spec.timezone), spec.formats or ["ISO"]
         usual += [moments.example_in(written, spec.type == "date", now) for written in formats]

@@ -244,6 +244,11 @@ def test_every_room_is_in_the_architecture():
     }  # fmt: skip
 
 
+def test_every_module_of_the_rules_is_in_the_architecture():
+    named = rows(ARCHITECTURE, "| modules of `judge/` | what they are for |")
+    assert sorted(named) == sorted(path.stem for path in (ROOT / "judge").glob("[!_]*.py"))
+
+
 def test_the_commits_to_learn_from_are_there():
     named = re.findall(r'See\s+([0-9a-f]{7})\s+"([^"]+)"', CONTRIBUTING)
     assert len(named) == 7
@@ -275,6 +280,17 @@ def test_security_names_the_settings_and_commands_that_there_are(make_app):
 def test_every_example_of_the_rules_readme_is_a_rule_file_that_loads(number):
     text = blocks(RULES_README, "yaml")[number]
     compile_program("readme", "rules/README.md", text, "", datetime.now(UTC))
+
+
+def test_the_contents_of_the_rules_readme_name_every_part_in_its_order():
+    contents = RULES_README.partition("## Contents\n")[2].partition("\n## ")[0]
+    parts = re.findall(r"^###? (.+)$", RULES_README.partition("## Contents\n")[2], re.MULTILINE)
+    assert re.findall(r"\[(.+?)\]\(#", contents) == parts
+
+
+def test_every_link_within_the_rules_readme_leads_to_a_part():
+    parts = {part.lower().replace(" ", "-") for part in re.findall(r"^##+ (.+)$", RULES_README, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", RULES_README)) <= parts
 
 
 def test_the_types_of_the_rules_readme_are_those_that_there_are():

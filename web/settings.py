@@ -13,7 +13,7 @@ from unicodedata import normalize
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from judge.conditions import nearest
+from judge.meant import nearest
 
 
 class SettingsError(ValueError):

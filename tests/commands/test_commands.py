@@ -96,6 +96,14 @@ def test_try_knows_the_programs(flask):
     assert result.output == 'Error: there is no program defalt. Did you mean "default"?\n'
 
 
+def test_try_takes_a_file_that_is_no_program_yet(flask, tmp_path):
+    draft = tmp_path / "draft.yaml"
+    draft.write_text("fields: {zip: {required: true}}")
+    assert "reasons       zip.required\n" in flask("rules", "try", str(draft), "-", input="a=1").output
+    draft.write_text("fields: {zip: {requird: true}}")
+    assert 'Did you mean "required"?' in flask("rules", "try", str(draft), "-", input="a=1").output
+
+
 def test_schema_prints_the_json_schema(flask):
     assert json.loads(flask("rules", "schema").output)["title"] == "A program of Datapost"
 

@@ -206,6 +206,11 @@ def test_what_goes_by_one_value_cannot_go_by_a_list(keys, rules, sentence):
     assert error.endswith('write a field for the first of them, first_x: {aliases: ["x[0]"]}, and name that')
 
 
+def test_the_first_value_is_named_as_partners_send_it():
+    (error,) = errors("customer: x\nfields: {x: {multiple: true, aliases: [drivers.phone, 'a[b=c].d']}}")
+    assert 'first_x: {aliases: ["x[0]", "drivers[0].phone"]}' in error
+
+
 def test_a_list_marks_no_test_but_a_condition_on_it_may():
     flag = "fields:\n  x: {type: boolean, multiple: true}\n"
     (error,) = errors(f"test_flag: x\n{flag}")

@@ -58,7 +58,16 @@ def test_the_schema_completes_kinds_words_and_values_that_count_as_absent():
 
 
 def test_every_key_of_the_schema_is_described():
-    schema = json_schema()
-    for part in [schema, *schema["$defs"].values()]:
-        for key, value in part["properties"].items():
-            assert value.get("description"), key
+    parts = [json_schema()]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            for key, value in part.get("properties", {}).items():
+                assert value.get("description"), key
+        parts += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+
+
+def test_the_schema_offers_the_words_that_stand_beside_values_of_ones_own():
+    keys = json_schema()["$defs"]["FieldSpec"]["properties"]
+    for key, word in {"max": "today", "formats": "epoch", "standard": "us.ssn", "free": "reject"}.items():
+        assert word in keys[key]["examples"]

@@ -230,3 +230,12 @@ def test_showing_them_stores_no_lead(every):
     for form in FORMS:
         get(every, form.format("monster"))
     assert Partner(every).stored() == []
+
+
+def test_a_long_name_breaks_between_its_parts(make_app):
+    rules = (
+        "docs: public\nfields: {email: {type: email, aliases: ['prospect.contact.email[@preferred=1]', contact.email]}}"
+    )
+    page = get(make_app({"default": rules}), "/docs/default").text
+    assert "<code>prospect<wbr>.contact<wbr>.email[@preferred=1]</code>" in page
+    assert "<code>contact.email</code>" in page

@@ -1,9 +1,6 @@
 """The errors of the schema in plain words: where a mistake is, what is wrong, and what to write."""
 
-import difflib
-
-from judge.instead import nearest
-from judge.meant import key_meant, type_meant
+from judge.meant import closest, key_meant, nearest, type_meant
 from judge.schema import AmountSpec, ExampleSpec, FieldSpec, PrivacySpec, RuleFile, RuleSpec
 from judge.types import TYPES
 from judge.written import CountryOf
@@ -69,7 +66,7 @@ def _model(loc):
 def proposed(problem):
     """Return the key that an unknown one stands for, or None."""
     key, keys = str(problem["loc"][-1]), list(_model(problem["loc"]).model_fields)
-    return key_meant(key, keys) or next(iter(difflib.get_close_matches(key[:100].lower(), keys, n=1)), None)
+    return key_meant(key, keys) or closest(key.lower(), keys)
 
 
 def _unknown_key(key, value, loc):

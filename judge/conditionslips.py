@@ -90,7 +90,6 @@ _SLIPS = [
         (r"\$([A-Za-z]\w{0,63})", r"leave the $ out: write \1"),
         ("&&", "write and, not &&"),
         ("[|][|]", "write or, not ||"),
-        (rf"{_F} (=<|=>|<>|===|!==|≠|≤|≥|~=) ?{_N}", _signs(_SIGNS)),
         (rf"{_F} ?(=<|=>|<>|===|!==|≠|≤|≥|~=) ?{_N}", _signs(_SIGNS)),
         (rf"(?i){_F} (?:(?:does not|doesn't|is not|isn't|not) equals?(?: to)?|ne) {_V}",
          lambda found: f"write {found[1]} != {_text(found[2])}"),
@@ -110,7 +109,7 @@ _SLIPS = [
         (rf"(?i){_F} exists?\b", r"write \1 is present"),
         (rf"(?i){_F} (?:is not|isn't|not) (?:present|given|there|set)\b", r"write \1 is missing"),
         (r"(?i)^(?:has|have) ([A-Za-z]\w{0,63})$", r"write \1 is present"),
-        (r"(?i)^unless ", "write not ( ) around it"),
+        (r"(?i)^unless ", "write not (…), with what follows unless in the brackets"),
         (r"(?i)^(?:if|when|where) ", r"leave its first word out: the key says that already"),
         (rf"{_F} (<=?|>=?|==|!=) {_N} (and|or) (<=?|>=?|==|!=) ?{_N}", r"write \1 \2 \3 \4 \1 \5 \6"),
         (r"\b(AND|OR|NOT|IN|IS)\b", "write and, or, not, in and is in small letters"),
@@ -124,21 +123,7 @@ _SLIPS = [
 ]  # fmt: skip
 
 # Words behind `is` with which a comparison begins that is written out.
-COMPARING = {
-    "between",
-    "greater",
-    "more",
-    "bigger",
-    "less",
-    "smaller",
-    "lower",
-    "above",
-    "below",
-    "over",
-    "under",
-    "at",
-}
-COMPARING |= {"equal", "before", "after", "in", "like"}
+COMPARING = {words.partition(" ")[0] for words in _COMPARED} | {"between", "equal", "in", "like"}
 
 # What may stand behind `is` for people, and what for us.
 TESTS = dict.fromkeys(_NOTHING.split("|"), "missing") | dict.fromkeys(
