@@ -277,6 +277,7 @@ def _members(node, place, source):
             key, value, told = slip
             source.complain_line(line, told)
             source.lines.setdefault((*place, key), line)
+            value = _plain(value_node, (*place, key), source) if value is None else value
             source.broken |= {(*place, key), (*place, key, "type")} if value == {} else set()
             members.setdefault(key, value)
             continue
@@ -332,7 +333,10 @@ def _undivided(whole, value, place, source):
 
 
 def _slip_of_key(key, value_node, place):
-    """Return the key that was meant, its value and what is wrong, where a colon or the space behind it is missing."""
+    """Return the key that was meant, its value (None: that of the node) and what is wrong, or None.
+
+    Its colon is missing, or the space behind that, or it holds what nobody sees.
+    """
     if place[:1] == ("examples",):
         return None
     if found := re.match(r"([\w-]{1,64})(:?) *[{\[]", key):
@@ -344,7 +348,7 @@ def _slip_of_key(key, value_node, place):
         return found[1], found[2], f'leave a space after the colon: write "{found[1]}: {found[2][:60]}"'
     if found := unseen(key):
         bare = re.sub(r"[^\w -]", "", key)
-        return (bare, {}, f'the key "{bare}" holds what nobody sees: {found}. Delete it and type the key again')
+        return (bare, None, f'the key "{bare}" holds what nobody sees: {found}. Delete it and type the key again')
     return None
 
 

@@ -71,8 +71,6 @@ def proposed(problem):
 
 def _unknown_key(key, value, loc):
     told = f'"{key[:100]}" is not a known key'
-    if hidden := unseen(key):
-        return f"{told}: {hidden}. Delete it and type the key again"
     if any(sign in key for sign in "“”„«»‘’"):
         return f"{told}: put the text in straight quotes, \" or ', and not in “ ”"
     if key == "<<":

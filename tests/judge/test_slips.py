@@ -243,6 +243,26 @@ def test_a_count_by_a_partner_that_is_named_or_by_another_field_is_no_warning(te
     assert warnings_of(program(text)) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("fields: {a: {ty\u200bpe: email}}", 'the key "type" holds what nobody sees'),
+        (
+            "fields: {a: {type: em\u200bail}}",
+            "it holds a character that is not seen (U+200B). Delete it and type the word",
+        ),
+        ("fields: {a: {}}\nrules: [{id: r, unique: [a], within: ''}]", '"within:" is empty: write a value behind it'),
+        ("fields: {a: {}}\nrules: [{id: r, unique: {any: [a]}}]", "this is no list of fields: write [email]"),
+        ("fields: {'a: b': {}}", '"a: b" is not a field name: leave a space after the colon'),
+        ("fields:\n  a: {}\n  rules: [{id: x}]", "is no field: it belongs to the program: begin its line at the edge"),
+        ("fields: {a: {}}\nrules: [{id: r, budget: '$5,000', per: day}]", '"$5,000" is not a sum: write 5000'),
+    ],
+)
+def test_one_mistake_is_told_once(text, told):
+    (error,) = errors(text)
+    assert told in error
+
+
 def test_a_file_without_examples_is_warned_of():
     (warning,) = map(str, program("fields: {a: {}}").warnings)
     assert warning.startswith("rules/solar.yaml:1: warning: there are no examples: write a lead that is valid, and one")
