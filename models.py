@@ -328,7 +328,8 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
             verdict.mismatch()
     if verdict.claims:
         verdict.settle(claims.refused(verdict.claims, lead_id, submission.received_at))
-    lead = Lead(  # at once, since setting one column after the other takes 12 µs
+    lead = Lead(__no_default__=True)
+    lead.__data__ = dict(  # noqa: C408  at once: to set one column after the other, as peewee does, takes 25 µs
         id=lead_id,
         program=submission.program,
         received_at=submission.received_at,
