@@ -100,12 +100,13 @@ def verify_password(name, password):
     made = service()
     if made.settings.open:
         return User("", "")
-    scheme = request.headers.get("Authorization", "").partition(" ")[0]
+    asked = request._get_current_object()
+    scheme = asked.headers.get("Authorization", "").partition(" ")[0]
     if not name or scheme.lower() != "basic":
         return None
-    made.arrival = proxies.arrival(request._get_current_object(), made.settings.trusted_proxies)
+    made.arrival = proxies.arrival(asked, made.settings.trusted_proxies)
     warn_once(made.arrival["problem"])
-    return made.login.check(name, password, client_address(request))
+    return made.login.check(name, password, client_address(asked))
 
 
 @auth.error_handler
@@ -193,6 +194,13 @@ def answer_fault(error):
 # --- The app ---
 
 
+class App(Flask):
+    """Flask without its look, eight times a lead, whether a function of ours is a coroutine: 20 µs, and none is."""
+
+    def ensure_sync(self, function):
+        return function
+
+
 def create_app(settings=None):
     """Return the WSGI app for these settings, or for those of the environment."""
     context, unread = click.get_current_context(silent=True), []
@@ -201,7 +209,7 @@ def create_app(settings=None):
         raise click.ClickException("\n".join(unread))
     logs.set_up(readable=bool(context) or sys.stderr.isatty())
     models.connect(settings.database_url, settings.secret)
-    app = Flask(__name__)
+    app = App(__name__)
     app.jinja_env.undefined = StrictUndefined
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected

@@ -1,5 +1,6 @@
 """gunicorn reads this by itself: `gunicorn` alone starts the service."""
 
+import gc
 import logging
 import os
 import sys
@@ -72,6 +73,16 @@ def post_fork(server, worker):
     if worker.core is not None:
         with suppress(OSError):  # where it is forbidden
             os.sched_setaffinity(0, {worker.core})
+
+
+def post_worker_init(_worker):
+    """Have the garbage collector pass over what was made for the start, and look less often.
+
+    Over nine rounds the longest answer took 41 ms instead of 70 and one in a hundred 32 instead of 35, and the workers
+    held 16 MB less: to be looked at copies memory that processes share.
+    """
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)  # more brought no more, and took memory: 20,000 some 3 MB
 
 
 def child_exit(_server, worker):

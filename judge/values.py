@@ -167,13 +167,13 @@ def matching(pattern, convert):
 
 def stored(value):
     """Return a value as JSON holds it: amounts as exact texts, days and moments in ISO 8601."""
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, date):
         return value.isoformat()
-    if type(value) is tuple:
-        return [stored(item) for item in value]
-    return str(value) if isinstance(value, str) else value
+    return [stored(item) for item in value] if type(value) is tuple else value
 
 
 def within_reach(texts):

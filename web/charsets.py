@@ -30,6 +30,9 @@ _SPELLINGS = {spelling: _MEANT.get(charset, charset) for spelling, charset in _S
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 _BOMS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
+# The charsets of nearly all senders, in both of which bytes of ASCII are its letters.
+ASCII = {"utf-8", WESTERN}
+
 
 def _table(charset):
     """Return the letters of the 256 bytes of a charset: what Windows leaves open is a control character on the web."""

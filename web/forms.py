@@ -7,7 +7,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from judge.items import Leaves, in_order, leaf_of
-from web.charsets import Decoder, bom, charset_of, is_wide
+from web.charsets import ASCII, Decoder, bom, charset_of, is_wide
 from web.refusals import MAX_FIELDS, MAX_LEVELS, PayloadError, UnsupportedPayload, check_name, too_deep, too_many
 
 
@@ -28,16 +28,22 @@ def read_form(body, decoder):
         body, text = decoder.using(mark)(body).lstrip("\ufeff").encode(), Decoder("utf-8").using()
     else:
         text = decoder.using()
-    parts = [part for part in body.split(b"&") if part]
+    parts = [part for part in body.replace(b"+", b" ").split(b"&") if part]
     if len(parts) > MAX_FIELDS:
         raise too_many()
-    return leaves_of(tuple(text(_unquoted(side)) for side in part.partition(b"=")[::2]) for part in parts)
+    # What has no % is text as it is, in ASCII: of eleven fields all names and most values, which takes 40 µs less.
+    plain = body.isascii() and (not decoder.named or charset_of(decoder.named) in ASCII)
+
+    def read(side):
+        return side.decode() if plain and b"%" not in side else text(_unquoted(side))
+
+    return leaves_of((read(name), read(value)) for name, _, value in (part.partition(b"=") for part in parts))
 
 
 def _unquoted(text):
     # Bytes, since senders forget to encode letters such as é. The functions of urllib.parse would
     # take up to 80 MB for a body of 256 KiB.
-    return _PERCENT.sub(lambda found: bytes((int(found[1], 16),)), text.replace(b"+", b" "))
+    return _PERCENT.sub(lambda found: bytes((int(found[1], 16),)), text)
 
 
 _PERCENT = re.compile(b"%([0-9A-Fa-f]{2})")

@@ -60,10 +60,11 @@ def decode(body, content_type="", query=b"", names=None, query_wins=(), selector
         packed = known.documents(leaves)
         asked = Leaves(leaf for leaf in asked if canonical(leaf.name) not in packed)
     pairs, asked = known.pairs(leaves, decoders[0]), known.pairs(asked, decoders[1])
-    winning = {known.meant(name) for name, _ in asked}.intersection(query_wins)
-    pairs = [(name, value) for name, value in pairs if known.meant(name) not in winning]
-    named = {known.meant(name) for name, _ in pairs}
-    pairs += [(name, value) for name, value in asked if known.meant(name) not in named]
+    if asked:
+        winning = {known.meant(name) for name, _ in asked}.intersection(query_wins)
+        pairs = [(name, value) for name, value in pairs if known.meant(name) not in winning]
+        named = {known.meant(name) for name, _ in pairs}
+        pairs += [(name, value) for name, value in asked if known.meant(name) not in named]
     if len(pairs) > MAX_FIELDS:
         raise too_many()
     fields, spelling = Submitted(), {}
@@ -201,7 +202,9 @@ def _document(text, name, decoder):
 
 def _trimmed(value):
     # XML parsers turn CR LF into LF, so the other formats follow: one lead, one value.
-    return value.replace("\r\n", "\n").replace("\r", "\n").strip(_BLANK)
+    if "\r" in value:
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return value.strip(_BLANK)
 
 
 def _text(body, decoder, declared=None):

@@ -107,3 +107,45 @@ def test_a_boundary_is_found_where_the_type_is_given_twice():
 def test_a_form_that_is_called_json_or_xml_is_read_as_a_form(content_type):
     body = b"email=a%40example.com&first_name=Ann"
     assert decode(body, content_type) == {"email": ["a@example.com"], "first_name": ["Ann"]}
+
+
+# --- Bytes ---
+
+# What may stand in a form as it is; a % begins what is encoded, & and = part the fields, and + is a blank.
+SAFE = "!$'()*,/:;?@|~^`"
+ASCII_LETTERS = SAFE + "azAZ09 +%&=._-"
+NAMED = [
+    "",
+    "; charset=utf-8",
+    "; charset=iso-8859-1",
+    "; charset=windows-1252",
+    "; charset=shift_jis",
+    "; charset=utf-16",
+]
+
+
+@pytest.mark.parametrize("named", NAMED)
+@given(st.dictionaries(st.text("abyz", min_size=1, max_size=4), st.text(ASCII_LETTERS, max_size=8), max_size=5))
+def test_it_does_not_matter_which_letters_of_a_form_are_percent_encoded(named, fields):
+    charset = "utf-16" if "16" in named else "ascii"
+    few = urlencode(fields, safe=SAFE)
+    all_of_them = "&".join(f"{escaped(name)}={escaped(value)}" for name, value in fields.items())
+    assert "+" not in all_of_them
+    one, other = (decode(form.encode(charset), FORM + named) for form in (few, all_of_them))
+    assert one == other == {name: [value.strip()] for name, value in fields.items()}
+
+
+def escaped(text):
+    return "".join(f"%{ord(character):02x}" for character in text)
+
+
+def test_a_form_in_ascii_may_stand_for_letters_that_are_not():
+    assert decode(b"a=caf%C3%A9&b=x+y&c=1%2B1", FORM) == {"a": ["café"], "b": ["x y"], "c": ["1+1"]}
+    assert decode(b"a=caf%E9&b=x+y", f"{FORM}; charset=iso-8859-1") == {"a": ["café"], "b": ["x y"]}
+    assert decode(b"a=caf%E9&b=x+y", FORM).remarks
+
+
+def test_a_form_in_a_charset_whose_ascii_means_other_letters_is_read_by_it():
+    greeting = "a=こんにちは".encode("iso2022_jp")
+    assert greeting.isascii()
+    assert decode(greeting, f"{FORM}; charset=iso-2022-jp") == {"a": ["こんにちは"]}
