@@ -73,6 +73,7 @@ class Lead(Table):
     worth = DecimalField(8, 2, null=True)
     observed = JSONField(default=list)
     masked_at = Time(null=True, default=None)
+    subpartner = TextField(default="")
 
     replayed = False
 
@@ -179,7 +180,8 @@ class Fact(Table):
 class Day(Table):
     """What came of the leads of one day of a program; those after `counted_to` are still to be added.
 
-    `counts` is `{partner: {kind: …}}` as Counts has it, and `fields` `{partner: {field: leads}}`.
+    `counts` is `{partner: {kind: …}}` as Counts has it, `subpartners` `{partner: {subpartner: {kind: …}}}`, and
+    `fields` `{partner: {field: leads}}`.
     `starts` and `ends` are milliseconds since 1970.
     """
 
@@ -191,6 +193,7 @@ class Day(Table):
     closed = BooleanField()
     counts = JSONField()
     fields = JSONField()
+    subpartners = JSONField(default=dict)
 
     is_new = False
 
@@ -300,6 +303,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
         received_at=submission.received_at,
         user=submission.user,
         partner=verdict.partner[:LONGEST_PARTNER],
+        subpartner=verdict.subpartner[:LONGEST_PARTNER],
         status=200 if verdict.valid else invalid_status,
         valid=verdict.valid,
         test=verdict.test,

@@ -24,7 +24,7 @@ from models import OBSERVED, Day, Late, Lead, first_id
 
 SETTLED_AFTER = timedelta(minutes=5)  # by then, what was received is committed
 COUNTED_AT_ONCE = 300  # leads: some 10 ms of the one writer
-MOST_PARTNERS = 200  # of a day: who has a larger share of its leads is counted by name
+MOST_PARTNERS = 200  # of a day: who has a larger share of its leads is counted by name; and as many sub-partners
 OTHERS = "…"  # the rest, together
 
 
@@ -40,61 +40,74 @@ class Counts:
 
     The money of what is valid was paid, that of what is refused, by whatever reason, was not. Tests are
     counted apart: all of them without money, and the valid ones with it.
+
+    `subpartners` are `{partner: {subpartner: {what: …}}}`, a part of what their partner has; None: they are not
+    counted. A lead that names no partner is counted under none.
     """
 
-    def __init__(self, found=None):
-        self.found = found or {}
+    def __init__(self, found=None, subpartners=None):
+        self.found, self.subpartners = found or {}, subpartners
 
-    def add(self, partner, what, count, cents):
-        cell = self.found.setdefault(partner, {}).setdefault(what, [0, 0])
-        cell[0] += count
-        cell[1] += cents
+    def add(self, partner, what, count, cents, subpartner=""):
+        _add_cell(self.found.setdefault(partner, {}), what, count, cents)
+        if subpartner and partner not in ("", OTHERS):
+            _add_cell(self.subpartners.setdefault(partner, {}).setdefault(subpartner, {}), what, count, cents)
 
     def add_leads(self, leads):
         """Add the leads of a query."""
-        for partner, valid, test, reasons, observed, count, paid, unpaid in _grouped(leads):
-            if test:
-                self.add(partner, TEST, count, 0)
-                if valid:
-                    self.add(partner, VALID_TEST, count, int(paid or 0))
-                continue
+        for partner, valid, test, reasons, observed, *sub, count, paid, unpaid in _grouped(leads, self._by()):
             cents = int(paid or 0) if valid else int(unpaid or 0)
-            self.add(partner, VALID if valid else REFUSED, count, cents)
+            if test:
+                self.add(partner, TEST, count, 0, *sub)
+                if valid:
+                    self.add(partner, VALID_TEST, count, cents, *sub)
+                continue
+            self.add(partner, VALID if valid else REFUSED, count, cents, *sub)
             for code in json.loads(reasons):
-                self.add(partner, REASON + code, count, cents)
+                self.add(partner, REASON + code, count, cents, *sub)
             for rule in json.loads(observed):
-                self.add(partner, OBSERVED + rule, count, cents if valid else 0)
+                self.add(partner, OBSERVED + rule, count, cents if valid else 0, *sub)
         self.shorten()
 
+    def _by(self):
+        return [] if self.subpartners is None else [Lead.subpartner]
+
     def shorten(self):
-        """Count partners with few leads among the others, where twice as many are by name as should be.
-
-        Those with the most leads stay, and those that would come off best if the leads of so many partners were
-        struck off against each other: so whoever has more than one in MOST_PARTNERS of all leads is by name,
-        however many names are made up before or after. (Misra and Gries, Finding repeated elements, 1982.)
-        """
-        names = [name for name in self.found if name != OTHERS]
-        if len(names) <= 2 * MOST_PARTNERS:
-            return
-        leads = {name: sum(self._count(name, what) for what in (VALID, REFUSED, TEST)) for name in names}
-        left = {name: leads[name] - self._count(name, OUTWEIGHED) for name in names}
-        largest, best = (sorted(names, key=by.get, reverse=True) for by in (leads, left))
-        struck_off = left[best[MOST_PARTNERS]]
-        kept = {*largest[:MOST_PARTNERS], *best[:MOST_PARTNERS]}
-        for name in names:
-            if name in kept:
-                self.found[name][OUTWEIGHED] = [leads[name] - max(left[name] - struck_off, 0), 0]
-            else:
-                self.fold(name)
-
-    def _count(self, name, what):
-        return self.found[name].get(what, (0,))[0]
+        """Count partners with few leads among the others, and sub-partners with few under their partner alone."""
+        for name in _smallest({name: cells for name, cells in self.found.items() if name != OTHERS}):
+            self.fold(name)
+        pairs = ((partner, name) for partner, named in (self.subpartners or {}).items() for name in named)
+        for pair in _smallest({(partner, name): self.subpartners[partner][name] for partner, name in pairs}):
+            self.drop(*pair)
 
     def fold(self, partner):
-        """Count a partner among the others."""
+        """Count a partner among the others, and its sub-partners no more: what they have is a part of what it has."""
         for what, (count, cents) in self.found.pop(partner, {}).items():
             if what != OUTWEIGHED:
                 self.add(OTHERS, what, count, cents)
+        if self.subpartners:
+            self.subpartners.pop(partner, None)
+
+    def drop(self, partner, subpartner):
+        """Count the leads of a sub-partner under its partner alone."""
+        named = self.subpartners.get(partner, {})
+        named.pop(subpartner, None)
+        if not named:
+            self.subpartners.pop(partner, None)
+
+    def of_subpartner(self, partner, subpartner):
+        """Return the Counts of one sub-partner alone."""
+        cells = self.subpartners.get(partner, {}).get(subpartner)
+        return Counts({subpartner: cells} if cells else {})
+
+    def of_subpartners(self, partner):
+        """Return as Counts what each sub-partner of a partner has, and as "" the rest: of none, or with few leads."""
+        named = self.subpartners.get(partner, {})
+        rest = {what: [*cell] for what, cell in self.found.get(partner, {}).items() if what != OUTWEIGHED}
+        for _, what, count, cents in Counts(named).items():
+            _add_cell(rest, what, -count, -cents)
+        rest = {what: cell for what, cell in rest.items() if cell[0] > 0}
+        return Counts(named | ({"": rest} if rest else {}))
 
     def items(self):
         for partner, cells in self.found.items():
@@ -103,9 +116,38 @@ class Counts:
                     yield partner, what, count, cents
 
 
-def _grouped(leads):
+def _add_cell(cells, what, count, cents):
+    cell = cells.setdefault(what, [0, 0])
+    cell[0] += count
+    cell[1] += cents
+
+
+def _smallest(named):
+    """Return whose leads are too few to be counted by name, where twice as many are by name as should be.
+
+    Those with the most leads stay, and those that would come off best if the leads of so many of them were
+    struck off against each other: so whoever has more than one in MOST_PARTNERS of all leads is by name,
+    however many names are made up before or after. (Misra and Gries, Finding repeated elements, 1982.)
+    """
+    if len(named) <= 2 * MOST_PARTNERS:
+        return []
+
+    def count(cells, *kinds):
+        return sum(cells[what][0] for what in kinds if what in cells)
+
+    leads = {name: count(cells, VALID, REFUSED, TEST) for name, cells in named.items()}
+    left = {name: leads[name] - count(cells, OUTWEIGHED) for name, cells in named.items()}
+    largest, best = (sorted(named, key=by.get, reverse=True) for by in (leads, left))
+    struck_off = left[best[MOST_PARTNERS]]
+    kept = {*largest[:MOST_PARTNERS], *best[:MOST_PARTNERS]}
+    for name in kept:
+        named[name][OUTWEIGHED] = [leads[name] - max(left[name] - struck_off, 0), 0]
+    return [name for name in named if name not in kept]
+
+
+def _grouped(leads, by=()):
     """Yield how many leads there are of each kind, and their money in hundredths."""
-    groups = (Lead.partner, Lead.valid, Lead.test, Lead.reasons, Lead.observed)
+    groups = (Lead.partner, Lead.valid, Lead.test, Lead.reasons, Lead.observed, *by)
     query = leads.select(*groups, fn.COUNT(Lead.id), _cents("sale_amount"), _cents("worth"))
     return db.execute(query.group_by(*groups))
 
@@ -147,10 +189,11 @@ def today(program, now):
     return now.astimezone(program.spec.timezone).date()
 
 
-def rows_of(program, first, last):
-    """Return the rows of days from `first` to `last`, and of one on each side, by day."""
+def rows_of(program, first, last, subpartners=True):
+    """Return the rows of days from `first` to `last`, and of one on each side, by day: with `subpartners`, or not."""
     span = (first - timedelta(days=1)).isoformat(), (last + timedelta(days=1)).isoformat()
-    query = Day.select().where(Day.program == program.name, Day.day.between(*span))
+    columns = [column for column in Day._meta.sorted_fields if subpartners or column is not Day.subpartners]
+    query = Day.select(*columns).where(Day.program == program.name, Day.day.between(*span))
     return {row.day: row for row in query}
 
 
@@ -216,7 +259,7 @@ def _add_late(program):
 
 def _add(program, row, leads):
     """Add the leads of a query to a row."""
-    counts = Counts(row.counts)
+    counts = Counts(row.counts, row.subpartners)
     counts.add_leads(leads)
     row.counts = counts.found
     _count_fields(program, leads, row.fields, counts.found)
@@ -250,8 +293,17 @@ def forget_partner(program, partner):
     database.lock(program)
     for row in Day.select().where(Day.program == program):
         if partner in row.counts or partner in row.fields:
-            Counts(row.counts).fold(partner)
+            Counts(row.counts, row.subpartners).fold(partner)
             row.fields.pop(partner, None)
+            row.save()
+
+
+def forget_subpartner(program, partner, subpartner):
+    """Count a sub-partner of the program under its partner alone, in all days: the name is a person's."""
+    database.lock(program)
+    for row in Day.select().where(Day.program == program):
+        if subpartner in row.subpartners.get(partner, {}):
+            Counts(row.counts, row.subpartners).drop(partner, subpartner)
             row.save()
 
 
