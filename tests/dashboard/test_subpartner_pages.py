@@ -40,6 +40,24 @@ def test_a_partners_page_lists_its_sub_partners_with_the_same_figures(house):
         assert "(none, or one of many with few leads) 1 100% 10.00" in words
 
 
+def test_of_very_many_sub_partners_the_hundred_largest_are_listed_and_the_rest_last(house):
+    for number in range(101):
+        record(
+            house.program,
+            datetime.now(UTC),
+            email=f"{number}@example.com",
+            irpid="bright",
+            subid=f"made-up-{number:03}",
+        )
+    page = html.fromstring(house.operator.get("/dashboard/partner?partner=bright").text)
+    rows = [
+        "".join(row.itertext()).split()[0]
+        for row in page.xpath("//table[.//th[text()='Sub-partner']]//th[@scope='row']")
+    ]
+    assert rows[:2] + rows[-1:] == ["s", "made-up-000", "(none,"] and len(rows) == 101
+    assert "And 3 more, with fewer leads each." in house.operator.words("/dashboard/partner?partner=bright")
+
+
 def test_a_partner_without_sub_partners_has_none_to_list(house):
     house.lead(email="al@example.com", irpid="dim")
     house.lead(path="/leads/solar", email="al@example.com", irpid="sunny", subid="s-1")

@@ -104,7 +104,14 @@ def test_everybody_can_read_every_page_on_a_phone_and_on_a_desktop_by_day_and_by
 
     check()
     of_network = "partner?partner=network", "subpartner?partner=network&subpartner=s-1"
-    for path in ["partner?partner=clickfarm", *of_network, "leads", f"leads/{brand.bad}", "programs", "programs/default"]:
+    for path in [
+        "partner?partner=clickfarm",
+        *of_network,
+        "leads",
+        f"leads/{brand.bad}",
+        "programs",
+        "programs/default",
+    ]:
         page.goto(f"{brand.address}/dashboard/{path}")
         check()
     page.goto(f"{brand.address}/dashboard/programs/default/try")
