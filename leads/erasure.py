@@ -218,17 +218,18 @@ def _places(person, programs):
 def _erase(ids, person, now):
     columns = Lead.id, Lead.program, Lead.partner, Lead.subpartner, Lead.email, Lead.phone, Lead.trace
     for lead in Lead.select(*columns).where(Lead.id.in_(ids)):
-
-        def is_theirs(name, lead=lead):
-            return name and (name.lower() in (lead.email.lower(), lead.phone) or person.stands_in(name))
-
         others = {}
-        if is_theirs(lead.subpartner):
+        if _is_theirs(lead.subpartner, lead, person):
             others["subpartner"] = ""
             daily.forget_subpartner(lead.program, lead.partner, lead.subpartner)
-        if is_theirs(lead.partner):
+        if _is_theirs(lead.partner, lead, person):
             others["partner"] = ""
             daily.forget_partner(lead.program, lead.partner)
         if others:
             Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
         empty(lead, ERASED, now, fields={}, customerid="", **others)
+
+
+def _is_theirs(name, lead, person):
+    """Tell whether a partner or sub-partner is the person whose lead it is, or the one who asks."""
+    return bool(name) and (name.lower() in (lead.email.lower(), lead.phone) or person.stands_in(name))
