@@ -181,8 +181,7 @@ class Day(Table):
     """What came of the leads of one day of a program; those after `counted_to` are still to be added.
 
     `counts` is `{partner: {kind: …}}` as Counts has it, `subpartners` `{partner: {subpartner: {kind: …}}}`, and
-    `fields` `{partner: {field: leads}}`.
-    `starts` and `ends` are milliseconds since 1970.
+    `fields` `{partner: {field: leads}}`. `starts` and `ends` are milliseconds since 1970.
     """
 
     program = TextField()
