@@ -9,22 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from leads import periods
-from leads.daily import (
-    REASON,
-    REFUSED,
-    TEST,
-    VALID,
-    VALID_TEST,
-    Counts,
-    count_leads,
-    dates,
-    first_day,
-    id_at,
-    leads_between,
-    rows_of,
-    span_of,
-    today,
-)
+from leads.counts import REASON, REFUSED, TEST, VALID, VALID_TEST, Counts
+from leads.daily import count_leads, dates, first_day, id_at, leads_between, rows_of, span_of, today
 from leads.sums import Sums
 from models import OBSERVED, Day
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import database
+from leads import counts as tally
 from leads import daily, figures
 from leads.periods import Period
 from models import Day, Lead
@@ -97,7 +98,7 @@ def test_days_of_programs_without_sub_partners_hold_none(ledger):
 
 
 def test_made_up_sub_partners_do_not_push_out_one_with_many_leads_nor_fill_the_days(ledger, monkeypatch):
-    monkeypatch.setattr(daily, "MOST_PARTNERS", 2)
+    monkeypatch.setattr(tally, "MOST_PARTNERS", 2)
     monkeypatch.setattr(daily, "COUNTED_AT_ONCE", 6)
     for number in range(20):
         send(NOW - timedelta(hours=2, minutes=-number), f"made-up {number}")
@@ -112,7 +113,7 @@ def test_made_up_sub_partners_do_not_push_out_one_with_many_leads_nor_fill_the_d
 
 
 def test_a_partner_counted_among_the_others_leaves_no_sub_partners_behind(ledger, monkeypatch):
-    monkeypatch.setattr(daily, "MOST_PARTNERS", 2)
+    monkeypatch.setattr(tally, "MOST_PARTNERS", 2)
     for number in range(20):
         send(NOW - timedelta(hours=2, minutes=-number), "a", partner=f"made-up {number}")
     count_all(NOW, [PROGRAM])
@@ -127,23 +128,23 @@ SENT = st.lists(
 
 @given(SENT, st.integers(1, 3))
 def test_who_has_more_than_his_share_is_by_name_and_no_sub_partner_has_more_than_its_partner(batches, most):
-    sent, counts = Counter(), daily.Counts(subpartners={})
+    sent, counts = Counter(), tally.Counts(subpartners={})
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(daily, "MOST_PARTNERS", most)
+        patched.setattr(tally, "MOST_PARTNERS", most)
         for batch in batches:
-            counts = daily.Counts(*json.loads(json.dumps([counts.found, counts.subpartners])))
+            counts = tally.Counts(*json.loads(json.dumps([counts.found, counts.subpartners])))
             for partner, subpartner in batch:
-                counts.add(partner, daily.VALID, 1, 5, subpartner)
+                counts.add(partner, tally.VALID, 1, 5, subpartner)
             counts.shorten()
             sent.update(batch)
-            pairs = {(p, s): cells[daily.VALID][0] for p, of in counts.subpartners.items() for s, cells in of.items()}
+            pairs = {(p, s): cells[tally.VALID][0] for p, of in counts.subpartners.items() for s, cells in of.items()}
             assert len(pairs) <= 2 * most
             for pair, count in sent.items():
                 assert pairs.get(pair, 0) <= count
                 assert pair in pairs or count <= 2 * sent.total() / most
-            for partner in counts.found.keys() - {daily.OTHERS}:
+            for partner in counts.found.keys() - {tally.OTHERS}:
                 told = sum(count for *_, count, _ in counts.of_subpartners(partner).items())
-                assert told == counts.found[partner][daily.VALID][0]
+                assert told == counts.found[partner][tally.VALID][0]
 
 
 def test_a_sub_partner_that_is_a_person_is_counted_under_its_partner_alone_once_it_is_forgotten(ledger):
