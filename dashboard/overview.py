@@ -149,6 +149,7 @@ def start():
         tiles=_tiles(found.totals, found.before),
         bars=drawn,
         top=top,
+        ticks=chart.ticks(found.by_day),
         warnings=told,
         reason=lambda figure: explain.reason(figure.code, view.programs.get(figure.program)),
         sentence=lambda code: _sentence(code, view.chosen),
