@@ -43,6 +43,30 @@ class RuleText(Table):
     text = TextField()
 
 
+class Published(Table):
+    """A version of a program's rules, or of a list that rules name, where DATAPOST_RULES_FROM is dashboard.
+
+    The newest one of a name is live. `id` grows with each of them all; no sequence gives it, since rows are copied to
+    other databases with it. `file` is the hash of the file in the deploy that was known then. A program that is retired
+    has no hash.
+    """
+
+    id = BigIntegerField(primary_key=True)
+    thing = TextField()
+    name = TextField()
+    version = IntegerField()
+    at = Time()
+    by = TextField()
+    kind = TextField()
+    comment = TextField()
+    hash = CharField(64)
+    text = TextField()
+    file = CharField(64)
+
+    class Meta:
+        indexes = ((("thing", "name", "version"), True),)
+
+
 class Lead(Table):
     """A submission and its decision. `id` is the `uniqueid` of a valid answer.
 
@@ -179,7 +203,8 @@ class Fact(Table):
 class Day(Table):
     """What came of the leads of one day of a program; those after `counted_to` are still to be added.
 
-    `counts` is `{partner: {kind: …}}` as Counts has it, and `fields` `{partner: {field: leads}}`.
+    `counts` is `{partner: {kind: …}}` as Counts has it, `fields` `{partner: {field: leads}}`, and `rules`
+    `{hash of the text that judged them: leads}`, or None where an earlier version counted.
     `starts` and `ends` are milliseconds since 1970.
     """
 
@@ -191,6 +216,7 @@ class Day(Table):
     closed = BooleanField()
     counts = JSONField()
     fields = JSONField()
+    rules = JSONField(default=None)
 
     is_new = False
 
@@ -228,6 +254,7 @@ class Backtest(Table):
     renewed_at = Time()
     state = TextField()
     report = JSONField()
+    based_on = IntegerField(null=True, default=None)  # the version of the rules that it was held against
 
     @property
     def gone(self):
