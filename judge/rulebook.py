@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 
 from judge.changes import begun_anew
 from judge.compiler import compile_text, load
@@ -26,10 +27,12 @@ def rule_files(folder):
 class Book:
     """Programs by name, in the last good state of each, and the Findings in what cannot be used now, by path.
 
-    `texts` are those of the lists, by path, or None where they are read from disk.
+    `texts` are those of the lists, by path, or None where they are read from disk; `known` tells whether the programs
+    are, `unusable` holds names whose text was never good, and `versions` those of published ones.
     """
 
-    texts = None
+    texts, known, unusable = None, True, frozenset()
+    versions = MappingProxyType({})
 
     def __init__(self, folder):
         self.folder, self.programs, self._errors = Path(folder), {}, {}
@@ -53,7 +56,7 @@ class Book:
 
     def tell_what_began_anew(self, last_rules):
         """Say in the log what begins anew since the last lead, whose rules `last_rules(program)` gives."""
-        for program in self.programs.values():
+        for program in self.programs.values() if self.known else ():
             tell(program, last_rules)
 
 

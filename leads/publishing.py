@@ -9,16 +9,18 @@ called within `database.read()`; `history`, `live`, `find` and `leads_of` need i
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 
 from peewee import IntegrityError
 
 import database
+from database import claims
 from judge.compiler import compile_text, load
 from judge.rulebook import rule_files
-from judge.rulefile import Finding, RuleFileError
+from judge.rulefile import RuleFileError
 from judge.values import FORBIDDEN
+from leads.daily import leads_by_rules
+from leads.deployed import changed_files, deployed, file_of, list_name, read_text  # noqa: F401  for who publishes
 from models import Published
 from web.published import LIST, RULES, live_rows, newest, path_of, texts_of
 
@@ -38,17 +40,6 @@ class Outdated(PublishingError):
         is_live = f"version {live.version} by {live.by} is live" if live else "nothing is published"
         super().__init__(f"{name}: {is_live}, and this is based on version {based_on}: look at what changed")
         self.live, self.based_on = live, based_on
-
-
-@dataclass(frozen=True)
-class ChangedFile:
-    """A file of the deploy whose text is neither live nor known to who published last; `text` is to the letter."""
-
-    thing: str
-    name: str
-    path: str
-    hash: str
-    text: str
 
 
 # --- Reading; needs the store ---
@@ -71,6 +62,25 @@ def find(name, version, thing=RULES):
     return Published.get_or_none(thing=thing, name=name, version=version)
 
 
+def leads_of(versions):
+    """Return how many leads each version has judged, `{version: leads}`, of the whole history of a program.
+
+    A lead names the text that judged it. Where versions have one text, a lead belongs to the one that was live when it
+    came; what came before there were versions, to the first of its text.
+    """
+    judged, later, counts = {}, {}, None
+    for row in versions:  # from the newest
+        if row.thing == RULES and row.hash:
+            counts = counts or leads_by_rules(row.name)
+            earlier_too = any(other.hash == row.hash and other.version < row.version for other in versions)
+            until = leads_by_rules(row.name, claims.milliseconds(row.at)).get(row.hash, 0) if earlier_too else 0
+            judged[row.version] = later.get(row.hash, counts.get(row.hash, 0)) - until
+            later[row.hash] = until
+        else:
+            judged[row.version] = 0
+    return judged
+
+
 # --- Publishing ---
 
 
@@ -83,8 +93,8 @@ def publish(name, text, by, comment, based_on=None, thing=RULES, lists=None, fil
     PublishingError.
     """
     _check_name(name, thing)
-    for list_name in lists or {}:
-        _check_name(list_name, LIST)
+    for brought in lists or {}:
+        _check_name(brought, LIST)
     for written in [text, *(lists or {}).values()]:
         _check_text(name, written)
     return _publish(
@@ -113,7 +123,7 @@ def rollback(name, by, comment="", version=None, thing=RULES, based_on=None, fol
 def adopt(name, by, folder, comment, based_on=None, thing=RULES):
     """Publish the file of the deploy, with the lists that it names and nobody has published yet."""
     _check_name(name, thing) if thing == RULES else None
-    deploy = _deployed(folder)
+    deploy = deployed(folder)
     if (thing, name) not in deploy:
         raise PublishingError(f"there is no file {path_of(folder, name, thing)} in this deploy")
     found = deploy[thing, name]
@@ -158,24 +168,6 @@ def seed(folder, by=DEPLOY):
         if made is not None:
             return made
     raise PublishingError("others publish all the time: try again")
-
-
-def changed_files(folder, book):
-    """Return the files of the deploy that changed since the live version was made, as ChangedFiles.
-
-    `book` is a PublishedBook. New files are seeds, and those of retired programs are nothing.
-    """
-    return [
-        file
-        for key, file in sorted(_deployed(folder).items())
-        if (row := book.rows.get(key)) and row.hash and file.hash not in (row.file, row.hash)
-    ]
-
-
-def file_of(folder, name, thing=RULES):
-    """Return the hash of the file in the deploy, or ""."""
-    found = _deployed(folder).get((thing, name))
-    return found.hash if found else ""
 
 
 # --- How ---
@@ -263,7 +255,7 @@ def _sow(folder, path, rows, seeds):
     for list_path in sorted(program.lists):
         name = list_name(folder, list_path)
         if (LIST, name) not in rows:
-            text, digest = _read_text(list_path)
+            text, digest = read_text(list_path)
             seeds[LIST, name] = _row(LIST, name, "seed", text, digest)
             texts[list_path] = text
     if any((LIST, list_name(folder, list_path)) in rows for list_path in program.lists):
@@ -298,53 +290,6 @@ def _same_text(before):
     if before is None or not before.hash:
         raise PublishingError("there is no live text that could stay")
     return before.text
-
-
-# --- The files of a deploy ---
-
-
-def list_name(folder, path):
-    """Return a list's path as rule files in the folder write it."""
-    path = Path(path)
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
-
-
-def _deployed(folder):
-    """Return the files of a deploy, rules and the lists that these name, as ChangedFiles by thing and name."""
-    found = {}
-    for path in rule_files(folder):
-        if (read := _read_or_none(path)) is None or path.suffix != ".yaml":
-            continue
-        found[RULES, path.stem] = ChangedFile(RULES, path.stem, str(path), read[1], read[0])
-        for list_path in _lists_named(str(path), read[1]):
-            if read := _read_or_none(list_path):
-                name = list_name(folder, list_path)
-                found[LIST, name] = ChangedFile(LIST, name, list_path, read[1], read[0])
-    return found
-
-
-@lru_cache(100)
-def _lists_named(path, _digest):
-    try:
-        return sorted(load(path).lists)
-    except RuleFileError as error:
-        return sorted(error.lists)
-
-
-def _read_or_none(path):
-    try:
-        return _read_text(path)
-    except (OSError, RuleFileError):
-        return None
-
-
-def _read_text(path):
-    """Return the text of a file to the letter, and the hash of its bytes."""
-    raw = Path(path).read_bytes()
-    try:
-        return raw.decode("utf-8-sig"), hashlib.sha256(raw).hexdigest()
-    except UnicodeDecodeError:
-        raise RuleFileError([Finding(str(path), 1, "this is not UTF-8 text: save the file as UTF-8")]) from None
 
 
 # --- Checks ---

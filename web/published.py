@@ -3,6 +3,7 @@
 That is where DATAPOST_RULES_FROM is `dashboard`: leads/publishing.py writes what is read here.
 """
 
+import math
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from threading import Lock
 from peewee import fn
 
 import database
-from database import StoreError
+from database import StoreError, db
 from database.engines import thread
 from judge.compiler import compile_text
 from judge.rulebook import Book, share_places, tell
@@ -67,14 +68,15 @@ class PublishedBook(Book):
     LONGEST_WAIT = 1  # seconds; then he goes on with what is known
     LONGEST_LOOK = 4  # seconds of the time that a lead has in all: a server that is gone costs some three
 
-    def __init__(self, folder, seed=lambda: None):
-        self._seed, self._lock, self._looked_at = seed, Lock(), -1000.0
-        self._rows, self._newest, self._failure = {}, None, None
+    def __init__(self, folder, seed=None):
+        self._seed, self._lock, self._looked_at = seed, Lock(), -math.inf
+        self._rows, self._newest, self._failure, self._refused = {}, None, None, {}
         super().__init__(folder)
-        self._programs = {}
 
     @property
     def programs(self):
+        if not self.known:
+            self.refresh()
         if not self.known:
             raise StoreError(self._failure or "the rules were not read yet")
         return self._programs
@@ -82,6 +84,12 @@ class PublishedBook(Book):
     @programs.setter
     def programs(self, programs):
         self._programs = programs
+
+    @property
+    def errors(self):
+        if not self.known:
+            self.refresh()
+        return super().errors
 
     @property
     def known(self):
@@ -107,31 +115,37 @@ class PublishedBook(Book):
 
     @property
     def unusable(self):
+        """The programs whose live text does not compile, and of which this process has no earlier one."""
         return self.versions.keys() - self._programs.keys()
 
     def refresh(self, waits=True):
-        """See whether another version is live. Who does not wait is within a transaction, and looks there."""
+        """See whether another version is live. Who is within a transaction or a reading looks there, and never waits.
+
+        Who must not wait is a chore: it may delete leads, and does so by no rules of long ago. Raises StoreError.
+        """
         silence = time.monotonic() - self._looked_at
         if silence < self.LOOK_EVERY:
             return
-        patience = self.LONGEST_WAIT if waits and silence >= self.STALE_AFTER else 0
-        if not self._lock.acquire(timeout=patience):
+        within = not db.is_closed()
+        patience = self.LONGEST_WAIT if waits and not within and silence >= self.STALE_AFTER else 0
+        if not (self._lock.acquire(timeout=patience) if patience else self._lock.acquire(blocking=False)):
+            if not waits and silence >= self.STALE_AFTER:
+                raise StoreError("the rules are being read by another thread")
             return
         try:
-            if time.monotonic() - self._looked_at < self.LOOK_EVERY:  # another thread has looked while this one waited
-                return
-            if not waits:
+            if time.monotonic() - self._looked_at < self.LOOK_EVERY:
+                return  # another thread has looked while this one waited
+            if within:
                 self._look()
             else:
-                self._look_in_time()
+                self._look_by_itself()
         finally:
             self._lock.release()
 
-    def _look_in_time(self):
+    def _look_by_itself(self):
         try:
             with _at_most(self.LONGEST_LOOK):
-                if not self.known:
-                    self._sow()
+                self._sow()
                 with database.read():
                     self._look()
             self._failure = None
@@ -143,10 +157,17 @@ class PublishedBook(Book):
             self._looked_at = time.monotonic()
 
     def _sow(self):
+        """Publish what is new in the deploy, once, as soon as the database can be used."""
+        if self._seed is None:
+            return
         try:
             self._seed()
         except RuleFileError as error:
             log.error("the new files of this deploy are not published: %s", error)
+            for finding in error.errors:
+                self._refused.setdefault(finding.path, []).append(finding)
+            self._errors |= self._refused
+        self._seed = None
 
     def _look(self):
         """Read what is new, and compile it. Needs the store."""
@@ -161,9 +182,9 @@ class PublishedBook(Book):
     def _take(self, rows, known):
         """Compile the programs of these rows, beside those that are known, and the programs that name changed lists."""
         now = known | rows
-        texts, programs, errors = texts_of(self.folder, now), {}, {}
+        texts, programs, errors = texts_of(self.folder, now), {}, dict(self._refused)
         changed = {path_of(self.folder, name, LIST) for thing, name in rows if thing == LIST}
-        before = set(self.errors)
+        before = set(super().errors)
         for (thing, name), row in sorted(now.items()):
             path = path_of(self.folder, name)
             if thing != RULES:
@@ -178,7 +199,7 @@ class PublishedBook(Book):
                 self._compile(row, path, texts, programs, errors)
         share_places(programs.values())
         self._rows, self._programs, self._errors = now, programs, errors
-        for error in self.errors:
+        for error in super().errors:
             if error not in before:
                 log.error("%s", error)
 
