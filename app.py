@@ -22,6 +22,7 @@ from database import SchemaError, StoreError
 from database.secret import hold_secret
 from judge.judgement import judge, unreadable
 from leads import backtest, daily, known, publishing, retention, search
+from leads.deployed import tell_changed_files
 from partners.pages import documents
 from web import logs, proxies
 from web.answer import Answer, answer_lead, finish, named_program, respond
@@ -266,6 +267,8 @@ def _check_start(made, context):
             raise click.ClickException(str(error)) from None
         book.tell_what_began_anew(search.last_rules)
         tell_start(settings, book, f"http://{context.params['host']}:{context.params['port']}")
+        if settings.published:
+            tell_changed_files(settings.rules, book)
     serving = command in ("", "run")
     for error in book.errors if serving else []:
         log.error("%s", error)

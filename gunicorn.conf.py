@@ -14,6 +14,7 @@ import models
 from database import SchemaError
 from database.secret import hold_secret
 from leads import publishing, search
+from leads.deployed import tell_changed_files
 from web import logs
 from web.service import broken_rules, make_book, tell_start
 from web.settings import MOST_PROCESSES, Settings, host, is_number, port, processes
@@ -103,6 +104,8 @@ def on_starting(_server):
             book.tell_what_began_anew(search.last_rules)
             database.disconnect()
             tell_start(settings, book, f"http://{reached}:{port()}")
+            if settings.published:
+                tell_changed_files(settings.rules, book)
     except SchemaError as error:
         problems = [str(error)]
     if problems:

@@ -8,6 +8,7 @@ from pathlib import Path
 from judge.compiler import load
 from judge.rulebook import rule_files
 from judge.rulefile import Finding, RuleFileError
+from web.logs import log
 from web.published import LIST, RULES
 
 
@@ -32,6 +33,16 @@ def changed_files(folder, book):
         for key, file in sorted(deployed(folder).items())
         if (row := book.rows.get(key)) and row.hash and file.hash not in (row.file, row.hash)
     ]
+
+
+def tell_changed_files(folder, book):
+    """Say in the log which files of this deploy are not live."""
+    for file in changed_files(folder, book) if book.known else ():
+        log.warning(
+            "%s is another text than is live, which stays: choose on its page, or by flask rules adopt %s",
+            file.path,
+            file.name,
+        )
 
 
 def file_of(folder, name, thing=RULES):

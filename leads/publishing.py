@@ -92,9 +92,6 @@ def publish(name, text, by, comment, based_on=None, thing=RULES, lists=None, fil
     Outdated; RuleFileError where this, or a program that names the list, does not compile or an example fails; and
     PublishingError.
     """
-    _check_name(name, thing)
-    for brought in lists or {}:
-        _check_name(brought, LIST)
     for written in [text, *(lists or {}).values()]:
         _check_text(name, written)
     return _publish(
@@ -122,7 +119,6 @@ def rollback(name, by, comment="", version=None, thing=RULES, based_on=None, fol
 
 def adopt(name, by, folder, comment, based_on=None, thing=RULES):
     """Publish the file of the deploy, with the lists that it names and nobody has published yet."""
-    _check_name(name, thing) if thing == RULES else None
     deploy = deployed(folder)
     if (thing, name) not in deploy:
         raise PublishingError(f"there is no file {path_of(folder, name, thing)} in this deploy")
@@ -193,6 +189,8 @@ def _publish(change, text_for, file=""):
         with database.read():
             stamp, rows = newest(), live_rows()
         before = rows.get((change.thing, change.name))
+        if before is None and change.kind == "publish":  # what a deploy has brought may have any name that files have
+            _check_name(change.name, change.thing)
         there = before.version if before else 0
         based_on = there if based_on is None else based_on
         if based_on != there:
@@ -218,6 +216,8 @@ def _compiled(change, text, rows):
     new, folder = {}, change.folder
     if change.thing == RULES:
         brought = {n: t for n, t in (change.lists or {}).items() if (LIST, n) not in rows}
+        for name in brought if change.kind == "publish" else ():
+            _check_name(name, LIST)
         texts = texts_of(folder, rows) | {path_of(folder, n, LIST): t for n, t in brought.items()}
         program = compile_text(change.name, path_of(folder, change.name), text, texts=texts)
         for name, list_text in brought.items():

@@ -10,7 +10,7 @@ import database
 from database import StoreError
 from leads import daily, publishing
 from leads.publishing import publish, retire, rollback
-from models import Lead, Published
+from models import Day, Lead, Published
 from web import published
 from web.published import LIST, PublishedBook
 
@@ -228,3 +228,21 @@ def test_leads_of_counted_days_are_not_looked_up_again(shop, clock, monkeypatch)
         pass
     database.transact(lambda: Lead.delete().execute())
     assert judged() == {1: 2}
+
+
+def test_days_that_an_earlier_version_counted_are_counted_by_their_rules_too(shop):
+    for name in "abc":
+        shop.lead(email=f"{name}@example.com")
+    programs = list(shop.app.extensions["datapost"].rulebook.programs.values())
+    with database.read():
+        now = database.now() + timedelta(days=2)
+    while database.transact(lambda: daily.roll_up(programs, now)):
+        pass
+    database.transact(lambda: Day.update(rules=None).execute())
+    assert judged() == {1: 3}
+    while database.transact(lambda: daily.roll_up(programs, now)):
+        pass
+    with database.read():
+        (row,) = [row for row in Day.select() if row.rules]
+        assert list(row.rules.values()) == [3]
+    assert judged() == {1: 3}
