@@ -44,11 +44,9 @@ class RuleText(Table):
 
 
 class Published(Table):
-    """A version of a program's rules, or of a list that rules name, where DATAPOST_RULES_FROM is dashboard.
+    """A version of a program's rules, or of a list (`thing`): the newest of a name is live, one without a hash retired.
 
-    The newest one of a name is live. `id` grows with each of them all; no sequence gives it, since rows are copied to
-    other databases with it. `file` is the hash of the file in the deploy that was known then. A program that is retired
-    has no hash.
+    No sequence gives the id, since rows are copied. `file` is the hash of the deploy's file that was known then.
     """
 
     id = BigIntegerField(primary_key=True)
@@ -97,6 +95,7 @@ class Lead(Table):
     worth = DecimalField(8, 2, null=True)
     observed = JSONField(default=list)
     masked_at = Time(null=True, default=None)
+    subpartner = TextField(default="")
 
     replayed = False
 
@@ -203,8 +202,8 @@ class Fact(Table):
 class Day(Table):
     """What came of the leads of one day of a program; those after `counted_to` are still to be added.
 
-    `counts` is `{partner: {kind: …}}` as Counts has it, `fields` `{partner: {field: leads}}`, and `rules`
-    `{hash of the text that judged them: leads}`, or None where an earlier version counted.
+    `counts` is `{partner: {kind: …}}` as Counts has it, `subpartners` `{partner: {subpartner: {kind: …}}}`, `fields`
+    `{partner: {field: leads}}`, and `rules` `{hash of the text: leads}`, or None where an earlier version counted.
     `starts` and `ends` are milliseconds since 1970.
     """
 
@@ -217,6 +216,7 @@ class Day(Table):
     counts = JSONField()
     fields = JSONField()
     rules = JSONField(default=None)
+    subpartners = JSONField(default=dict)
 
     is_new = False
 
@@ -327,6 +327,7 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
         received_at=submission.received_at,
         user=submission.user,
         partner=verdict.partner[:LONGEST_PARTNER],
+        subpartner=verdict.subpartner[:LONGEST_PARTNER],
         status=200 if verdict.valid else invalid_status,
         valid=verdict.valid,
         test=verdict.test,

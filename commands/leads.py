@@ -29,6 +29,7 @@ FILTERS = {
     "until": "only leads until the end of a day, a moment or a time ago",
     "valid": "yes: only valid leads; no: only those that were refused",
     "partner": "only leads of this partner",
+    "subpartner": "only leads of this sub-partner, of whichever partner",
     "reason": "only leads that were refused with this reason code",
     "email": "only leads with this email address",
     "phone": "only leads with this phone number",

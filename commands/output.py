@@ -33,16 +33,18 @@ def _write_csv(leads, present, columns):
         click.echo(printable(line[:-2], keep="\n\t") + "\n" if on_terminal else line, nl=False)
 
 
-def _write_table(leads, present, _columns):
+def _write_table(leads, present, columns):
     """One line for each lead, as wide as the terminal; narrow ones get shorter columns."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     program, partner, time = (12, 12, "%Y-%m-%d %H:%M:%S") if not width or width >= 110 else (7, 6, "%m-%d %H:%M")
-    widths = 26, len(f"{datetime.now():{time}}"), program, partner, 12
-    write_row(("ID", "RECEIVED", "PROGRAM", "PARTNER", "VALID", "AMOUNT", "REASONS"), widths, width)
+    widths = 26, len(f"{datetime.now():{time}}"), program, *[partner] * (1 + columns.subpartner), 12
+    names = "PARTNER", *["SUBPARTNER"] * columns.subpartner
+    write_row(("ID", "RECEIVED", "PROGRAM", *names, "VALID", "AMOUNT", "REASONS"), widths, width)
     for lead in leads:
         valid = ("valid" if lead.valid else "invalid") + (" test" if lead.test else "")
         amount = f"{lead.amount} {present(lead).get('currency', '')}".strip() if lead.amount else ""
-        cells = lead.id, f"{lead.received_at:{time}}", lead.program, lead.partner, valid, amount
+        names = lead.partner, *[lead.subpartner] * columns.subpartner
+        cells = lead.id, f"{lead.received_at:{time}}", lead.program, *names, valid, amount
         write_row((*cells, ", ".join(lead.reasons)), widths, width)
 
 

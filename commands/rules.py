@@ -105,7 +105,7 @@ def show_schema():
 @click.option("--show", "shown", default=0, help="list as many of the leads that change, masked")
 @as_json
 def backtest_rules(file, since, program, shown, output):
-    """Tell which stored leads FILE would judge differently, by reason and partner, and in money."""
+    """Tell which stored leads FILE would judge differently, by reason, partner and sub-partner, and in money."""
     refuse_empty(program=program)
     changed = _load(file)
     start, memory, name = read_filter(False, {"since": since}).since, memory_of(changed), program or Path(file).stem

@@ -42,7 +42,7 @@ pages.for_operators(site)
 
 # What our own links and forms write into addresses. A person is no part of them: addresses end up in the
 # logs of routers, and in the history of the browser. Who looks for a person here sends a form.
-IN_ADDRESS = ("program", "since", "until", "valid", "test", "partner", "reason", "observed")
+IN_ADDRESS = ("program", "since", "until", "valid", "test", "partner", "subpartner", "reason", "observed")
 
 
 @site.route("/dashboard/leads", methods=["GET", "POST"])
@@ -73,6 +73,7 @@ def _list_page(given, leads=(), older=None, problem=None, status=200):
         find=_find_text(),
         problem=problem,
         programs=programs,
+        has_subpartners=any(program.senders[1] for program in programs.values()),
         words=lambda lead, code: explain.reason(code, programs.get(lead.program)),
         first=not request.values.get("after"),
     )

@@ -161,6 +161,7 @@ def show_partner():
     view, name = _view(), request.args.get("partner", "")
     with database.read():
         found = figures.collect(view.chosen, view.period, view.now, compare=False)
+        by_subpartner = figures.of_subpartners(view.chosen, view.period, view.now, name)
     return page(
         "dashboard/partner.html",
         400 if view.problem else 200,
@@ -169,7 +170,28 @@ def show_partner():
         docs=instructions_of,
         name=name,
         partner=next((partner for partner in found.partners if partner.partner == name), None),
+        subpartners=by_subpartner.partners,
         sentence=lambda code: _sentence(code, view.chosen),
+    )
+
+
+@site.get("/dashboard/subpartner")
+def show_subpartner():
+    """Say what came of one sub-partner of a partner, and why its leads are refused."""
+    view, partner, name = _view(), request.args.get("partner", ""), request.args.get("subpartner", "")
+    with database.read():
+        found = figures.of_subpartner(view.chosen, view.period, view.now, partner, name)
+    return page(
+        "dashboard/subpartner.html",
+        400 if view.problem else 200,
+        view=view,
+        periods=PERIODS,
+        partner=partner,
+        name=name,
+        figures=found,
+        tiles=_tiles(found.totals, found.before),
+        uncompared=_uncompared(found, "sub-partners"),
+        sentence=lambda figure: explain.reason(figure.code, view.programs.get(figure.program)),
     )
 
 
@@ -208,11 +230,11 @@ def _change(now, before):
     return round(100 * (now - before) / before) if before and now is not None else None
 
 
-def _uncompared(found):
+def _uncompared(found, what="leads"):
     """Return in words why a period is not compared with the one before."""
     program, since = found.since or (None, None)
     return {
-        figures.NOT_COVERED: since and f"no leads of {warnings.title(program)} are known before {periods.told(since)}",
+        figures.NOT_COVERED: since and f"no {what} of {warnings.title(program)} are known before {periods.told(since)}",
         figures.COUNTING: "some days are still being counted",
         figures.GONE: "the leads that came then until this time of day are deleted",
         figures.TOO_MANY: "too many leads came then to count them until this time of day",

@@ -14,7 +14,8 @@ from dashboard.caps import limits
 from database.disk import fleeting
 from judge.calendar import takes_nothing_on
 from judge.caps import PERIODS
-from leads.daily import OTHERS, count_leads, first_day, id_at, midnight, rows_of, today
+from leads.counts import OTHERS
+from leads.daily import count_leads, first_day, id_at, midnight, rows_of, today
 from leads.figures import collect
 from leads.masks import MASK
 from leads.periods import Period

@@ -4,7 +4,7 @@ A place of a lead hangs on a few words of its rule file (rules/README.md, "What 
 changes one of them is told, since the same leads are paid once more.
 """
 
-from itertools import islice, product
+from itertools import islice, product, zip_longest
 
 from judge.caps import kind_of
 from judge.rulefile import Finding, RuleFileError, read
@@ -32,7 +32,7 @@ def begun_anew(program, name_before, text_before):
         before, _ = read(text_before, program.path)
     except RuleFileError:  # of an earlier version
         return []
-    found = [line for look in (_places, _quotas, _types, _clocks, _repeats) for line in look(program, before)]
+    found = [line for look in (_places, _quotas, _types, _clocks, _repeats, _senders) for line in look(program, before)]
     return [program.source.finding(place, message, is_warning=True) for place, message in found]
 
 
@@ -137,3 +137,16 @@ def _clocks(program, before):
 def _repeats(program, before):
     if before.retry_key and program.spec.retry_key and before.retry_key != program.spec.retry_key:
         yield ("retry_key",), "retry_key: a request that repeats one of before is not known by it, and is judged anew"
+
+
+def _senders(program, before):
+    """Tell of leads that stay counted under other names: figures are kept by partner, as it was when a lead came."""
+    pairs = list(zip_longest(before.partner, program.spec.partner))
+    kinds = dict(zip(("partner", "sub-partner"), pairs, strict=False))
+    for kind, (earlier, now) in kinds.items():
+        if earlier and now and earlier not in (now, *program.fields[now].former_names):
+            yield ("partner",), f"partner: leads that came before stay under the {kind} that {earlier} named"
+        elif earlier and not now:
+            yield ("partner",), f"partner: leads have no {kind} from now on; those that came before keep theirs"
+        elif now and not earlier:
+            yield ("partner",), f"partner: leads have a {kind} from now on; those that came before have none"

@@ -269,7 +269,7 @@ def _check_unpack(program, source):
 
 def _check_field_lists(spec, source):
     named = {"customer": spec.customer, "retry_key": spec.retry_key, "query_wins": spec.query_wins}
-    named |= {key: [getattr(spec, key)] for key in ("partner", "test_flag") if getattr(spec, key)}
+    named |= {"partner": spec.partner, "test_flag": [spec.test_flag] if spec.test_flag else []}
     for key, names in named.items():
         for name in names:
             if name not in spec.fields:

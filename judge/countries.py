@@ -4,6 +4,7 @@ Where another field says it, the field is made anew for each country that comes,
 says, or of which nothing is known, is kept unchecked.
 """
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +12,7 @@ from judge import phones
 from judge.codes import by_code
 from judge.limits import LIMITS, readable
 from judge.meant import nearest
+from judge.places import code_of
 from judge.sameness import Elsewhere, ElsewhereZip, Unchecked, Zip
 from judge.types import TYPES
 from judge.values import Ambiguous, Refused, Unusable
@@ -83,6 +85,24 @@ class InCountries:
             for limit, (_, compiled) in self._limits
         ]
         return replace(self._rule, spec=of_one(spec, country) if country else spec, parse=parse, limits=checks)
+
+
+_BETWEEN = re.compile(r"[,;/|&+\s]+(?:(?:or|and)\b[,\s]*)?")
+
+
+def slip(spec, fields):
+    """Return in a sentence what to write for a `country` that is a field, several in one text or a name; else None."""
+    for text in spec.countries_named:
+        code = code_of(text)
+        others = [other for other in map(code_of, spec.countries_named) if other]
+        if text in fields and not code:
+            default = f", default: {others[0]}" if others else ""
+            return f'"{text}" is not a country, but a field: write {{field: {text}{default}}}'
+        codes = [code] if code else [code_of(part) for part in _BETWEEN.split(text[:200])]
+        if code != text and all(codes):
+            written = f"[{', '.join(codes)}]" if len(codes) > 1 else codes[0]
+            return f'"{text[:100]}" is not a country: write {written}'
+    return None
 
 
 def check_fields(fields, source):

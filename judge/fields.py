@@ -71,6 +71,8 @@ def _make_type(compiler, spec, row):
         parse = countries.make(spec, compiler.program.spec.timezone)
     except Unusable as error:
         key = error.key or next(key for key in _MAKING if key in row.keys)
+        if key == "country" and (told := countries.slip(spec, compiler.program.spec.fields)):
+            error = Unusable(told)
         if (*compiler.place, key) not in compiler.source.broken:
             compiler.complain_of_all(key, error)
         return None

@@ -250,7 +250,10 @@ def _sale_amount(program, lead_scope, verdict):
 def _identify(program, verdict):
     """Fill in who the lead is, for the answer and for the ledger."""
     spec, values = program.spec, verdict.values
-    verdict.partner = _submitted(verdict, spec.partner) if spec.partner and spec.fields[spec.partner].store else ""
+    partner, subpartner = program.senders
+    verdict.partner = _submitted(verdict, partner) if partner else ""
+    if subpartner:
+        verdict.subpartner = _submitted(verdict, subpartner)
     verdict.test = _is_test(program.marks[0], verdict) if program.marks else values.get(spec.test_flag) is True
     if any(name in values for name in spec.customer):
         who = [values.get(name) for name in spec.customer]

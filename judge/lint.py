@@ -108,6 +108,9 @@ def of_program(program, source, today):
                 f"it counts by {rule.by[0]}, and nothing says which partner sent a lead: write partner: {rule.by[0]}"
             )
             source.warn(("rules", index, "by"), f'rule "{rule.id}": by: {meant}')
+        if spec.partner[1:] and rule.by == spec.partner[1:]:
+            both = f"two partners may have a sub-partner of the same name: write by: [{', '.join(spec.partner)}]"
+            source.warn(("rules", index, "by"), f'rule "{rule.id}": by: {both}')
         for key in ("limit", "budget"):
             if getattr(rule, key) == 0 and rule.mode == "enforce" and not rule.when:
                 source.warn(("rules", index, key), f'rule "{rule.id}": {key}: 0 refuses every lead')

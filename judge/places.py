@@ -96,6 +96,14 @@ def country(*_):
     return lambda text: _spelled(_countries(), text)
 
 
+def code_of(text):
+    """Return the two letters of the country that a text means, or None."""
+    try:
+        return str(country()(text))
+    except Refused:
+        return None
+
+
 def _spelled(spellings, text):
     """Return the code that a text means: as a code it stands as it is, since N.A. is not Namibia; as a name, freely."""
     codes, names = spellings

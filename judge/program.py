@@ -124,6 +124,12 @@ class Program:
         return self.spec.test_flag or (expression(self.spec.test_if) if self.spec.test_if else "")
 
     @cached_property
+    def senders(self):
+        """The fields that say which partner and which sub-partner sent a lead; None where none does that is stored."""
+        names = [name if self.spec.fields[name].store else None for name in self.spec.partner]
+        return (*names, None, None)[:2]
+
+    @cached_property
     def in_reading_order(self):
         """The fields by their names, as they are read: one that says the country of others goes before them."""
         first = {rule.spec.country_field for rule in self.fields.values()}

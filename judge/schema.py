@@ -32,6 +32,7 @@ from judge.written import (
     Model,
     Moment,
     OpeningHours,
+    Partner,
     Required,
     RuleId,
     Sentence,
@@ -216,7 +217,10 @@ class RuleFile(Model):
     currency: Currency | None = Field(
         None, description="What amounts are in, as three letters such as USD: shown beside them, never in an answer."
     )
-    partner: FieldName | None = Field(None, description="The field that says which partner sent the lead.")
+    partner: Partner = Field(
+        [],
+        description="The field that says which partner sent the lead, or [irpid, subid]: and which sub-partner of his.",
+    )
     test_flag: FieldName | None = Field(
         None,
         description="A lead with this field true is a test: answered and paid like any other, but uses up nothing.",

@@ -1,5 +1,7 @@
 """The errors of the schema in plain words: where a mistake is, what is wrong, and what to write."""
 
+import re
+
 from judge.meant import closest, key_meant, nearest, type_meant
 from judge.schema import AmountSpec, ExampleSpec, FieldSpec, PrivacySpec, RuleFile, RuleSpec
 from judge.types import TYPES
@@ -82,11 +84,17 @@ def _unknown_key(key, value, loc):
         return f"{told}; if it is a field, indent it under fields:"
     if model is FieldSpec and isinstance(value, dict):
         return f"{told}: no field stands within another; give it a place of its own, with aliases: [{loc[1]}.{key}]"
+    if model is RuleFile and _SUBPARTNER.fullmatch(key):
+        named = value if isinstance(value, str) and re.fullmatch(r"\w{1,64}", value) else "subid"
+        return f"{told}: it is the second field of the partner: write partner: [irpid, {named}]"
     if meant := proposed({"loc": loc}):
         return f'{told}. Did you mean "{meant}"?'
     owners = [(_OWNERS[other]) for other in _OWNERS if other is not model and key in other.model_fields]
     return f"{told} here: it belongs {owners[0]}" if owners else told
 
+
+# What the sub-partner is called elsewhere.
+_SUBPARTNER = re.compile(r"(?i)sub[_-]?(partner|publisher|affiliate|aff|pub|source|id)(_?id)?")
 
 _OWNERS = {
     RuleFile: "to the program: begin its line at the edge",

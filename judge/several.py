@@ -24,7 +24,7 @@ def check(spec, source):
 
 def _named(spec):
     """Yield such keys: their place, the key, whose it is, and the fields that it names."""
-    yield ("partner",), "partner", "", [spec.partner]
+    yield ("partner",), "partner", "", spec.partner
     yield ("test_flag",), "test_flag", "", [spec.test_flag]
     yield ("customer",), "customer", "", spec.customer
     yield ("retry_key",), "retry_key", "", spec.retry_key

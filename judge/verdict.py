@@ -98,6 +98,7 @@ class Verdict:
     email: str = ""
     phone: str = ""
     partner: str = ""
+    subpartner: str = ""
     test: bool = False
     now: datetime | None = None
 

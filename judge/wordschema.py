@@ -18,7 +18,12 @@ def any_of_words(words, others=()):
 def _pattern(texts):
     """Return a regular expression that ECMA-262 and others read alike; what holds a letter beyond ASCII fits it."""
     forms = dict.fromkeys(form for text in texts if (form := folded(text)).isascii())
-    return rf"^\s*(?:{'|'.join(''.join(map(_in_any_case, form)) for form in forms)})\s*$|[^ -~]"
+    return rf"^\s*(?:{'|'.join(map(in_any_case, forms))})\s*$|[^ -~]"
+
+
+def in_any_case(text):
+    """Return the regular expression of a text in small or capital letters."""
+    return "".join(map(_in_any_case, text))
 
 
 def _in_any_case(character):

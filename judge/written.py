@@ -25,6 +25,7 @@ from judge.conditions import RESERVED
 from judge.currencies import CODES, currency
 from judge.meant import as_number
 from judge.phones import KINDS
+from judge.wordschema import in_any_case
 
 
 class Model(BaseModel):
@@ -120,16 +121,28 @@ _WITH_CURRENCY = re.compile(r"[A-Z]{0,3} ?[0-9][0-9.,]* ?[A-Za-z]{0,3}")
 
 
 def _true_or_false(text):
-    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-    if str(text).lower() not in words:
+    if str(text).lower() not in _TRUTHS:
         raise ValueError("is neither true nor false")
-    return words[text.lower()]
+    return _TRUTHS[text.lower()]
 
 
 def _list(value):
     if isinstance(value, str) and "," in value:
         raise ValueError("is one text: write a list in brackets, such as [one, another]")
     return [value] if isinstance(value, str) and value else value
+
+
+def _partner(value):
+    """Read the field that names the partner, and after it the one that names its sub-partner, as a list."""
+    names = _list(value)
+    if isinstance(names, list) and len(set(map(str, names))) < len(names):
+        raise ValueError("names a field twice under partner: write the partner's and its sub-partner's, [irpid, subid]")
+    if isinstance(names, list) and len(names) > 2:
+        raise ValueError(
+            f"names {len(names)} fields under partner: write at most two, the partner's and its sub-partner's, "
+            "[irpid, subid]"
+        )
+    return names
 
 
 def _expectation(value):
@@ -181,6 +194,9 @@ _CONDITION = {"anyOf": [SCALAR, {"type": "object", "minProperties": 1, "maxPrope
     "any": {"type": "array", "description": "It is true if one of these conditions is."},
     "not": {"description": "It is true if this condition is not."}}, "additionalProperties": False}]}  # fmt: skip
 _NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+_PARTNER = {"anyOf": [
+    {"type": "string"},
+    {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2, "uniqueItems": True}]}  # fmt: skip
 _TEXTS = {"anyOf": [SCALAR, {"type": "array", "items": SCALAR, "minItems": 1}]}
 _KINDS = {"anyOf": [{"enum": [*KINDS]}, {"type": "array", "items": {"enum": [*KINDS]}, "minItems": 1}]}
 _UNIQUE = {
@@ -196,7 +212,10 @@ _UNIQUE = {
         },
     ]
 }
-_TRUTH = {"enum": [True, False, "yes", "no", "on", "off"]}
+_TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_TRUTH = {"anyOf": [
+    {"enum": [True, False, "yes", "no", "on", "off"]},
+    {"type": "string", "pattern": rf"^({'|'.join(map(in_any_case, _TRUTHS))})$"}]}  # fmt: skip
 _CAP = {"anyOf": [SCALAR, {"type": "object", "minProperties": 1, "additionalProperties": SCALAR, "properties": {
     "default": SCALAR | {"description": "The cap of the values that are not named."}}}]}  # fmt: skip
 
@@ -209,6 +228,7 @@ FieldName = Annotated[str, AfterValidator(_field_name)]
 Texts = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
 Kinds = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_KINDS)]
 FieldNames = Annotated[list[FieldName], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_NAMES)]
+Partner = Annotated[list[FieldName], BeforeValidator(_partner), Field(min_length=1), WithJsonSchema(_PARTNER)]
 Condition = Annotated[str | dict, BeforeValidator(_condition), WithJsonSchema(_CONDITION)]
 OpeningHours = Annotated[
     list[Annotated[times.Hours, BeforeValidator(times.hours)]],

@@ -51,8 +51,11 @@ class Side:
     by_partner: Counter = field(default_factory=Counter)
     amount_by_reason: dict = field(default_factory=lambda: defaultdict(Decimal))
     amount_by_partner: dict = field(default_factory=lambda: defaultdict(Decimal))
+    by_subpartner: dict = field(default_factory=lambda: defaultdict(Counter))
+    amount_by_subpartner: dict = field(default_factory=lambda: defaultdict(lambda: defaultdict(Decimal)))
 
-    def add(self, amount, codes, partner):
+    def add(self, amount, codes, lead):
+        partner = lead.partner
         self.count += 1
         self.amount += amount
         for code in codes:
@@ -60,17 +63,22 @@ class Side:
             self.amount_by_reason[code] += amount
         self.by_partner[partner] += 1
         self.amount_by_partner[partner] += amount
+        if partner and lead.subpartner:
+            self.by_subpartner[partner][lead.subpartner] += 1
+            self.amount_by_subpartner[partner][lead.subpartner] += amount
 
     def as_dict(self):
         def table(counts, amounts):
             return {name: {"count": n, "amount": f"{amounts[name]:.2f}"} for name, n in counts.most_common()}
 
-        return {
+        told = {
             "count": self.count,
             "amount": f"{self.amount:.2f}",
             "by_reason": table(self.by_reason, self.amount_by_reason),
             "by_partner": table(self.by_partner, self.amount_by_partner),
         }
+        pairs = {name: table(n, self.amount_by_subpartner[name]) for name, n in self.by_subpartner.items()}
+        return told | ({"by_subpartner": pairs} if pairs else {})
 
 
 @dataclass
@@ -104,7 +112,7 @@ class Report:
         keys = [("all",), (side, "partner", lead.partner), *((side, "reason", code) for code in codes)]
         if len(self.listed) < MOST_LISTED and any(self._known[key] < LISTED for key in keys):
             at = lead.received_at.isoformat(timespec="seconds")
-            row = {"id": lead.id, "at": at, "partner": lead.partner, "side": side, "codes": codes}
+            row = {"id": lead.id, "at": at, **_sent_by(lead), "side": side, "codes": codes}
             self.listed.append(row | {"amount": f"{amount:.2f}"})
         self._known.update(keys)
 
@@ -119,6 +127,10 @@ class Report:
             "notes": {code: " or: ".join(notes) for code, notes in self.notes.items()},
             "changes": self.changes,
         }
+
+
+def _sent_by(lead):
+    return {"partner": lead.partner} | ({"subpartner": lead.subpartner} if lead.subpartner else {})
 
 
 LEFT_OUT = {"body.unreadable", "retry.mismatch"}
@@ -165,16 +177,16 @@ def _compare(report, lead, verdict, show, hidden):
     if lead.valid == verdict.valid:
         return
     if lead.valid:
-        report.refused.add(before, verdict.codes, lead.partner)
+        report.refused.add(before, verdict.codes, lead)
         report.note(verdict.reasons)
         report.keep(lead, "refused", verdict.codes, before)
     else:
-        report.taken.add(after, lead.reasons, lead.partner)
+        report.taken.add(after, lead.reasons, lead)
         report.keep(lead, "taken", lead.reasons, after)
     if len(report.changes) < show:
         names = hidden(lead)
         fields = {name: MASK if name in names else mask(value) for name, value in lead.fields.items()}
-        change = {"id": lead.id, "partner": lead.partner, "before": lead.reasons, "after": verdict.codes}
+        change = {"id": lead.id, **_sent_by(lead), "before": lead.reasons, "after": verdict.codes}
         report.changes.append(change | {"fields": fields})
 
 

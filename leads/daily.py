@@ -8,111 +8,24 @@ A day is one of the program's time zone. If that changes, days that have begun k
 the next one begins where the last one ended: no lead is counted twice, and none is left out.
 """
 
-import json
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import groupby
 
-import peewee
-from peewee import fn
+from peewee import SQL, fn
 from ulid import ULID
 
 import database
-from database import db
-from models import OBSERVED, Day, Late, Lead, first_id
+from leads.counts import OTHERS, Counts
+from models import Day, Late, Lead, first_id
 
 SETTLED_AFTER = timedelta(minutes=5)  # by then, what was received is committed
 COUNTED_AT_ONCE = 300  # leads: some 10 ms of the one writer
-MOST_PARTNERS = 200  # of a day: who has a larger share of its leads is counted by name
-OTHERS = "…"  # the rest, together
 END_OF_TIME = 1 << 47  # milliseconds: the year 6429
 
 
-# --- Counting ---
-
-# What a lead is counted as. Of reasons and rules there is one of each code: "reason:adult".
-VALID, REFUSED, TEST, VALID_TEST, REASON = "valid", "refused", "test", "valid test", "reason:"
-OUTWEIGHED = "outweighed"  # and how many leads of a partner others have made up for: see `shorten`
-
-
-class Counts:
-    """Leads counted: `{partner: {what: [leads, hundredths of the currency]}}`.
-
-    The money of what is valid was paid, that of what is refused, by whatever reason, was not. Tests are
-    counted apart: all of them without money, and the valid ones with it.
-    """
-
-    def __init__(self, found=None):
-        self.found = found or {}
-
-    def add(self, partner, what, count, cents):
-        cell = self.found.setdefault(partner, {}).setdefault(what, [0, 0])
-        cell[0] += count
-        cell[1] += cents
-
-    def add_leads(self, leads):
-        """Add the leads of a query."""
-        for partner, valid, test, reasons, observed, count, paid, unpaid in _grouped(leads):
-            if test:
-                self.add(partner, TEST, count, 0)
-                if valid:
-                    self.add(partner, VALID_TEST, count, int(paid or 0))
-                continue
-            cents = int(paid or 0) if valid else int(unpaid or 0)
-            self.add(partner, VALID if valid else REFUSED, count, cents)
-            for code in json.loads(reasons):
-                self.add(partner, REASON + code, count, cents)
-            for rule in json.loads(observed):
-                self.add(partner, OBSERVED + rule, count, cents if valid else 0)
-        self.shorten()
-
-    def shorten(self):
-        """Count partners with few leads among the others, where twice as many are by name as should be.
-
-        Those with the most leads stay, and those that would come off best if the leads of so many partners were
-        struck off against each other: so whoever has more than one in MOST_PARTNERS of all leads is by name,
-        however many names are made up before or after. (Misra and Gries, Finding repeated elements, 1982.)
-        """
-        names = [name for name in self.found if name != OTHERS]
-        if len(names) <= 2 * MOST_PARTNERS:
-            return
-        leads = {name: sum(self._count(name, what) for what in (VALID, REFUSED, TEST)) for name in names}
-        left = {name: leads[name] - self._count(name, OUTWEIGHED) for name in names}
-        largest, best = (sorted(names, key=by.get, reverse=True) for by in (leads, left))
-        struck_off = left[best[MOST_PARTNERS]]
-        kept = {*largest[:MOST_PARTNERS], *best[:MOST_PARTNERS]}
-        for name in names:
-            if name in kept:
-                self.found[name][OUTWEIGHED] = [leads[name] - max(left[name] - struck_off, 0), 0]
-            else:
-                self.fold(name)
-
-    def _count(self, name, what):
-        return self.found[name].get(what, (0,))[0]
-
-    def fold(self, partner):
-        """Count a partner among the others."""
-        for what, (count, cents) in self.found.pop(partner, {}).items():
-            if what != OUTWEIGHED:
-                self.add(OTHERS, what, count, cents)
-
-    def items(self):
-        for partner, cells in self.found.items():
-            for what, (count, cents) in cells.items():
-                if what != OUTWEIGHED:
-                    yield partner, what, count, cents
-
-
-def _grouped(leads):
-    """Yield how many leads there are of each kind, and their money in hundredths."""
-    groups = (Lead.partner, Lead.valid, Lead.test, Lead.reasons, Lead.observed)
-    query = leads.select(*groups, fn.COUNT(Lead.id), _cents("sale_amount"), _cents("worth"))
-    return db.execute(query.group_by(*groups))
-
-
-def _cents(column):
-    return peewee.SQL(f"SUM(CAST(ROUND({column} * 100) AS BIGINT))")
+# --- Days ---
 
 
 def leads_between(program, first, last):
@@ -148,10 +61,11 @@ def today(program, now):
     return now.astimezone(program.spec.timezone).date()
 
 
-def rows_of(program, first, last):
-    """Return the rows of days from `first` to `last`, and of one on each side, by day."""
+def rows_of(program, first, last, subpartners=True):
+    """Return the rows of days from `first` to `last`, and of one on each side, by day: with `subpartners`, or not."""
     span = (first - timedelta(days=1)).isoformat(), (last + timedelta(days=1)).isoformat()
-    query = Day.select().where(Day.program == program.name, Day.day.between(*span))
+    columns = [column for column in Day._meta.sorted_fields if subpartners or column is not Day.subpartners]
+    query = Day.select(*columns).where(Day.program == program.name, Day.day.between(*span))
     return {row.day: row for row in query}
 
 
@@ -217,7 +131,7 @@ def _add_late(program):
 
 def _add(program, row, leads):
     """Add the leads of a query to a row."""
-    counts = Counts(row.counts)
+    counts = Counts(row.counts, row.subpartners)
     counts.add_leads(leads)
     row.counts = counts.found
     add_rules(row.rules, leads)
@@ -252,8 +166,17 @@ def forget_partner(program, partner):
     database.lock(program)
     for row in Day.select().where(Day.program == program):
         if partner in row.counts or partner in row.fields:
-            Counts(row.counts).fold(partner)
+            Counts(row.counts, row.subpartners).fold(partner)
             row.fields.pop(partner, None)
+            row.save()
+
+
+def forget_subpartner(program, partner, subpartner):
+    """Count a sub-partner of the program under its partner alone, in all days: the name is a person's."""
+    database.lock(program)
+    for row in Day.select().where(Day.program == program):
+        if subpartner in row.subpartners.get(partner, {}):
+            Counts(row.counts, row.subpartners).drop(partner, subpartner)
             row.save()
 
 
@@ -310,7 +233,7 @@ def add_rules(counts, leads):
 
 def _count_rules_of_before(program):
     """Count the rules of a day that an earlier version counted without; tell whether there was one."""
-    row = Day.select().where(Day.program == program.name, peewee.SQL("rules = 'null'")).first()
+    row = Day.select().where(Day.program == program.name, SQL("rules = 'null'")).first()
     if row is None:
         return False
     notes = Late.select(Late.lead).where(Late.program == program.name)  # they are still to be added

@@ -42,8 +42,8 @@ class Person:
         """Tell whether a text holds the person, escaped or not."""
         return any(not found.lastgroup for form in forms(text) for found in self._pattern.finditer(form))
 
-    def stands_in_lead(self, email, phone, partner, note, content_type, fields, trace, query, body):
-        texts = [email, phone, partner, note, content_type, fields, trace]
+    def stands_in_lead(self, email, phone, partner, subpartner, note, content_type, fields, trace, query, body):
+        texts = [email, phone, partner, subpartner, note, content_type, fields, trace]
         query, body = bytes(query), bytes(body)
         texts += [*_decoded(query), *_decoded(body), *_values(body, content_type, query)]
         return any(self.stands_in(text) for text in texts if text)
@@ -136,7 +136,7 @@ class Found:
 
 
 CHUNK = 500  # leads that are read at once, so that nobody waits for a long reading
-COLUMNS = "id, program, customerid, email, phone, partner, note, content_type, fields, trace, query, body"
+COLUMNS = "id, program, customerid, email, phone, partner, subpartner, note, content_type, fields, trace, query, body"
 
 
 def find(person, progress):
@@ -216,12 +216,20 @@ def _places(person, programs):
 
 
 def _erase(ids, person, now):
-    columns = Lead.id, Lead.program, Lead.partner, Lead.email, Lead.phone, Lead.trace
+    columns = Lead.id, Lead.program, Lead.partner, Lead.subpartner, Lead.email, Lead.phone, Lead.trace
     for lead in Lead.select(*columns).where(Lead.id.in_(ids)):
         others = {}
-        is_same = lead.partner.lower() in (lead.email.lower(), lead.phone)
-        if lead.partner and (is_same or person.stands_in(lead.partner)):
+        if _is_theirs(lead.subpartner, lead, person):
+            others["subpartner"] = ""
+            daily.forget_subpartner(lead.program, lead.partner, lead.subpartner)
+        if _is_theirs(lead.partner, lead, person):
             others["partner"] = ""
             daily.forget_partner(lead.program, lead.partner)
+        if others:
             Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
         empty(lead, ERASED, now, fields={}, customerid="", **others)
+
+
+def _is_theirs(name, lead, person):
+    """Tell whether a partner or sub-partner is the person whose lead it is, or the one who asks."""
+    return bool(name) and (name.lower() in (lead.email.lower(), lead.phone) or person.stands_in(name))

@@ -14,6 +14,12 @@ KEYS = ("id", "program", "received_at", "user", "partner", "valid", "test", "rea
 KEYS += ("sale_amount", "customerid", "fields", "rules", "trace")
 
 
+def _keys(subpartner):
+    """Return the KEYS, with `subpartner` beside the partner or without."""
+    at = KEYS.index("partner") + 1
+    return KEYS[:at] + ("subpartner",) * subpartner + KEYS[at:]
+
+
 def jsonl_lines(shown):
     """Write leads as a presenter shows them."""
     for lead in shown:
@@ -25,7 +31,7 @@ def csv_lines(shown, columns):
 
     So whoever makes up names of fields adds no columns.
     """
-    keys = [key for key in KEYS if key not in ("fields", "trace")]
+    keys = [key for key in _keys(getattr(columns, "subpartner", False)) if key not in ("fields", "trace")]
     if getattr(columns, "currency", False):
         keys.insert(keys.index("sale_amount") + 1, "currency")
     yield _csv_line([*keys, *(f"fields.{name}" for name in columns), "other_fields"])
@@ -37,9 +43,9 @@ def csv_lines(shown, columns):
 
 
 class Columns(list):
-    """Fields that have a column each; with `currency`, amounts have one for that too."""
+    """Fields that have a column each; with `currency`, amounts have one for that too, and sub-partners if there are."""
 
-    currency = False
+    currency = subpartner = False
 
 
 def columns(programs, name=None):
@@ -52,6 +58,7 @@ def columns(programs, name=None):
         dict.fromkeys(field for program in chosen for field in program.fields if field not in program.forgets)
     )
     found.currency = any(program.spec.currency for program in chosen)
+    found.subpartner = any(program.senders[1] for program in chosen)
     return found
 
 
@@ -88,15 +95,23 @@ def _text(value):
 def presenter(programs, sensitive=False):
     """Return the function from a lead to a dict of KEYS, and the `currency` of a program that names one.
 
-    Sensitive values are masked unless asked for.
+    The sub-partner is there where it is known, and where the program names a field for it. Sensitive values are masked
+    unless asked for.
     """
     hidden = masks.hidden_fields(programs)
     currencies = {name: program.spec.currency for name, program in programs.items()}
-    return lambda lead: _shown(lead, masks.NOTHING if sensitive else hidden(lead), currencies.get(lead.program))
+    known, named = _keys(False), _keys(True)
+    naming = {name for name, program in programs.items() if program.senders[1]}
+
+    def present(lead):
+        keys = named if lead.subpartner or lead.program in naming else known
+        return _shown(lead, keys, masks.NOTHING if sensitive else hidden(lead), currencies.get(lead.program))
+
+    return present
 
 
-def _shown(lead, hidden, currency):
-    shown = {key: getattr(lead, key) for key in KEYS}
+def _shown(lead, keys, hidden, currency):
+    shown = {key: getattr(lead, key) for key in keys}
     shown["fields"] = {name: masks.MASK if hidden.hides(name, value) else value for name, value in lead.fields.items()}
     shown["received_at"] = lead.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     shown["sale_amount"] = lead.amount or None

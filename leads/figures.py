@@ -9,22 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from leads import periods
-from leads.daily import (
-    REASON,
-    REFUSED,
-    TEST,
-    VALID,
-    VALID_TEST,
-    Counts,
-    count_leads,
-    dates,
-    first_day,
-    id_at,
-    leads_between,
-    rows_of,
-    span_of,
-    today,
-)
+from leads.counts import REASON, REFUSED, TEST, VALID, VALID_TEST, Counts
+from leads.daily import count_leads, dates, first_day, id_at, leads_between, rows_of, span_of, today
 from leads.sums import Sums
 from models import OBSERVED, Day
 
@@ -127,18 +113,22 @@ class Figures:
 
 
 class _Reader:
-    """Reads the counts of days, from their rows and live, as long as there are not too many leads to count."""
+    """Reads the counts of days, from their rows and live, as long as there are not too many leads to count.
 
-    def __init__(self, left=None):
+    `part` makes of Counts with sub-partners those that are asked for; without it, they are not read.
+    """
+
+    def __init__(self, left=None, part=None):
         self.left, self.uncounted = COUNTED_LIVE if left is None else left, 0
+        self.part, self.found = part, set()  # the programs of which there was something
 
     def days(self, program, first, last):
         """Yield `(day, counts)` from the newest day on."""
-        known, oldest = rows_of(program, first, last), first_day(program)
+        known, oldest = rows_of(program, first, last, subpartners=bool(self.part)), first_day(program)
         for day in reversed(dates(first, last)):
             row = known.get(day.isoformat())
             if row:
-                yield day, Counts(row.counts)
+                yield day, self._part_of(program, Counts(row.counts, row.subpartners))
             if not (row.closed if row else oldest is None or day < oldest):
                 starts, ends = span_of(program, day, known)
                 counts = self.live(program, row.counted_to if row else id_at(starts), id_at(ends))
@@ -153,15 +143,33 @@ class _Reader:
         if count > self.left:
             return None
         self.left -= count
-        counts = Counts()
+        counts = Counts(subpartners={} if self.part else None)
         if count:
             counts.add_leads(leads_between(program.name, first, last))
+        return self._part_of(program, counts)
+
+    def _part_of(self, program, counts):
+        if not self.part:
+            return counts
+        counts = self.part(counts)
+        if counts.found:
+            self.found.add(program.name)
         return counts
 
 
-def collect(programs, period, now, compare=True):
-    """Return the Figures of a Period, of each program's own time zone."""
-    reader, sheet = _Reader(), _Tally(programs)
+def of_subpartners(programs, period, now, partner):
+    """Return the Figures of a partner by its sub-partners, which are their `partners`; "" are all others together."""
+    return collect(programs, period, now, False, lambda counts: counts.of_subpartners(partner))
+
+
+def of_subpartner(programs, period, now, partner, subpartner):
+    """Return the Figures of one sub-partner of a partner."""
+    return collect(programs, period, now, part=lambda counts: counts.of_subpartner(partner, subpartner))
+
+
+def collect(programs, period, now, compare=True, part=None):
+    """Return the Figures of a Period, of each program's own time zone; of all leads or a part, as _Reader has it."""
+    reader, sheet = _Reader(part=part), _Tally(programs)
     for program in programs:
         first, last = period.span(today(program, now))
         sheet.add_days(dates(first, last))
@@ -169,7 +177,7 @@ def collect(programs, period, now, compare=True):
             sheet.add(program, day, counts)
     found = sheet.figures(reader.uncounted)
     if compare:
-        found.before, found.uncompared, found.since = _compared(programs, period, now, reader.uncounted)
+        found.before, found.uncompared, found.since = _compared(programs, period, now, reader)
     return found
 
 
@@ -177,28 +185,28 @@ class _Uncompared(Exception):
     """A period has none before it that is like it; the arguments say why, and what Figures has as `since`."""
 
 
-def _compared(programs, period, now, uncounted):
+def _compared(programs, period, now, read):
     """Return the Totals of the period before, or None; why there are none; and what Figures has as `since`."""
     before, left = _Tally(programs), COMPARED_LIVE
     try:
-        if uncounted:
+        if read.uncounted:
             raise _Uncompared(COUNTING)
-        began = [(program, day) for program in programs if (day := _began(program))]
+        began = [(program, day) for program in programs if (day := _began(program, now, read))]
         for program, since in began:
             first, _ = periods.before(*period.span(today(program, now)))
             if since >= first:  # of the day on which the first lead came, nobody knows when that was to be expected
                 raise _Uncompared(NOT_COVERED, (program, since))
         for program, _ in began:
-            left = _add_before(before, left, program, period, now)
+            left = _add_before(before, _Reader(left, read.part), program, period, now)
     except _Uncompared as why:
         return None, *why.args, *[None] * (2 - len(why.args))
     return before.totals, "", None
 
 
-def _add_before(sheet, left, program, period, now):
+def _add_before(sheet, reader, program, period, now):
     """Add the period before to a tally; return how many leads may still be counted live."""
     span = period.span(today(program, now))
-    (first, last), reader = periods.before(*span), _Reader(left)
+    first, last = periods.before(*span)
     if span[1] == today(program, now):
         sheet.add_totals(program, _until_same_time(reader, program, last, now))
         last -= periods.DAY
@@ -209,10 +217,18 @@ def _add_before(sheet, left, program, period, now):
     return reader.left
 
 
-def _began(program):
-    """Return the day of the first lead that is known of a program, or None: figures stay when leads are deleted."""
-    counted = Day.select(Day.day).where(Day.program == program.name).order_by(Day.day).limit(1).scalar()
-    days = [first_day(program), counted and date.fromisoformat(counted)]
+def _began(program, now, read):
+    """Return the day of the first lead that is known of a program, or None: figures stay when leads are deleted.
+
+    Where a part is read, it is the first lead that named a sub-partner.
+    """
+    counted, live = Day.select(Day.day).where(Day.program == program.name).order_by(Day.day).limit(1), None
+    if not read.part:
+        live = first_day(program)
+    elif program.name in read.found:
+        live = today(program, now)
+    counted = (counted.where(Day.subpartners != {}) if read.part else counted).scalar()
+    days = [live, counted and date.fromisoformat(counted)]
     return min(filter(None, days), default=None)
 
 

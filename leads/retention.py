@@ -128,10 +128,9 @@ def _to_mask(program, masked_to, now):
 def _mask(program, row, now):
     leads = list(_to_mask(program, row.masked_to, now).limit(AT_ONCE))
     for lead in leads:
-        kept = program.spec.partner
         # A name that no rule file knows is a text of the sender's too.
         known = {name: value for name, value in lead.fields.items() if name in program.fields}
-        fields = {name: value if name == kept else MASK for name, value in known.items()}
+        fields = {name: value if name in program.spec.partner else MASK for name, value in known.items()}
         empty(lead, MASKED, now, fields=fields)
     if leads:
         row.masked_to = leads[-1].id

@@ -52,6 +52,7 @@ class Filter:
     phones: tuple = ()
     id: str | None = None
     observed: str | None = None
+    subpartner: str | None = None
 
 
 # --- From texts ---
@@ -147,6 +148,7 @@ READERS = {
     "valid": _word("valid", VALIDITY),
     "test": _word("test", {"yes": True, "true": True, "no": False, "false": False}),
     "partner": _plain("partner"),
+    "subpartner": _plain("subpartner"),
     "reason": _plain("reason"),
     "email": _email,
     "phone": _phone,
@@ -260,6 +262,7 @@ CONDITIONS = {
     "program": lambda name: Lead.program == name,
     "valid": lambda is_valid: Lead.valid == is_valid,
     "partner": lambda name: Lead.partner == name,
+    "subpartner": lambda name: Lead.subpartner == name,
     "email": _same_email,
     "phones": lambda phones: Lead.phone.in_(phones),
 }

@@ -169,6 +169,8 @@ def _required(spec):
 
 def _remarks(program, rule):
     spec = rule.spec
+    if rule.name in program.partner[1:]:
+        yield "Tells which of your sub-partners sent the lead."
     if rule.name == program.test_flag:
         yield "Marks a test lead."
     if program.test_if and rule.name in names_in(program.test_if):

@@ -66,7 +66,7 @@ class PublishedBook(Book):
     LOOK_EVERY = 1  # seconds; a look costs one indexed read
     STALE_AFTER = 1.5  # seconds since the last look; then who comes waits for the one who looks
     LONGEST_WAIT = 1  # seconds; then he goes on with what is known
-    LONGEST_LOOK = 4  # seconds of the time that a lead has in all: a server that is gone costs some three
+    LONGEST_LOOK = 5  # seconds of the time that a lead has in all: a server that is gone costs some three
 
     def __init__(self, folder, seed=None):
         self._seed, self._lock, self._looked_at = seed, Lock(), -math.inf
@@ -144,7 +144,7 @@ class PublishedBook(Book):
 
     def _look_by_itself(self):
         try:
-            with _at_most(self.LONGEST_LOOK):
+            with _at_most(self.LONGEST_LOOK if self.known else database.ANSWER_WAIT):
                 self._sow()
                 with database.read():
                     self._look()
@@ -167,6 +167,9 @@ class PublishedBook(Book):
             for finding in error.errors:
                 self._refused.setdefault(finding.path, []).append(finding)
             self._errors |= self._refused
+        except (ValueError, OSError) as error:  # it is tried again with the next look
+            log.error("the new files of this deploy are not published yet: %s", error)
+            return
         self._seed = None
 
     def _look(self):

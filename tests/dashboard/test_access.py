@@ -112,8 +112,27 @@ IMPOSSIBLE = ["%00", "a%00b", "01M80FYQ26EMFBJ158VTG4JTK%00", "%ED%A0%80", "%FF"
 @pytest.mark.parametrize("text", IMPOSSIBLE, ids=lambda text: text[:20])
 def test_addresses_that_no_page_has_are_answered_by_a_page(brand, text):
     pages = ["leads/{}", "backtests/{}", "programs/{}", "programs/{}/try", "programs/{}/contract.md", "{}"]
-    pages += ["partner?partner={}", "leads?after={}", "?program={}", "?days={}"]
-    names = ["program", "since", "until", "valid", "test", "partner", "reason", "observed", "email", "phone", "id"]
+    pages += [
+        "partner?partner={}",
+        "subpartner?partner={0}&subpartner={0}",
+        "leads?after={}",
+        "?program={}",
+        "?days={}",
+    ]
+    names = [
+        "program",
+        "since",
+        "until",
+        "valid",
+        "test",
+        "partner",
+        "subpartner",
+        "reason",
+        "observed",
+        "email",
+        "phone",
+        "id",
+    ]
     pages += [f"leads{form}?{name}={{}}" for name in names for form in ["", ".csv"]]
     for path in [f"/dashboard/{page}".replace("/?", "?").format(text) for page in pages]:
         for operator in [brand.operator, brand.sun]:

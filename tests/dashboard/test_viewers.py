@@ -25,7 +25,16 @@ def brand(make_app, database_url):
     return partner
 
 
-PAGES = ["", "/leads", "/leads.csv", "/leads/{}", "/partner?partner=loaners", "/programs", "/programs/default"]
+PAGES = [
+    "",
+    "/leads",
+    "/leads.csv",
+    "/leads/{}",
+    "/partner?partner=loaners",
+    "/subpartner?partner=loaners&subpartner=s",
+    "/programs",
+    "/programs/default",
+]
 PAGES += ["/programs/default/try", "/programs/default/backtest", "/programs/default/contract.md", "/help"]
 
 

@@ -12,7 +12,8 @@ from purged import PROGRAM, RULES, ann, everything, post, purge, stored
 
 import database
 import models
-from leads import daily, erasure
+from leads import counts as tally
+from leads import erasure
 from leads.backtest import Backtest
 from models import Lead
 
@@ -187,7 +188,7 @@ def test_a_partner_that_is_a_person_is_counted_among_the_others(ledger):
     post(*WITH_EMAIL["the partner"])
     count_all(NOW + timedelta(hours=1), [PROGRAM])
     erase(EMAIL, "email")
-    assert [figure.partner for figure in collect(1, PROGRAM).partners] == [daily.OTHERS]
+    assert [figure.partner for figure in collect(1, PROGRAM).partners] == [tally.OTHERS]
 
 
 def test_a_partner_that_is_the_person_goes_with_a_lead_that_is_erased_by_its_id(ledger):

@@ -18,6 +18,7 @@ import database
 import models
 from dashboard import warnings
 from judge.judgement import unreadable
+from leads import counts as tally
 from leads import daily, figures
 from leads.sums import Sums
 from models import Submission
@@ -116,7 +117,7 @@ def test_a_lead_that_came_just_now_is_counted_live_until_it_has_settled(ledger):
 def counted(now=NOW):
     """Count all that has settled, and return how many leads are counted in rows, and how many figures tell."""
     count_all(now)
-    cells = [cell for row in rows().values() for _, what, *cell in daily.Counts(row.counts).items() if what == "valid"]
+    cells = [cell for row in rows().values() for _, what, *cell in tally.Counts(row.counts).items() if what == "valid"]
     return sum(count for count, _ in cells), collect(30, now=now).totals.submissions
 
 
@@ -266,16 +267,16 @@ def test_several_programs_are_added_up_and_their_reasons_kept_apart(ledger):
 
 
 def test_of_very_many_partners_the_rest_are_counted_together(ledger, monkeypatch):
-    monkeypatch.setattr(daily, "MOST_PARTNERS", 2)
+    monkeypatch.setattr(tally, "MOST_PARTNERS", 2)
     for number in range(5):
         submit(NOW, partner=str(number))
     found = collect(1)
     assert [figure.submissions for figure in found.partners] == [3, 1, 1]
-    assert {figure.partner for figure in found.partners} > {daily.OTHERS}
+    assert {figure.partner for figure in found.partners} > {tally.OTHERS}
 
 
 def test_made_up_partners_do_not_push_one_with_many_leads_among_the_others(ledger, monkeypatch):
-    monkeypatch.setattr(daily, "MOST_PARTNERS", 2)
+    monkeypatch.setattr(tally, "MOST_PARTNERS", 2)
     monkeypatch.setattr(daily, "COUNTED_AT_ONCE", 6)
     for number in range(20):
         submit(NOW - timedelta(hours=2, minutes=-number), partner=f"made-up {number}", extra="x")
@@ -293,13 +294,13 @@ def test_made_up_partners_do_not_push_one_with_many_leads_among_the_others(ledge
 
 @given(st.lists(st.lists(st.sampled_from("aaaabbbcdefghijklmnop"), max_size=12), max_size=20), st.integers(1, 3))
 def test_who_has_more_than_his_share_of_the_leads_is_by_name_and_the_totals_are_exact(batches, most):
-    sent, counts = Counter(), daily.Counts()
+    sent, counts = Counter(), tally.Counts()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(daily, "MOST_PARTNERS", most)
+        patched.setattr(tally, "MOST_PARTNERS", most)
         for batch in batches:
-            counts = daily.Counts(json.loads(json.dumps(counts.found)))
+            counts = tally.Counts(json.loads(json.dumps(counts.found)))
             for partner in batch:
-                counts.add(partner, daily.VALID, 1, 5)
+                counts.add(partner, tally.VALID, 1, 5)
             counts.shorten()
             sent.update(batch)
             found = {partner: (count, cents) for partner, _, count, cents in counts.items()}
@@ -309,7 +310,7 @@ def test_who_has_more_than_his_share_of_the_leads_is_by_name_and_the_totals_are_
             for partner, count in sent.items():
                 named = found.get(partner, (0, 0))[0]
                 assert named or count <= sent.total() / most
-                assert count - found.get(daily.OTHERS, (0, 0))[0] <= named <= count
+                assert count - found.get(tally.OTHERS, (0, 0))[0] <= named <= count
 
 
 def test_without_leads_there_are_figures_of_nothing(ledger):

@@ -15,13 +15,14 @@ pytestmark = pytest.mark.xdist_group("browser")
 RULES = f"""
 title: {"T" * 75}
 docs: public
-partner: irpid
+partner: [irpid, subid]
 customer: [email]
 fields:
   email: {{type: email, required: true, label: {"l" * 78}, aliases: [{"a" * 75}]}}
   plan_{"x" * 55}: {{type: choice, one_of: [{"c" * 70}, short], label: plan}}
   years: {{type: integer, label: {"Y" * 75}, required: "email == '{"q" * 70}'"}}
   irpid: {{}}
+  subid: {{}}
 rules:
   - {{id: {"i" * 60}, reject_if: years < 18, note: {"N" * 80}}}
   - {{id: watch-{"w" * 55}, mode: observe, reject_if: years > 80}}
@@ -33,6 +34,7 @@ examples:
 PARTNER, OTHER = "P" * 76, "Z" * 70
 PAGES = [
     "/docs/default", "/dashboard", f"/dashboard/partner?partner={PARTNER}", "/dashboard/leads", "/dashboard/leads/LEAD",
+    f"/dashboard/subpartner?partner={PARTNER}&subpartner={OTHER}",
     "/dashboard/programs", "/dashboard/programs/default", "/dashboard/programs/broken", f"/docs/{OTHER}",
     f"/dashboard/programs/{OTHER}",
 ]  # fmt: skip
@@ -47,7 +49,8 @@ def site(tmp_path_factory):
     partner = Partner(create_app(Settings(rules=str(folder), database_url=f"sqlite:///{folder}/leads.db", **users)))
     partner.lead(email="ann@example.com", irpid=PARTNER, years="90")
     partner.bad = id_of(partner.lead(email="kim@example.com", irpid=PARTNER, years="9", **{"u" * 90: "v" * 90}))
-    partner.lead(email="eve@example.com", irpid=PARTNER, years="90")
+    partner.lead(email="eve@example.com", irpid=PARTNER, years="90", subid=OTHER)
+    partner.lead(email="lu@example.com", irpid=PARTNER, years="9", subid=OTHER)
     (folder / "broken.yaml").write_text(f"fields: {{{'b' * 80}: {{type: {'n' * 80}}}}}")
     with serving(partner.app) as partner.address:
         yield partner

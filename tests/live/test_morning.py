@@ -14,12 +14,15 @@ pytestmark = pytest.mark.xdist_group("browser")
 @pytest.fixture
 def brand(make_app):
     """A brand whose partner "clickfarm" sends bad leads, as a service with an address."""
-    app = make_app({"default": RULES + EXAMPLES, "solar": "fields: {email: {}}"}, operators=OPERATORS)
+    rules = RULES.replace("partner: irpid", "partner: [irpid, subid]").replace("irpid: {}", "irpid: {}\n  subid: {}")
+    app = make_app({"default": rules + EXAMPLES, "solar": "fields: {email: {}}"}, operators=OPERATORS)
     partner = Partner(app)
     for number in range(12):
         partner.lead(email=f"ann{number}@example.com", irpid="brightleads", years="90")
     partner.lead(email="tess@example.com", irpid="x" * 200, is_test="true")
     partner.bad = id_of(partner.lead(email="kim@example.com", irpid="clickfarm", years="9", birth_date="2015-01-01"))
+    partner.lead(email="lu@example.com", irpid="network", subid="s-1", years="20")
+    partner.lead(email="jo@example.com", irpid="network", subid="s-1", years="9", is_test="true")
     with serving(app) as partner.address:
         yield partner
         wait_for_backtests()
@@ -100,7 +103,15 @@ def test_everybody_can_read_every_page_on_a_phone_and_on_a_desktop_by_day_and_by
         seen.append(page.url)
 
     check()
-    for path in ["partner?partner=clickfarm", "leads", f"leads/{brand.bad}", "programs", "programs/default"]:
+    of_network = "partner?partner=network", "subpartner?partner=network&subpartner=s-1"
+    for path in [
+        "partner?partner=clickfarm",
+        *of_network,
+        "leads",
+        f"leads/{brand.bad}",
+        "programs",
+        "programs/default",
+    ]:
         page.goto(f"{brand.address}/dashboard/{path}")
         check()
     page.goto(f"{brand.address}/dashboard/programs/default/try")
@@ -118,5 +129,5 @@ def test_everybody_can_read_every_page_on_a_phone_and_on_a_desktop_by_day_and_by
     wait_for_backtests()
     page.reload()
     check()
-    assert len(seen) == 9
+    assert len(seen) == 11
     page.context.close()

@@ -144,7 +144,7 @@ def file(tmp_path):
 
 def record(number):
     """Store the lead of a person; those of every third one are refused."""
-    verdict = Verdict("default", "h" * 64)
+    verdict = Verdict("default", "h" * 64, partner="bright", subpartner=f"s-{number % 2}")
     if number % 3:
         verdict.claims = [Claim("duplicate", (f"ann{number}",), Reason("duplicate", "Already submitted"))]
     else:
