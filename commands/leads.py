@@ -137,7 +137,7 @@ def explain_lead(lead_id, sensitive, output):
     lead = find(lead_id)
     book = service().rulebook
     with reading():
-        shown, then = presenter(book.programs, sensitive)(lead), rules_of(lead, book.folder)
+        shown, then = presenter(book.programs, sensitive)(lead), rules_of(lead, book)
     if lead.masked_at:
         shown["rules_of_that_day"] = {"rules": lead.rules, "error": f"{removed(lead)}: it cannot be judged again"}
         show(shown | _came(lead, book, output), output)
