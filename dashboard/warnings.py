@@ -11,16 +11,19 @@ from ulid import ULID
 
 import database
 from dashboard.caps import limits
+from dashboard.subjects import programs_naming
 from database.disk import fleeting
 from judge.calendar import takes_nothing_on
 from judge.caps import PERIODS
 from leads.counts import OTHERS
 from leads.daily import count_leads, first_day, id_at, midnight, rows_of, today
+from leads.deployed import changed_files
 from leads.figures import collect
 from leads.masks import MASK
 from leads.periods import Period
 from models import Lead, first_id
 from web.pages import amount_of, currency_of
+from web.published import LIST
 from web.service import rulebook, service
 
 NEARLY = 0.8  # of a limit
@@ -45,6 +48,7 @@ def standing(programs, now, may_see=lambda name: True):
     `may_see(name)` tells whether a broken file of this name is to be told of.
     """
     found = [*_disk(service().settings.database_url), *_broken_files(rulebook(), programs, may_see)]
+    found += _changed_files(rulebook(), may_see)
     for program in programs.values():
         found += [*silence(program, now), *_fields(program, now)]
         found += [*_tests(program, now), *_limits(program, now), *_dates(program, now)]
@@ -84,6 +88,19 @@ def _broken_files(book, programs, may_see):
                 grave=True,
                 href=url_for("programs.show_program", name=name) if Path(path).suffix else "",
                 link="See the mistakes",
+            )
+
+
+def _changed_files(book, may_see):
+    """Tell of files that changed in a deploy, where the database is the home of the rules."""
+    for file in changed_files(book.folder, book) if service().settings.published and book.known else ():
+        named_by = programs_naming(file.name) if file.thing == LIST else [file.name]
+        if all(map(may_see, named_by)):
+            yield Concern(
+                f"A deploy brought another {file.path} than was known when the live version was made.",
+                "The live text stays until somebody chooses.",
+                href=url_for("history.choose_file", **{"list" if file.thing == LIST else "name": file.name}),
+                link="See the difference, and choose",
             )
 
 

@@ -18,7 +18,7 @@ from judge.written import TAGS
 from judge.yamltext import TooLongError, compose, unseen
 
 # A part is a key or a value, 100 characters of text, or 2 of a condition. To read one costs some 50 µs of processor
-# time, and whoever may open "Try a change" may have any text read.
+# time, and whoever may edit in the dashboard may have any text read.
 MAX_PARTS = 15_000
 MAX_LEVELS = 10
 MAX_MISTAKES = 100  # that are told at once, and so many warnings

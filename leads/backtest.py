@@ -201,14 +201,16 @@ def mask(value):
     return (text[:1] if len(text) > SHORT else "") + MASK if text else ""
 
 
-def start(program, days, operator, anew=()):
+def start(program, days, operator, anew=(), based_on=None, kept=None, also=dict):
     """Start a backtest of a Program with the leads of so many days; return it, or None if too many run.
 
-    `anew` are sentences on what the changed file begins anew, to be read with what is found.
+    `anew` are sentences on what the changed file begins anew, to be read with what is found, `based_on` the published
+    version that was changed. The report has `kept` besides, and what `also()` returns, which is called by its thread.
     """
     now = datetime.now(UTC)
     report = {"days": days, "done": 0, "total": 0, "begun_at": None, "stopped_at": None, "anew": [*anew]}
     report["currency"] = program.spec.currency or ""
+    report |= kept or {}
     row = Backtest(
         id=str(ULID()),
         program=program.name,
@@ -218,6 +220,7 @@ def start(program, days, operator, anew=()):
         renewed_at=now,
         state="running",
         report=report,
+        based_on=based_on,
     )
 
     def claim():
@@ -227,7 +230,7 @@ def start(program, days, operator, anew=()):
 
     if not database.transact(claim):
         return None
-    arguments = row.id, program, now - timedelta(days=days), report
+    arguments = row.id, program, now - timedelta(days=days), report, also
     threading.Thread(target=_run, name="backtest", args=arguments, daemon=True).start()
     return row
 
@@ -243,8 +246,9 @@ def find(backtest_id):
         return search.find(Backtest, backtest_id)
 
 
-def _run(row_id, program, since, report):
+def _run(row_id, program, since, report, also):
     try:
+        report |= also()
         source = StoredLeads(row_id, program, since, report)
         found = backtest(program, source, since)
         _save(row_id, "done", report | found.as_dict() | {"listed": found.listed})

@@ -37,7 +37,10 @@ def take(browser, app, path, name):
 
 def answer(client, route):
     """Answer a request of the browser from the app, without a server."""
-    response = client.get(route.request.url.removeprefix(SITE), base_url=SITE)
+    asked = route.request
+    headers = {"Content-Type": asked.headers.get("content-type", "")}
+    given = {"method": asked.method, "data": asked.post_data_buffer, "headers": headers}
+    response = client.open(asked.url.removeprefix(SITE), base_url=SITE, **given)
     route.fulfill(status=response.status_code, headers=dict(response.headers), body=response.data)
 
 
@@ -56,12 +59,17 @@ def take_dashboard(browser, folder):
         ("dashboard-dark", "?days=30", DESKTOP, 1, "dark"),
         ("dashboard-lead", f"/leads/{refused.id}", DESKTOP, 1.6, "light"),
         ("dashboard-program", "/programs/default", DESKTOP, 1.6, "light"),
+        ("dashboard-editor", "/programs/default/edit", DESKTOP, 1.1, "light"),
     ]
     for name, path, size, screens, scheme in pictures:
         context = browser.new_context(viewport=size, color_scheme=scheme)
         context.route(f"{SITE}/**", partial(answer, client))
         page = context.new_page()
         page.goto(f"{SITE}/dashboard{path}")
+        if path.endswith("/edit"):
+            page.evaluate("ace.edit('editor').find('unique'); ace.edit('editor').focus()")
+            page.locator("#findings .notice").wait_for()
+            page.locator("#word").get_by_text(":").wait_for()
         clip = {"x": 0, "y": 0, "width": size["width"], "height": int(size["height"] * screens)}
         page.screenshot(path=PICTURES / f"{name}.png", full_page=True, clip=clip)
         context.close()

@@ -21,7 +21,7 @@ from web.settings import version
 from web.statuses import meaning
 
 # Pages load our stylesheet and our pictures, and run no script: in an answer from this service
-# nothing that a partner wrote can do anything.
+# nothing that a partner wrote can do anything. The editor of rules, where nothing of theirs stands, adds its scripts.
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"

@@ -1,4 +1,4 @@
-"""What "Try a change" finds: why, in the words of the changed file, and which leads."""
+"""What a backtest of a change finds: why, in the words of the changed file, and which leads."""
 
 import re
 
@@ -42,7 +42,7 @@ def shop(make_app):
 
 def found(shop, text=CHANGED):
     """Return the address of the result of a change."""
-    response = shop.operator.post("/dashboard/programs/default/backtest", text=text, start="1")
+    response = shop.operator.post("/dashboard/programs/default/edit", text=text, start="1")
     wait_for_backtests()
     return response.location
 

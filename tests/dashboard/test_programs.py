@@ -15,7 +15,7 @@ from werkzeug.http import parse_options_header
 
 import database
 from app import create_app
-from dashboard import programs
+from dashboard import sheets
 from leads import backtest
 from leads.backtest import Backtest
 
@@ -95,8 +95,8 @@ def test_errors_stand_on_their_lines_while_the_last_good_version_is_in_use(shop)
     response = shop.operator.get("/dashboard/programs/default")
     kind, text = line(response, 10)
     assert kind == "error" and text.endswith('Did you mean "integer"?')
-    assert "1 error. A file with errors is not used. Line 10" in text_of(response)
-    assert "judged by its last good version" in text_of(response)
+    assert "1 error. Rules with errors are not used. Line 10" in text_of(response)
+    assert "judged by the last good version" in text_of(response)
 
 
 def test_an_example_that_fails_is_shown_with_what_the_rules_say(shop):
@@ -149,11 +149,11 @@ def test_what_is_no_lead_is_told(shop):
     assert "Refused The XML is not well-formed" in page
 
 
-# --- Try a change ---
+# --- A change ---
 
 
 def rehearse(operator, text, **fields):
-    return operator.post("/dashboard/programs/default/backtest", text=text, **fields)
+    return operator.post("/dashboard/programs/default/edit", text=text, **fields)
 
 
 def test_a_changed_file_is_checked_and_its_errors_stand_on_their_lines(shop):
@@ -164,24 +164,24 @@ def test_a_changed_file_is_checked_and_its_errors_stand_on_their_lines(shop):
     right = RULES.replace("{}", "{type: text}").replace("[email]}\nsale", "[email], note: Already submitted}\nsale")
     lead = "email: ann@example.com, phone: 415-555-2671, birth_date: 1980-12-31, years: 45, irpid: a, is_test: no"
     right += f"examples: [{{name: Ann, lead: {{{lead}}}, expect: valid}}]"
-    assert "The file is right." in text_of(rehearse(shop.operator, right, check="1"))
+    assert "The rules are right." in text_of(rehearse(shop.operator, right, check="1"))
 
 
 def test_the_text_starts_as_the_file_is_and_stays_as_it_was_changed(shop):
-    page = html.fromstring(shop.operator.get("/dashboard/programs/default/backtest").text)
+    page = html.fromstring(shop.operator.get("/dashboard/programs/default/edit").text)
     assert page.xpath("//textarea")[0].text.strip() == (RULES + EXAMPLES).strip()
     page = html.fromstring(rehearse(shop.operator, "changed: [\r\n1", check="1").text)
     assert page.xpath("//textarea")[0].text.lstrip("\n") == "changed: [\n1"
 
 
 def test_one_change_is_checked_at_a_time_and_others_are_told_so(shop, monkeypatch):
-    compile_text, answers = programs.compile_text, []
+    compile_text, answers = sheets.compile_text, []
 
     def checked_meanwhile(*args, **options):
         answers.append(rehearse(shop.operator, RULES, check="1"))
         return compile_text(*args, **options)
 
-    monkeypatch.setattr(programs, "compile_text", checked_meanwhile)
+    monkeypatch.setattr(sheets, "compile_text", checked_meanwhile)
     assert rehearse(shop.operator, RULES, check="1").status_code == 200
     (refused,) = answers
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")

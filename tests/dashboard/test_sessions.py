@@ -239,7 +239,7 @@ def test_an_operator_who_is_a_viewer_now_is_one_at_once(make_app, browser, datab
 
 
 def test_a_form_that_is_sent_after_the_end_is_told_to_be_sent_again(browser):
-    for path, wanted in [("programs/default/backtest", "programs/default/backtest"), ("leads.csv", "leads")]:
+    for path, wanted in [("programs/default/edit", "programs/default/edit"), ("leads.csv", "leads")]:
         response = browser.http.post(f"/dashboard/{path}", headers=ACCEPT)
         shown = browser.get(response.headers["Location"])
         assert "Your login has ended. What you sent last was not done" in text_of(shown)

@@ -125,7 +125,7 @@ def test_who_sees_one_program_sees_no_sub_partners_of_another(house):
 
 def test_a_backtest_names_the_sub_partners_under_their_partner(house):
     changed = NAMED.replace("rules:", "rules:\n  - {id: none, reject_if: irpid == 'bright'}")
-    started = house.operator.post("/dashboard/programs/default/backtest", text=changed, days="7", start="1")
+    started = house.operator.post("/dashboard/programs/default/edit", text=changed, days="7", start="1")
     wait_for_backtests()
     words = house.operator.words(started.headers["Location"])
     assert "bright s 1/a: 1, 10.00 s-2: 1, 10.00 3 30.00" in words

@@ -35,7 +35,7 @@ PAGES = [
     "/programs",
     "/programs/default",
 ]
-PAGES += ["/programs/default/try", "/programs/default/backtest", "/programs/default/contract.md", "/help"]
+PAGES += ["/programs/default/try", "/programs/default/edit", "/programs/default/contract.md", "/help"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -45,8 +45,8 @@ def test_a_viewer_sees_every_page_that_an_operator_sees(brand, path):
 
 CHANGES = [
     ("/leads/{}", {}),
-    ("/programs/default/backtest", {"text": RULES, "start": "1"}),
-    ("/programs/default/backtest", {"text": RULES, "check": "1"}),
+    ("/programs/default/edit", {"text": RULES, "start": "1"}),
+    ("/programs/default/edit", {"text": RULES, "check": "1"}),
     ("/leads.csv", {"sensitive": "1"}),
     ("/leads.jsonl", {"sensitive": "1"}),
     ("/something/new", {}),
@@ -75,9 +75,9 @@ def test_a_viewer_finds_persons_takes_masked_lists_along_and_tries_leads(brand):
     [
         ("/leads/{}", ["Show them"]),
         ("/leads", ["Show sensitive values too"]),
-        ("/programs", ["Try a change"]),
-        ("/programs/default", ["Try a change"]),
-        ("/programs/default/backtest", ["Only check the file", "See what it would have done"]),
+        ("/programs", ["Edit"]),
+        ("/programs/default", ["Edit"]),
+        ("/programs/default/edit", ["Only check the text", "See what it would have done"]),
     ],
 )
 def test_a_viewer_is_shown_no_button_that_would_be_refused(brand, path, buttons):
@@ -113,4 +113,4 @@ def test_a_viewer_logs_in_on_the_page_too(brand):
     response = http.post("/dashboard/login", data={"name": VERA[0], "password": VERA[1]})
     assert response.headers["Location"] == "/dashboard"
     assert re.search("Viewer", text_of(http.get("/dashboard")))
-    assert http.post("/dashboard/programs/default/backtest").status_code == 403
+    assert http.post("/dashboard/programs/default/edit").status_code == 403

@@ -1,4 +1,4 @@
-"""Who changes a rule file is told what it begins anew: `flask rules check`, "Try a change" and the log."""
+"""Who changes a rule file is told what it begins anew: `flask rules check`, the dashboard and the log."""
 
 import pytest
 from brand import OPERATORS, Operator
@@ -149,7 +149,7 @@ def test_rules_check_makes_no_database(make_app, tmp_path):
 
 
 def test_try_a_change_tells_what_begins_anew(brand):
-    assert ANEW_HERE in Operator(brand.app).words("/dashboard/programs/default/backtest", text=CHANGED)
+    assert ANEW_HERE in Operator(brand.app).words("/dashboard/programs/default/edit", text=CHANGED)
 
 
 def test_the_log_tells_what_a_file_begins_anew_when_it_is_read(brand, clock, caplog):

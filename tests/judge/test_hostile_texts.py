@@ -165,7 +165,7 @@ def test_no_pattern_takes_long_for_any_text(name):
             assert milliseconds(partial(getattr(pattern, method), *hostile)) < 50
 
 
-# Texts that "Try a change" may be given, each as long as it may be.
+# Texts that the editor of the dashboard may be given, each as long as it may be.
 LONGEST_FILE = 65_536
 FILES = [
     "\u00a0", '\u00a0"', "'", '\\"', "a:b\n", "a: b: c\n", "\t\n", "a:\n\tb: c\n", "{", "a: {\n", "a: }\n",

@@ -103,15 +103,15 @@ def test_a_viewer_sees_and_changes_nothing(served, open_page):
     assert (
         page.get_by_text("Viewer", exact=True).is_visible() and page.get_by_role("link", name="Try a lead").is_visible()
     )
-    assert page.get_by_role("link", name="Try a change").count() == 0
-    page.goto(at(served, "/programs/default/backtest"))
+    assert page.get_by_role("link", name="Edit").count() == 0
+    page.goto(at(served, "/programs/default/edit"))
     assert page.get_by_role("button").all_inner_texts() == ["Log out"]
     assert page.complaints == []
 
 
 def test_a_page_that_was_left_open_tells_that_the_login_has_ended(served, open_page):
     page = open_page()
-    page.goto(at(served, "/programs/default/backtest"))
+    page.goto(at(served, "/programs/default/edit"))
     log_in(page)
     other = page.context.new_page()
     other.goto(at(served))
@@ -119,7 +119,7 @@ def test_a_page_that_was_left_open_tells_that_the_login_has_ended(served, open_p
     press(page, "Only check")
     assert page.get_by_text("What you sent last was not done").is_visible()
     log_in(page)
-    assert where(page) == "/dashboard/programs/default/backtest"
+    assert where(page) == "/dashboard/programs/default/edit"
 
 
 def test_everybody_can_read_the_login_page_and_who_is_logged_in(service, open_page):
@@ -144,7 +144,7 @@ def test_everybody_can_read_the_login_page_and_who_is_logged_in(service, open_pa
     log_in(page, password="wrong")
     look()
     log_in(page, "vera", "only-looks")
-    for path in ["", "/nothing", "/help", "/help/rules", "/programs/default/backtest"]:
+    for path in ["", "/nothing", "/help", "/help/rules", "/programs/default/edit"]:
         check(path)
     page.emulate_media(media="print")
     assert page.get_by_text("Logged in as").is_visible() and page.get_by_text(re.compile(r"Datapost \d")).is_visible()
