@@ -204,13 +204,15 @@ class Report:
     def is_live(self, text):
         return bool(self.live and self.live.hash) and self.live.text == text
 
-    def compare(self, text, based_on, text_name="retired"):
-        """Note the difference between what is live and a text, None to retire; refuse where something else is live."""
+    def compare(self, text, based_on, text_name=""):
+        """Refuse where something else is live; note the difference to a text, of which retiring has none."""
         if based_on is not None and based_on != self.there:
             self._refuse_outdated(Outdated(self.name, self.live, based_on), based_on)
+        if text is None:
+            return
         before = self.live.text if self.live else ""
         live_name = f"{self.name}, {self.version}" if self.live else f"{self.name}, nothing"
-        self.told["difference"] = difference(before, text or "", live_name, text_name)
+        self.told["difference"] = difference(before, text, live_name, text_name)
 
     def check(self, text):
         """Refuse what is broken, and note warnings; return the texts of the lists to bring along."""

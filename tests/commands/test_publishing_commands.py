@@ -239,7 +239,7 @@ def test_a_new_file_may_be_adopted_before_the_next_start(owner):
 
 
 def test_a_retired_program_takes_no_leads_until_it_is_rolled_back(owner):
-    owner.rules("retire", "default", "--comment", "over")
+    assert owner.rules("retire", "default", "--comment", "over") == "default: version 2, retired by ann\n"
     assert Partner(create_app(owner.settings)).lead(email="ann@example.com")["status"] == 404
     assert "there is no program default: ann retired it" in owner.rules("try", "default", "-", status=1)
     assert "there is no program default that takes leads" in owner.rules(
