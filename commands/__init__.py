@@ -10,13 +10,17 @@ from commands.doctor import doctor
 from commands.integration import show_contract, show_docs, simulate_posts
 from commands.leads import leads
 from commands.privacy import erase_leads, purge_leads
+from commands.publishing import adopt_file, publish_file, retire_program, roll_back
 from commands.rules import rules
 from commands.secret import rotate_secret
 from commands.start import example, hash_password
+from commands.versions import pull_rules, show_log
 from database import StoreError
 
 leads.add_command(purge_leads)
 leads.add_command(erase_leads)
+for command in (publish_file, show_log, roll_back, pull_rules, adopt_file, retire_program):
+    rules.add_command(command)
 
 GROUPS = {
     "Rules and leads": (rules, leads),

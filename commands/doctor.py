@@ -18,12 +18,15 @@ import models
 from commands.shared import as_json
 from database import StoreError, disk
 from judge.changes import begun_anew
+from leads.deployed import changed_files
 from leads.export import to_json
+from leads.publishing import new_files
 from leads.search import last_rules
 from partners.contract import prove
 from partners.pages import link
 from web.health import check_writing
 from web.logs import printable
+from web.published import RULES, live_rows
 from web.service import service
 from web.settings import processes, version
 
@@ -77,16 +80,45 @@ def _settings():
 
 
 def _rules():
-    book = service().rulebook
+    book, settings = service().rulebook, service().settings
+    if settings.published:
+        yield from _published(book, settings)
+    else:
+        yield True, f"they come from the files of {settings.rules} (DATAPOST_RULES_FROM)"
     yield from ((False, str(finding)) for finding in book.errors)
     for name, program in sorted(book.programs.items()):
         if program.path in {finding.path for finding in book.errors}:
             continue
-        yield True, f"{name} is {program.path}, {program.hash[:12]}"
+        which = f"version {book.versions[name]}" if name in book.versions else program.path
+        yield True, f"{name} is {which}, {program.hash[:12]}"
         yield from ((True, str(finding)) for finding in program.warnings)
     with database.read():
         for program in book.programs.values():
             yield from ((True, str(finding)) for finding in begun_anew(program, *last_rules(program)))
+        names = [] if settings.published else sorted(name for thing, name in live_rows() if thing == RULES)
+    if names:
+        yield True, f"the database has versions of {', '.join(names)} from when it was their home: they judge nothing"
+
+
+def _published(book, settings):
+    """Tell where live rules come from, and what the files of the deploy are to them."""
+    _ = book.programs  # read now, or not at all
+    with database.read():
+        new, broken = new_files(settings.rules)
+    home = "they come from the database (DATAPOST_RULES_FROM=dashboard)"
+    if book.errors or broken:
+        yield False, f"{home}, and not all can be used: publish mended ones by flask rules publish, or mend new files"
+    elif not (book.programs or new):
+        yield False, f"{home}, which has none: publish some by flask rules publish, or in the dashboard"
+    else:
+        counts = {"program": len(book.programs), "list": len(book.lists)}
+        yield True, f"{home}: " + ", ".join(f"{count} {word}{'s' * (count != 1)}" for word, count in counts.items())
+    yield from ((False, str(finding)) for finding in broken)
+    for path in new if not broken else ():
+        yield True, f"{path} is new here: the next start publishes it"
+    for file in changed_files(settings.rules, book):
+        told = f"{file.path} changed in a deploy, and is not what is live"
+        yield True, f"{told}: flask rules adopt {file.name} makes it so, and on its page you may keep the live text"
 
 
 def _templates():

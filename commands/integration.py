@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 from flask.cli import ScriptInfo, with_appcontext
 
-from commands.shared import as_json, find_program, in_currency
+from commands.shared import as_json, find_program, in_currency, live_book
 from leads.export import to_json
 from partners.contract import address, prove
 from partners.pages import contract_of, contract_text, is_local, link
@@ -94,7 +94,7 @@ def _warn(text):
 @with_appcontext
 def show_docs(program, url, output):
     """Print the addresses of the posting instructions, of all programs or of PROGRAM, and who sees them."""
-    book = service().rulebook
+    book = live_book()
     programs = [find_program(program)] if program else [book.programs[name] for name in sorted(book.programs)]
     rows = [{"program": p.name, "docs": p.spec.docs, "url": link(p.name, url)} for p in programs]
     if output == "json":

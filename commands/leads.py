@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 
 import models
 from commands.output import WRITERS, show
-from commands.shared import as_json, find_program, progress, reading, refuse_empty
+from commands.shared import as_json, find_program, live_book, progress, reading, refuse_empty
 from judge.judgement import judge, unreadable
 from judge.values import clean
 from leads import masks, search
@@ -17,7 +17,6 @@ from leads.rulesofday import rules_of
 from web import payload
 from web.logs import printable
 from web.request import read as read_lead
-from web.service import service
 
 leads = AppGroup("leads", help="Look at the stored leads, and remove what is personal.")
 
@@ -55,7 +54,7 @@ def read_filter(tests, texts):
         if not known:
             find_program(name)
     try:
-        return search.read_filter(texts | {"test": "yes" if tests else ""}, service().rulebook.programs)
+        return search.read_filter(texts | {"test": "yes" if tests else ""}, live_book().programs)
     except search.FilterError as error:
         raise click.ClickException(f"--{error}") from None
 
@@ -95,7 +94,7 @@ def export_leads(tests, output, sensitive, **texts):
 
 
 def write(found, wanted, output, sensitive):
-    programs = service().rulebook.programs
+    programs = live_book().programs
     WRITERS[output](found, presenter(programs, sensitive), columns(programs, wanted.program))
 
 
@@ -115,7 +114,7 @@ def show_lead(lead_id, body, sensitive, output):
             raw = printable(raw.decode(errors="replace"), keep="\n\t")
         click.echo(raw, nl=False)
         return
-    book = service().rulebook
+    book = live_book()
     with reading():
         shown = presenter(book.programs, sensitive)(lead)
     show(shown | _came(lead, book, output), output)
@@ -135,7 +134,7 @@ def removed(lead):
 def explain_lead(lead_id, sensitive, output):
     """Explain the decision on the lead ID: step by step, judged again by the rules of that day and of today."""
     lead = find(lead_id)
-    book = service().rulebook
+    book = live_book()
     with reading():
         shown, then = presenter(book.programs, sensitive)(lead), rules_of(lead, book)
     if lead.masked_at:

@@ -10,11 +10,10 @@ from flask.cli import with_appcontext
 
 import database
 import models
-from commands.shared import as_json, find_program, progress, reading, refuse_empty, telling
+from commands.shared import as_json, find_program, live_book, progress, reading, refuse_empty, telling
 from database import StoreError
 from leads import erasure, retention, search
 from leads.export import to_json
-from web.service import service
 
 READ = "Somebody reads the database, so its -wal file may hold {} for a while: run this again"
 
@@ -32,7 +31,7 @@ def purge_leads(only, dry_run, output):
     refuse_empty(program=only)
     if only:
         find_program(only)
-    say, now, programs = telling(output), datetime.now(UTC), service().rulebook.programs
+    say, now, programs = telling(output), datetime.now(UTC), live_book().programs
     chosen = [program for name, program in sorted(programs.items()) if only in (None, name)]
     purged = {p.name: _purge(p, now, dry_run, say) for p in chosen if p.spec.privacy}
     clean = not purged or dry_run or _scrub(list(purged), now)
@@ -113,7 +112,7 @@ def _erase_nobody(person, kind, forgets, say):
     clean = database.scrub()  # which may have been in somebody's way the last time
     say(f"no lead holds this {kind}: there is nothing to erase")
     if forgets:
-        erasure.forget_places([], person, service().rulebook.programs.values())
+        erasure.forget_places([], person, live_book().programs.values())
         say("It is forgotten that the value was submitted")
     return clean
 
@@ -121,7 +120,7 @@ def _erase_nobody(person, kind, forgets, say):
 def _erase(found, person, kind, forgets, say):
     """Erase the person; return whether nothing is left in the database's files."""
     if forgets:
-        erasure.forget_places(found, person, service().rulebook.programs.values())
+        erasure.forget_places(found, person, live_book().programs.values())
     clean = erasure.erase(found, person, kind)
     say(f"erased: {leads_of(len(found))}, of which nothing is left but dates, amounts and reasons")
     if not forgets:
@@ -156,7 +155,7 @@ def one_of(**given):
 
 def find_person(kind, text):
     """Return the Person, and the leads that hold him."""
-    programs = service().rulebook.programs
+    programs = live_book().programs
     try:
         if kind == "id":
             with database.read():

@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
+from commands.drafts import load_file
 from commands.leads import read_filter
 from commands.output import show
-from commands.shared import as_json, find_program, in_currency, reading, refuse_empty
+from commands.shared import as_json, find_program, in_currency, live_book, reading, refuse_empty
 from judge.changes import begun_anew
 from judge.compiler import load
 from judge.rulebook import rule_files, why_empty
@@ -34,6 +35,9 @@ def check_rules(files, output):
     """Check rule FILES, or all of the rules folder; the exit status is 1 if one is broken."""
     folder = Path(service().settings.rules)
     paths = [Path(name) for name in files] or rule_files(folder)
+    if not files and service().settings.published:
+        told = "the live rules are in the database (DATAPOST_RULES_FROM=dashboard), and flask doctor looks at those"
+        click.echo(f"{told}: here are the files of {folder}", err=True)
     if not paths:
         raise click.ClickException(f"{folder}: {why_empty(folder)}")
     reports = [_check(path) for path in paths]
@@ -107,8 +111,9 @@ def show_schema():
 def backtest_rules(file, since, program, shown, output):
     """Tell which stored leads FILE would judge differently, by reason, partner and sub-partner, and in money."""
     refuse_empty(program=program)
-    changed = _load(file)
-    start, memory, name = read_filter(False, {"since": since}).since, memory_of(changed), program or Path(file).stem
+    name = program or Path(file).stem
+    changed = _load(file, name)
+    start, memory = read_filter(False, {"since": since}).since, memory_of(changed)
     with reading():
         if not search.leads(Filter(program=name)).exists():
             raise click.ClickException(f"there are no leads of the program {name}: say whose to judge by --program")
@@ -116,14 +121,14 @@ def backtest_rules(file, since, program, shown, output):
         count, hidden = search.leads(wanted).count(), not sys.stderr.isatty()
         leads_then = search.each(wanted, newest_first=False)
         with click.progressbar(leads_then, length=count, file=sys.stderr, hidden=hidden) as bar:
-            hidden = masks.hidden_fields(service().rulebook.programs, [changed])
+            hidden = masks.hidden_fields(live_book().programs, [changed])
             report = backtest(replace(changed, name=name), bar, start, shown, hidden)
     decision = {"program": name, "since": start.isoformat(timespec="seconds")} | in_currency(changed) | report.as_dict()
     show(decision, output)
 
 
-def _load(path):
+def _load(path, name=None):
     try:
-        return load(path)
+        return load_file(path, name)
     except RuleFileError as error:
         raise click.ClickException(str(error)) from None

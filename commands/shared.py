@@ -8,7 +8,13 @@ import click
 import database
 from database import StoreError
 from judge.rulefile import RuleFileError
+from web.published import RULES
 from web.service import service
+
+NOTHING_PUBLISHED = (
+    "Nothing is published yet: the service publishes the files of the rules folder when it starts, "
+    "and flask rules publish any file"
+)
 
 as_json = click.option(
     "--format", "output", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs"
@@ -20,18 +26,39 @@ def telling(output):
     return click.echo if output == "text" else lambda _: None
 
 
+def live_book():
+    """Return the programs by which leads are judged: of the rules folder or, with the dashboard, published ones."""
+    book = service().rulebook
+    try:
+        book.programs  # noqa: B018  published ones are read when they are asked for
+    except StoreError as error:
+        raise click.ClickException(f"the rules are in the database, which cannot be read: {error}") from None
+    return book
+
+
 def find_program(name):
     """Return a program, and say it where its file is broken, so that its last good rules are used."""
-    book = service().rulebook
+    book = live_book()
     try:
         program = book.find(name)
     except RuleFileError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(f"{error}{_why_none(name)}") from None
     if broken := [error for error in book.errors if error.path == program.path]:
         click.echo(f"{program.path} is broken, and these are the rules that judged its last lead:", err=True)
         for error in broken:
             click.echo(f"  {error}", err=True)
     return program
+
+
+def _why_none(name):
+    """Say what became of a program where rules are published; else nothing."""
+    if not service().settings.published:
+        return ""
+    rows = service().rulebook.rows
+    if not rows:
+        return f". {NOTHING_PUBLISHED}"
+    row = rows.get((RULES, name))
+    return f": {row.by} retired it, and flask rules log {name} says why" if row and not row.hash else ""
 
 
 def in_currency(program):

@@ -15,7 +15,8 @@ from werkzeug.security import generate_password_hash
 import database
 import models
 from commands.integration import where
-from commands.shared import as_json
+from commands.shared import as_json, live_book
+from judge.rulebook import Book
 from leads.export import to_json
 from partners.pages import link
 from partners.samples import freshened
@@ -48,7 +49,7 @@ def example(url, output):
 
     The lead is the first valid example of the rule file, with an email address of its own.
     """
-    if errors := service().rulebook.errors:  # with which no service starts: nothing would answer
+    if errors := live_book().errors:  # with which no service starts: nothing would answer
         raise click.ClickException("\n".join(["the rules are broken:", *map(str, errors)]))
     program, lead = _example_lead()
     address = f"{url}/leads" + ("" if program == "default" else f"/{program}")
@@ -96,17 +97,29 @@ def _show_example(made):
 
 
 def _example_lead():
-    for program in sorted(service().rulebook.programs.values(), key=lambda p: (p.name != "default", p.name)):
+    for program in sorted(live_book().programs.values(), key=lambda p: (p.name != "default", p.name)):
         for written in program.spec.examples:
             if written.expect == "valid":
                 return program.name, freshened(program, [written.lead], datetime.now(UTC))[0]
     raise click.ClickException("no rule file has an example that expects valid")
 
 
+class Still(Book):
+    """Programs as they are, of which nothing is read again: that other store has no published ones."""
+
+    def __init__(self, book):
+        super().__init__(book.folder)
+        self.programs = book.programs
+
+    def refresh(self, waits=True):
+        pass
+
+
 def _answer_to(program, lead):
     """Return the answer to `lead` from a store that is thrown away, and without a login."""
     settings = service().settings
     service().settings = replace(settings, open=True, allowed_ips=())
+    service().rulebook = Still(live_book())
     level = log.level
     log.setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:

@@ -62,6 +62,13 @@ def find(name, version, thing=RULES):
     return Published.get_or_none(thing=thing, name=name, version=version)
 
 
+def brought_along(row):
+    """Return the names of the lists that were published with this version."""
+    alike = [getattr(Published, key) == getattr(row, key) for key in ("at", "by", "kind", "comment")]
+    query = Published.select(Published.name).where(Published.thing == LIST, Published.id < row.id, *alike)
+    return sorted(name for (name,) in query.tuples()) if row.thing == RULES else []
+
+
 def leads_of(versions):
     """Return how many leads each version has judged, `{version: leads}`, of the whole history of a program.
 
@@ -103,6 +110,14 @@ def rollback(name, by, comment="", version=None, thing=RULES, based_on=None, fol
     """Make an earlier version live again, as one more: by default the newest one with another text than is live."""
     with database.read():
         versions = history(name, thing)
+    chosen = earlier(versions, name, version)
+    based_on = versions[0].version if based_on is None else based_on
+    comment = _checked(comment.strip() or f"back to version {chosen.version}")
+    return _publish(_Change(name, thing, by, comment, "rollback", folder, based_on), lambda _: chosen.text)
+
+
+def earlier(versions, name, version=None):
+    """Return which of all versions of a name a roll back means. Raises PublishingError."""
     if not versions:
         raise PublishingError(f"nothing was ever published as {name}")
     if version is None:
@@ -112,9 +127,7 @@ def rollback(name, by, comment="", version=None, thing=RULES, based_on=None, fol
     if chosen is None:
         which = f"has no version {version} with a text" if version else "has no earlier version with another text"
         raise PublishingError(f"{name} {which}: there is nothing to roll back to")
-    based_on = versions[0].version if based_on is None else based_on
-    comment = _checked(comment.strip() or f"back to version {chosen.version}")
-    return _publish(_Change(name, thing, by, comment, "rollback", folder, based_on), lambda _: chosen.text)
+    return chosen
 
 
 def adopt(name, by, folder, comment, based_on=None, thing=RULES):
@@ -135,10 +148,20 @@ def keep(name, by, folder, comment="", based_on=None, thing=RULES):
     return _publish(change, _same_text, file_of(folder, name, thing))
 
 
-def retire(name, by, comment, based_on=None):
-    """Have a program take no more leads. Its leads stay, and no file of a deploy brings it back."""
-    change = _Change(name, RULES, by, _checked(comment), "retire", "rules", based_on)
+def retire(name, by, comment, based_on=None, thing=RULES, folder="rules"):
+    """Have a program take no more leads: they stay, and no deploy brings it back. Or end a list that nobody names."""
+    change = _Change(name, thing, by, _checked(comment), "retire", folder, based_on)
     return _publish(change, lambda _: None)
+
+
+def new_files(folder):
+    """Return the files of a deploy that the next start publishes, as paths, and what is wrong with them, as Findings.
+
+    Needs the store.
+    """
+    rows = live_rows()
+    new = [path for path in rule_files(folder) if (RULES, path.stem) not in rows]
+    return new, _sow_all(folder, new, rows)[1]
 
 
 def seed(folder, by=DEPLOY):
@@ -152,12 +175,7 @@ def seed(folder, by=DEPLOY):
         new = [path for path in rule_files(folder) if (RULES, path.stem) not in rows]
         if not new:
             return []
-        seeds, problems = {}, []
-        for path in new:
-            try:
-                _sow(folder, path, rows, seeds)
-            except RuleFileError as error:
-                problems += error.errors
+        seeds, problems = _sow_all(folder, new, rows)
         if problems:
             raise RuleFileError(problems)
         made = database.transact(partial(_store_if_still, stamp, [*seeds.values()], by))
@@ -196,8 +214,8 @@ def _publish(change, text_for, file=""):
         if based_on != there:
             raise Outdated(change.name, before, based_on)
         text = text_for(before)
-        if text is None and not (before and before.hash):
-            raise PublishingError(f"there is no program {change.name} that takes leads")
+        if text is None:
+            _check_end(change, before, rows)
         new = _compiled(change, text, rows) if text is not None else {}
         main = _row(change.thing, change.name, change.kind, text or "", file or (before.file if before else ""))
         main.comment = change.comment
@@ -215,7 +233,7 @@ def _compiled(change, text, rows):
     """Compile what a change touches; return the rows of the lists that it brings along."""
     new, folder = {}, change.folder
     if change.thing == RULES:
-        brought = {n: t for n, t in (change.lists or {}).items() if (LIST, n) not in rows}
+        brought = {n: t for n, t in (change.lists or {}).items() if not ((row := rows.get((LIST, n))) and row.hash)}
         for name in brought if change.kind == "publish" else ():
             _check_name(name, LIST)
         texts = texts_of(folder, rows) | {path_of(folder, n, LIST): t for n, t in brought.items()}
@@ -232,6 +250,19 @@ def _compiled(change, text, rows):
     return new
 
 
+def _check_end(change, before, rows):
+    """Raise PublishingError where there is nothing to retire, or programs would have no list any more."""
+    if not (before and before.hash):
+        what = f"list {change.name}" if change.thing == LIST else f"program {change.name} that takes leads"
+        raise PublishingError(f"there is no {what}")
+    if change.thing == LIST:
+        texts = texts_of(change.folder, rows)
+        without = {path: text for path, text in texts.items() if path != path_of(change.folder, change.name, LIST)}
+        live_programs = [row for (thing, _), row in rows.items() if thing == RULES and row.hash]
+        if naming := sorted(row.name for row in live_programs if _broken_by(row, change.folder, without, texts)):
+            raise PublishingError(f"{change.name} is named by {', '.join(naming)}: take it out of their rules first")
+
+
 def _broken_by(row, folder, texts, before):
     """Return what is wrong with a live program since the lists have these texts; nothing if it was broken before."""
     path = path_of(folder, row.name)
@@ -246,6 +277,16 @@ def _compiles(*given):
     with suppress(RuleFileError):
         return bool(compile_text(*given[:3], texts=given[3]))
     return False
+
+
+def _sow_all(folder, paths, rows):
+    seeds, problems = {}, []
+    for path in paths:
+        try:
+            _sow(folder, path, rows, seeds)
+        except RuleFileError as error:
+            problems += error.errors
+    return seeds, problems
 
 
 def _sow(folder, path, rows, seeds):

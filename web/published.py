@@ -51,7 +51,7 @@ def path_of(folder, name, thing=RULES):
 
 def texts_of(folder, rows):
     """Return the texts of the lists among these rows, by the paths by which rules name them."""
-    return {path_of(folder, name, LIST): row.text for (thing, name), row in rows.items() if thing == LIST}
+    return {path_of(folder, name, LIST): row.text for (thing, name), row in rows.items() if thing == LIST and row.hash}
 
 
 class PublishedBook(Book):
@@ -107,7 +107,7 @@ class PublishedBook(Book):
 
     @property
     def lists(self):
-        return {name: row.text for (thing, name), row in self._rows.items() if thing == LIST}
+        return {name: row.text for (thing, name), row in self._rows.items() if thing == LIST and row.hash}
 
     @property
     def texts(self):

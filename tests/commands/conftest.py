@@ -1,7 +1,14 @@
-"""A service with a day's leads."""
+"""A service with a day's leads, and an owner whose database is the home of the rules."""
 
+import json
+
+import click
 import pytest
 from cast import RULES, Partner
+
+import database
+from app import create_app
+from leads import publishing
 
 
 @pytest.fixture
@@ -27,3 +34,52 @@ def shop(make_app, tmp_path, monkeypatch):
 
     partner.flask = run
     return partner
+
+
+@pytest.fixture
+def owner(make_app, database_url, tmp_path, monkeypatch):
+    """An owner whose database is the home of the rules. The commands are run as they are typed, each a process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOGNAME", "ann")
+    settings = make_app(database_url=database_url, rules_from="dashboard").extensions["datapost"].settings
+    database.migrate()
+    publishing.seed(settings.rules)
+    return Owner(settings, tmp_path)
+
+
+class Owner:
+    def __init__(self, settings, folder):
+        self.settings, self.folder = settings, folder
+
+    def app(self):
+        """Return the app as a command's process makes it, which seeds nothing."""
+        with click.Context(click.Command("rules"), info_name="rules"):
+            return create_app(self.settings)
+
+    def flask(self, *line, **options):
+        return self.app().test_cli_runner(catch_exceptions=False).invoke(args=line, **options)
+
+    def rules(self, *line, status=0, **options):
+        """Run `flask rules …`, and return what it prints."""
+        result = self.flask("rules", *line, **options)
+        assert result.exit_code == status, result.output
+        return result.output.replace(f"{self.folder}/", "")
+
+    def json(self, *line, status=0):
+        result = self.flask("rules", *line, "--format", "json")
+        assert result.exit_code == status, result.output
+        return json.loads(result.stdout)
+
+    def log(self, name="default"):
+        return [(row["version"], row["kind"], row["by"], row["comment"]) for row in self.json("log", name)]
+
+    def live(self, name="default", thing="rules"):
+        with database.read():
+            return publishing.live(name, thing).text
+
+    def write(self, text, name="default.yaml"):
+        (self.folder / name).write_text(text)
+        return name
+
+    def child(self):
+        return Partner(create_app(self.settings)).lead(email="ann@example.com", years="9")["note"]
