@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 from wcwidth import wcswidth
 
-from leads.export import csv_lines, jsonl_lines, to_json
+from leads.export import csv_lines, json_lines, jsonl_lines, to_json
 from web.logs import printable
 
 # Each takes the leads, a presenter, and the fields that have a column in CSV.
@@ -20,11 +20,8 @@ def _write_jsonl(leads, present, _columns):
 
 
 def _write_json(leads, present, _columns):
-    before = "["
-    for lead in leads:
-        click.echo(before + "\n" + to_json(present(lead)), nl=False)
-        before = ","
-    click.echo("[]" if before == "[" else "\n]")
+    for text in json_lines(map(present, leads)):
+        click.echo(text, nl=False)
 
 
 def _write_csv(leads, present, columns):
