@@ -10,14 +10,18 @@ from urllib.parse import quote
 from flask import Response, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
 
+import database
 from dashboard import explain
+from dashboard.warnings import of_program as concerns
 from database import StoreError
 from judge.changes import begun_anew
 from judge.compiler import compile_text, load
 from judge.examples import differences, expected_codes, judge_example, values_of
 from judge.rulefile import RuleFileError
-from leads import backtest
+from leads import backtest, search
+from leads.figures import of_each as collect_each
 from leads.foresee import foresee
+from leads.periods import Period
 from partners.pages import contract_text, link
 from web import logs, pages, payload
 from web.answer import of_lead, of_verdict, render
@@ -77,7 +81,18 @@ def show_programs():
     book = pages.rulebook()
     names = sorted({*book.programs, *(Path(path).stem for path in _broken(book))})
     rows = [(name, book.programs.get(name), name in map(_stem, _broken(book))) for name in names if pages.may_see(name)]
-    return page("dashboard/programs.html", rows=rows, folder=book.folder, docs=instructions_of, campaign=campaign_of)
+    values = {"rows": rows, "folder": book.folder, "docs": instructions_of, "campaign": campaign_of}
+    return page("dashboard/programs.html", **values, seen=_seen([program for _, program, _ in rows if program]))
+
+
+def _seen(programs):
+    """Return for each program its figures of the last 30 days, its last lead, and the warnings about it, by name."""
+    now = datetime.now(UTC)
+    with database.read():
+        figures = collect_each(programs, Period.last(30), now)
+        names = [program.name for program in programs]
+        last, told = map(search.newest, names), (concerns(program, now) for program in programs)
+        return {name: seen for name, *seen in zip(names, figures.values(), last, told, strict=True)}
 
 
 @site.get("/dashboard/programs/<name>")
