@@ -21,8 +21,8 @@ from dashboard import leads, login, overview, programs, warnings
 from database import SchemaError, StoreError
 from database.secret import hold_secret
 from judge.judgement import judge, unreadable
-from judge.rulebook import RuleBook
-from leads import backtest, daily, known, retention, search
+from leads import backtest, daily, known, publishing, retention, search
+from leads.deployed import tell_changed_files
 from partners.pages import documents
 from web import logs, proxies
 from web.answer import Answer, answer_lead, finish, named_program, respond
@@ -33,7 +33,7 @@ from web.pages import page
 from web.payload import PayloadError
 from web.proxies import client_address
 from web.request import begin, milliseconds, read_submission
-from web.service import Service, note_arrival, rulebook, service, tell_start, warn_once
+from web.service import Service, broken_rules, make_book, note_arrival, rulebook, service, tell_start, warn_once
 from web.settings import Settings, User, version
 from web.statuses import meaning
 
@@ -70,18 +70,23 @@ def health():
         log.error("health: the store cannot be reached: %s", error)
         reachable = False
     book, strict = rulebook(), request.args.get("strict") == "1"
-    grave = warnings.count_grave() if strict and reachable else 0
+    grave = warnings.count_grave() if strict and reachable and book.known else 0
     report = {
-        "status": "failing" if not reachable or book.errors or grave else "ok",
+        "status": "failing" if not (reachable and book.known) or book.errors or grave else "ok",
         "version": version(),
         "store": "reachable" if reachable else "unreachable",
-        "rules": {p.name: {"file": p.path, "hash": p.hash} for p in book.programs.values()},
+        "rules": {name: _told(program, book) for name, program in book.programs.items()} if book.known else {},
         "broken_rules": sorted({error.path for error in book.errors}),
     }
     if strict:
         report["grave_warnings"] = grave
-    fails = not reachable or (strict and report["status"] != "ok")
+    fails = not (reachable and book.known) or (strict and report["status"] != "ok")
     return jsonify(report), 503 if fails else 200
+
+
+def _told(program, book):
+    version = {"version": book.versions[program.name]} if program.name in book.versions else {}
+    return {"file": program.path, "hash": program.hash} | version
 
 
 @site.route("/", methods=overview.METHODS, strict_slashes=False)
@@ -141,8 +146,10 @@ def find_program(name, user):
     if user.programs is not None and name not in user.programs:
         raise Forbidden
     try:
-        return rulebook().programs[name]
+        return (book := rulebook()).programs[name]
     except KeyError:
+        if name in book.unusable:
+            raise StoreError(f"the live rules of {name} cannot be used") from None
         raise NotFound from None
 
 
@@ -213,7 +220,9 @@ def create_app(settings=None):
     app.jinja_env.undefined = StrictUndefined
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False  # an address is never redirected
-    book = RuleBook(settings.rules, search.last_rule_text)
+    serves = (context.info_name if context else "") in ("", "run")  # a command publishes nothing by itself
+    seed = partial(publishing.seed, settings.rules) if serves else None
+    book = make_book(settings, search.last_rule_text, seed)
     for chore in (daily.roll_up, retention.purge_some, known.know_again):
         database.add_chore(partial(_do_chore, chore, book))
     for chore in (retention.clear_expired, backtest.clear_old):
@@ -250,7 +259,7 @@ def _check_start(made, context):
     settings, book = made.settings, made.rulebook
     command = context.info_name if context else ""
     if command == "run" and book.errors:
-        raise click.ClickException("\n".join(["the rules are broken:", *map(str, book.errors)]))
+        raise click.ClickException("\n".join(["the rules are broken:", *broken_rules(settings, book)]))
     if command == "run":
         try:
             database.prepare(hold_secret)
@@ -258,6 +267,8 @@ def _check_start(made, context):
             raise click.ClickException(str(error)) from None
         book.tell_what_began_anew(search.last_rules)
         tell_start(settings, book, f"http://{context.params['host']}:{context.params['port']}")
+        if settings.published:
+            tell_changed_files(settings.rules, book)
     serving = command in ("", "run")
     for error in book.errors if serving else []:
         log.error("%s", error)

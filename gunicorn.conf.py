@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 
 from gunicorn import glogging
 
@@ -12,10 +13,10 @@ import database
 import models
 from database import SchemaError
 from database.secret import hold_secret
-from judge.rulebook import RuleBook
-from leads import search
+from leads import publishing, search
+from leads.deployed import tell_changed_files
 from web import logs
-from web.service import tell_start
+from web.service import broken_rules, make_book, tell_start
 from web.settings import MOST_PROCESSES, Settings, host, is_number, port, processes
 from web.worker import NOBODY, Worker, connections
 
@@ -92,15 +93,19 @@ def child_exit(_server, worker):
 def on_starting(_server):
     """Refuse to start, in the master: a worker that exits would be started again for ever."""
     settings = Settings.load(unread=(unread := []))
-    book = RuleBook(settings.rules)
-    problems = settings.refusals(unread=unread) + book.errors
+    book = make_book(settings, seed=partial(publishing.seed, settings.rules))
+    problems = settings.refusals(unread=unread) + ([] if settings.published else book.errors)
     try:
         if not problems:
             models.connect(settings.database_url, settings.secret)
             database.prepare(hold_secret)
+            problems = broken_rules(settings, book)
+        if not problems:
             book.tell_what_began_anew(search.last_rules)
             database.disconnect()
             tell_start(settings, book, f"http://{reached}:{port()}")
+            if settings.published:
+                tell_changed_files(settings.rules, book)
     except SchemaError as error:
         problems = [str(error)]
     if problems:

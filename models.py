@@ -43,6 +43,28 @@ class RuleText(Table):
     text = TextField()
 
 
+class Published(Table):
+    """A version of a program's rules, or of a list (`thing`): the newest of a name is live, one without a hash retired.
+
+    No sequence gives the id, since rows are copied. `file` is the hash of the deploy's file that was known then.
+    """
+
+    id = BigIntegerField(primary_key=True)
+    thing = TextField()
+    name = TextField()
+    version = IntegerField()
+    at = Time()
+    by = TextField()
+    kind = TextField()
+    comment = TextField()
+    hash = CharField(64)
+    text = TextField()
+    file = CharField(64)
+
+    class Meta:
+        indexes = ((("thing", "name", "version"), True),)
+
+
 class Lead(Table):
     """A submission and its decision. `id` is the `uniqueid` of a valid answer.
 
@@ -180,8 +202,9 @@ class Fact(Table):
 class Day(Table):
     """What came of the leads of one day of a program; those after `counted_to` are still to be added.
 
-    `counts` is `{partner: {kind: …}}` as Counts has it, `subpartners` `{partner: {subpartner: {kind: …}}}`, and
-    `fields` `{partner: {field: leads}}`. `starts` and `ends` are milliseconds since 1970.
+    `counts` is `{partner: {kind: …}}` as Counts has it, `subpartners` `{partner: {subpartner: {kind: …}}}`, `fields`
+    `{partner: {field: leads}}`, and `rules` `{hash of the text: leads}`, or None where an earlier version counted.
+    `starts` and `ends` are milliseconds since 1970.
     """
 
     program = TextField()
@@ -192,6 +215,7 @@ class Day(Table):
     closed = BooleanField()
     counts = JSONField()
     fields = JSONField()
+    rules = JSONField(default=None)
     subpartners = JSONField(default=dict)
 
     is_new = False
@@ -230,6 +254,7 @@ class Backtest(Table):
     renewed_at = Time()
     state = TextField()
     report = JSONField()
+    based_on = IntegerField(null=True, default=None)  # the version of the rules that it was held against
 
     @property
     def gone(self):

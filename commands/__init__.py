@@ -1,5 +1,7 @@
 """`flask …`: the commands. Knows no dashboard."""
 
+from functools import wraps
+
 import click
 
 from commands.backup import backup, restore
@@ -11,6 +13,7 @@ from commands.privacy import erase_leads, purge_leads
 from commands.rules import rules
 from commands.secret import rotate_secret
 from commands.start import example, hash_password
+from database import StoreError
 
 leads.add_command(purge_leads)
 leads.add_command(erase_leads)
@@ -22,6 +25,29 @@ GROUPS = {
     "This installation": (doctor, hash_password),
 }
 COMMANDS = [command for group in GROUPS.values() for command in group]
+
+
+def _plainly(command):
+    """Have a command say in a sentence that the store cannot be read, as where published rules are asked for."""
+    for inner in getattr(command, "commands", {}).values():
+        _plainly(inner)
+    if command.callback:
+        command.callback = _told(command.callback)
+
+
+def _told(callback):
+    @wraps(callback)
+    def run(*arguments, **options):
+        try:
+            return callback(*arguments, **options)
+        except StoreError as error:
+            raise click.ClickException(f"the store cannot be used: {error}") from None
+
+    return run
+
+
+for one in COMMANDS:
+    _plainly(one)
 
 
 def show_in_groups(root):

@@ -12,7 +12,7 @@ from commands.shared import as_json, find_program, progress, reading, refuse_emp
 from judge.judgement import judge, unreadable
 from judge.values import clean
 from leads import masks, search
-from leads.export import columns, presenter
+from leads.export import columns, local, presenter
 from leads.rulesofday import rules_of
 from web import payload
 from web.logs import printable
@@ -126,9 +126,10 @@ def show_lead(lead_id, body, sensitive, output):
             raw = printable(raw.decode(errors="replace"), keep="\n\t")
         click.echo(raw, nl=False)
         return
+    book = service().rulebook
     with reading():
-        shown = presenter(service().rulebook.programs, sensitive)(lead)
-    show(shown, output)
+        shown = presenter(book.programs, sensitive)(lead)
+    show(shown | _came(lead, book, output), output)
     if lead.masked_at:
         click.echo(removed(lead), err=True)
 
@@ -147,10 +148,10 @@ def explain_lead(lead_id, sensitive, output):
     lead = find(lead_id)
     book = service().rulebook
     with reading():
-        shown, then = presenter(book.programs, sensitive)(lead), rules_of(lead, book.folder)
+        shown, then = presenter(book.programs, sensitive)(lead), rules_of(lead, book)
     if lead.masked_at:
         shown["rules_of_that_day"] = {"rules": lead.rules, "error": f"{removed(lead)}: it cannot be judged again"}
-        show(shown, output)
+        show(shown | _came(lead, book, output), output)
         return
     if then.program:
         judged = judged_again(lead, then.program)
@@ -159,7 +160,14 @@ def explain_lead(lead_id, sensitive, output):
         shown["rules_of_that_day"] = {"rules": lead.rules, "error": then.why}
     if today := book.programs.get(lead.program):
         shown["rules_of_today"] = judged_again(lead, today)
-    show(shown, output)
+    show(shown | _came(lead, book, output), output)
+
+
+def _came(lead, book, output):
+    """Return when a lead came as its program's people count it, but for JSON, which is in UTC."""
+    if output == "json":
+        return {}
+    return {"received_at": local(lead.received_at, lead.program, columns(book.programs)).isoformat(" ", "milliseconds")}
 
 
 AS_TODAY = (

@@ -8,8 +8,10 @@ from datetime import datetime
 import click
 from wcwidth import wcswidth
 
-from leads.export import csv_lines, json_lines, jsonl_lines, to_json
+from leads.export import csv_lines, json_lines, jsonl_lines, local, to_json
 from web.logs import printable
+
+ZONE = 5  # characters of what names a time zone, such as EST, AEST or +0545
 
 # Each takes the leads, a presenter, and the fields that have a column in CSV.
 
@@ -33,15 +35,16 @@ def _write_csv(leads, present, columns):
 def _write_table(leads, present, columns):
     """One line for each lead, as wide as the terminal; narrow ones get shorter columns."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    program, partner, time = (12, 12, "%Y-%m-%d %H:%M:%S") if not width or width >= 110 else (7, 6, "%m-%d %H:%M")
-    widths = 26, len(f"{datetime.now():{time}}"), program, *[partner] * (1 + columns.subpartner), 12
+    program, partner, time = (12, 12, "%Y-%m-%d %H:%M:%S %Z") if not width or width >= 110 else (7, 6, "%m-%d %H:%M %Z")
+    widths = 26, len(f"{datetime.now():{time}}") + ZONE, program, *[partner] * (1 + columns.subpartner), 12
     names = "PARTNER", *["SUBPARTNER"] * columns.subpartner
     write_row(("ID", "RECEIVED", "PROGRAM", *names, "VALID", "AMOUNT", "REASONS"), widths, width)
     for lead in leads:
         valid = ("valid" if lead.valid else "invalid") + (" test" if lead.test else "")
         amount = f"{lead.amount} {present(lead).get('currency', '')}".strip() if lead.amount else ""
         names = lead.partner, *[lead.subpartner] * columns.subpartner
-        cells = lead.id, f"{lead.received_at:{time}}", lead.program, *names, valid, amount
+        came = f"{local(lead.received_at, lead.program, columns):{time}}"
+        cells = lead.id, came, lead.program, *names, valid, amount
         write_row((*cells, ", ".join(lead.reasons)), widths, width)
 
 

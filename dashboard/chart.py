@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 HEIGHT = 100  # of the picture, in units of its own
 GAP = 0.16  # of a day's width
+EACH = 7  # days, of which a phone has room for the names of all
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ def bars(days):
             )
         )
     return drawn, top
+
+
+def ticks(days):
+    """Return the days that are named below the picture: each of a week, or four of them, evenly apart."""
+    last, named = len(days) - 1, 4
+    if last < EACH:
+        return [figure.day for figure in days]
+    return [days[round(number * last / (named - 1))].day for number in range(named)]
 
 
 def _round_up(number):

@@ -280,7 +280,7 @@ def _lead_page(lead, revealed):
     book = pages.rulebook()
     with database.read():
         hidden = masks.hidden_fields(book.programs)(lead)
-        then = rules_of(lead, book.folder)
+        then = rules_of(lead, book)
         others = [other for other in search.repeats_of(lead) if pages.may_see(other.program)]
     judged_by = then.program or book.programs.get(lead.program)
     sensitive = _holds(lead, hidden)

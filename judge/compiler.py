@@ -42,20 +42,21 @@ def load(path, now=None):
     return compile_program(path.stem, str(path), text, hashlib.sha256(raw).hexdigest(), now or datetime.now(UTC))
 
 
-def compile_text(name, path, text, examples=True, lists=None, lists_gone=False):
+def compile_text(name, path, text, examples=True, lists=None, lists_gone=False, texts=None):
     """Compile a text that was a rule file at `path` before, or may become one. Raises RuleFileError."""
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return compile_program(name, path, text, digest, datetime.now(UTC), examples, lists, lists_gone)
+    return compile_program(name, path, text, digest, datetime.now(UTC), examples, lists, lists_gone, texts)
 
 
-def compile_program(name, path, text, digest, now, examples=True, lists=None, lists_gone=False):
+def compile_program(name, path, text, digest, now, examples=True, lists=None, lists_gone=False, texts=None):
     """Compile the text of a rule file into a Program, and run its examples. Raises RuleFileError.
 
-    With `lists`, the paths of lists, it may name no others. With `lists_gone`, one that cannot be read is empty.
+    With `lists`, the paths of lists, it may name no others. With `lists_gone`, one that cannot be read is empty. With
+    `texts`, `{path: text}`, lists are what stands there, and not on disk.
     """
     spec, source = read(text, path)
     program = Program(name, path, text, digest, spec, {}, {}, [], [], source.lists, {}, source, [])
-    compiler = Compiler(program, source, now.astimezone(spec.timezone), lists, lists_gone)
+    compiler = Compiler(program, source, now.astimezone(spec.timezone), lists, lists_gone, texts)
     for field_name, field_spec in spec.fields.items():
         program.fields[field_name] = compile_field(compiler, field_name, field_spec)
         _name_field(program, field_name, field_spec, source)
@@ -85,9 +86,9 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None, li
 class Compiler:
     """What the parts of a rule file are compiled with: the program so far, and where they stand."""
 
-    def __init__(self, program, source, now, lists=None, lists_gone=False):
+    def __init__(self, program, source, now, lists=None, lists_gone=False, texts=None):
         self.program, self.source, self.now, self.lists, self.place, self.who = program, source, now, lists, (), ""
-        self.blanks, self._lists_gone = forms_of(program.spec.blanks), lists_gone
+        self.blanks, self._lists_gone, self._texts = forms_of(program.spec.blanks), lists_gone, texts
         self._kinds = Kinds((name, self._kind_of(name)) for name in program.spec.fields)
 
     def _kind_of(self, name):
@@ -178,8 +179,8 @@ class Compiler:
         try:
             if field.in_country and field.spec.type != "phone":
                 read_in = field.in_country.exactly
-                return OfCountries(lines_of(path), lambda country: read_in(country).parse, field.spec)
-            entries, unread = read_list(path, field.parse, self.program.spec.fields[name])
+                return OfCountries(lines_of(path, self._texts), lambda country: read_in(country).parse, field.spec)
+            entries, unread = read_list(path, field.parse, self.program.spec.fields[name], self._texts)
         except ListError as error:
             if self._lists_gone:
                 return frozenset()

@@ -24,15 +24,15 @@ def stands_in(entries, value):
     return text in entries or ("@" in text and text.rpartition("@")[2] in entries)
 
 
-def read_list(path, parse, spec):
+def read_list(path, parse, spec, texts=None):
     """Return the entries of the list at `path`, and the numbers of the lines that cannot be read.
 
-    `parse` reads a line as the field with this specification does.
+    With `texts`, it is the text of that path there. `parse` reads a line as the field with this specification does.
 
     A line is a value, or a whole domain where the field is an email address; # starts a comment.
     """
     entries, unread = set(), []
-    for number, text in lines_of(path):
+    for number, text in lines_of(path, texts):
         try:
             entries.add(_entry(text, parse, spec))
         except Refused:
@@ -40,18 +40,26 @@ def read_list(path, parse, spec):
     return frozenset(entries), unread
 
 
-def lines_of(path):
+def lines_of(path, texts=None):
     """Return the lines of a list that hold a value, each with its number. Raises ListError."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise ListError(f"the list {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ListError(f"the list {path} is not UTF-8 text: save the file as UTF-8") from None
+    if texts is None:
+        text = _read(path)
+    elif (text := texts.get(str(path))) is None:
+        raise ListError(f"there is no list {path.name} in the library: publish it with the rules that name it")
+    lines = text.removeprefix("\ufeff").splitlines()
     if not lines:
         raise ListError(f"the list {path} is empty: if that is meant, write a line such as # nobody yet")
     texts = ((number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1))
     return [(number, text) for number, text in texts if text]
+
+
+def _read(path):
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ListError(f"the list {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ListError(f"the list {path} is not UTF-8 text: save the file as UTF-8") from None
 
 
 class OfCountries:

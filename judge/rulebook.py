@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 
 from judge.changes import begun_anew
 from judge.compiler import compile_text, load
@@ -23,7 +24,43 @@ def rule_files(folder):
     return sorted(path for path in Path(folder).glob("[!.]*") if path.suffix in (".yaml", ".yml"))
 
 
-class RuleBook:
+class Book:
+    """Programs by name, in the last good state of each, and the Findings in what cannot be used now, by path.
+
+    `texts` are those of the lists, by path, or None where they are read from disk; `known` tells whether the programs
+    are, `unusable` holds names whose text was never good, and `versions` those of published ones.
+    """
+
+    texts, known, unusable = None, True, frozenset()
+    versions = MappingProxyType({})
+
+    def __init__(self, folder):
+        self.folder, self.programs, self._errors = Path(folder), {}, {}
+
+    @property
+    def errors(self):
+        return [error for path in sorted(self._errors) for error in self._errors[path]]
+
+    def find(self, name):
+        """Return the program of this name. Raises RuleFileError that says why there is none."""
+        if name not in self.programs:
+            broken = [error for error in self.errors if Path(error.path).stem == name]
+            raise RuleFileError(broken or [f"there is no program {name}{nearest(name, self.programs)}"])
+        return self.programs[name]
+
+    def _before(self, program):
+        """Return name and text of what a program was, under its own name or, if its file was renamed, under another."""
+        alike = [earlier for earlier in self.programs.values() if earlier.hash == program.hash]
+        earlier = self.programs.get(program.name) or next(iter(alike), None)
+        return (earlier.name, earlier.text) if earlier else (None, None)
+
+    def tell_what_began_anew(self, last_rules):
+        """Say in the log what begins anew since the last lead, whose rules `last_rules(program)` gives."""
+        for program in self.programs.values() if self.known else ():
+            tell(program, last_rules)
+
+
+class RuleBook(Book):
     """The programs of a rules folder, read again when their files change.
 
     `programs` holds the last good state of each, by name; `errors` the Findings in
@@ -41,24 +78,13 @@ class RuleBook:
     LISTS_STILL = 1  # seconds: they are longer, and uploaded
 
     def __init__(self, folder, fallback=lambda name: None):
-        self.folder, self.programs, self._errors, self._fallback = Path(folder), {}, {}, fallback
-        self._lock, self._looked_at = Lock(), 0
+        super().__init__(folder)
+        self._fallback, self._lock, self._looked_at = fallback, Lock(), 0
         # The lists that each rule file names; the stamps of all files as they were read; and those of what has
         # changed, with the time when that was seen first.
         self._lists, self._stamps, self._seen = {}, {}, {}
         self._stamps = self._stamp_files()
         self._read(self._stamps.keys(), starting=True)
-
-    @property
-    def errors(self):
-        return [error for path in sorted(self._errors) for error in self._errors[path]]
-
-    def find(self, name):
-        """Return the program of this name. Raises RuleFileError that says why there is none."""
-        if name not in self.programs:
-            broken = [error for error in self.errors if Path(error.path).stem == name]
-            raise RuleFileError(broken or [f"there is no program {name}{nearest(name, self.programs)}"])
-        return self.programs[name]
 
     def refresh(self, waits=True):
         """Read what has changed, once it is still; a broken file changes nothing but `errors`.
@@ -117,7 +143,7 @@ class RuleBook:
                 self._read_file(Path(path).stem, path, programs, errors, starting)
         for name in [name for name, program in programs.items() if program.path not in files]:
             log.warning("%s is gone: its program takes no more leads", programs.pop(name).path)
-        _share_places(programs.values())
+        share_places(programs.values())
         if not files:
             errors[""] = [Finding(str(self.folder), None, why_empty(self.folder))]
         self.programs, self._errors = programs, errors
@@ -143,7 +169,7 @@ class RuleBook:
             programs[name] = program
             if before not in (None, program.hash):
                 log.info("%s is used in its new form, %s", path, program.hash[:12])
-            _tell(program, self._before)
+            tell(program, self._before)
 
     def _is_still(self, path, began):
         """Tell whether a list that was read since `began` may be whole; note one that is named for the first time."""
@@ -151,17 +177,6 @@ class RuleBook:
         if path not in self._stamps and _age(path, stamp, began) >= self.LISTS_STILL:
             self._stamps[path] = stamp
         return stamp == self._stamps.get(path)
-
-    def _before(self, program):
-        """Return name and text of what a program was, under its own name or, if its file was renamed, under another."""
-        alike = [earlier for earlier in self.programs.values() if earlier.hash == program.hash]
-        earlier = self.programs.get(program.name) or next(iter(alike), None)
-        return (earlier.name, earlier.text) if earlier else (None, None)
-
-    def tell_what_began_anew(self, last_rules):
-        """Say in the log what begins anew since the last lead, whose rules `last_rules(program)` gives."""
-        for program in self.programs.values():
-            _tell(program, last_rules)
 
 
 def why_empty(folder):
@@ -173,12 +188,12 @@ def why_empty(folder):
     return "there is no rule file here; the first is default.yaml"
 
 
-def _tell(program, before):
+def tell(program, before):
     for finding in begun_anew(program, *before(program)):
         log.warning("%s", finding)
 
 
-def _share_places(programs):
+def share_places(programs):
     """Remember a place of all programs (`across: all`) for as long as any of them asks for it."""
     kept = {}
     for program in programs:

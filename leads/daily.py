@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import groupby
 
+from peewee import SQL, fn
 from ulid import ULID
 
 import database
@@ -21,6 +22,7 @@ from models import Day, Late, Lead, first_id
 
 SETTLED_AFTER = timedelta(minutes=5)  # by then, what was received is committed
 COUNTED_AT_ONCE = 300  # leads: some 10 ms of the one writer
+END_OF_TIME = 1 << 47  # milliseconds: the year 6429
 
 
 # --- Days ---
@@ -90,7 +92,7 @@ def roll_up(programs, now=None):
 def _roll_up(program, now):
     settled = _settled(now)
     database.lock(program.name)  # nobody else counts it until the transaction ends
-    if _add_late(program):
+    if _count_rules_of_before(program) or _add_late(program):
         return True
     row = _next_day(program, settled)
     if row is None:
@@ -132,6 +134,7 @@ def _add(program, row, leads):
     counts = Counts(row.counts, row.subpartners)
     counts.add_leads(leads)
     row.counts = counts.found
+    add_rules(row.rules, leads)
     _count_fields(program, leads, row.fields, counts.found)
 
 
@@ -200,7 +203,7 @@ def _days(program, day):
             yield known[name]
         elif newest and newest >= id_at(starts):
             row = Day(program=program.name, day=name, starts=starts, ends=ends, counted_to=id_at(starts), counts={})
-            row.fields, row.is_new = {}, True
+            row.fields, row.rules, row.is_new = {}, {}, True
             yield row
         else:  # go on at the day of the newest lead before it
             day = min(day, _day_of(program, newest) + timedelta(days=1)) if newest else first
@@ -220,6 +223,49 @@ def first_day(program):
     """Return the day of the program's oldest lead, or None."""
     oldest = Lead.select(Lead.id).where(Lead.program == program.name).order_by(Lead.id).limit(1).scalar()
     return oldest and _day_of(program, oldest)
+
+
+def add_rules(counts, leads):
+    """Add how many leads of a query each text of rules has judged."""
+    for digest, count in leads.select(Lead.rules, fn.COUNT(Lead.id)).group_by(Lead.rules).tuples():
+        counts[digest] = counts.get(digest, 0) + count
+
+
+def _count_rules_of_before(program):
+    """Count the rules of a day that an earlier version counted without; tell whether there was one."""
+    row = Day.select().where(Day.program == program.name, SQL("rules = 'null'")).first()
+    if row is None:
+        return False
+    notes = Late.select(Late.lead).where(Late.program == program.name)  # they are still to be added
+    row.rules = {}
+    add_rules(row.rules, leads_between(program.name, id_at(row.starts), row.counted_to).where(Lead.id.not_in(notes)))
+    row.save()
+    return True
+
+
+def leads_by_rules(program, until=None):
+    """Return `{hash: leads}` of the leads of a program, those that came before `until` (milliseconds); needs the store.
+
+    Whole days are as they were counted; what is not counted yet, and the last day until then, is looked up.
+    """
+    until, counts, looked_up, end = until or END_OF_TIME, {}, [], 0
+    columns = Day.starts, Day.ends, Day.counted_to, Day.rules
+    days = Day.select(*columns).where(Day.program == program, Day.starts < until).order_by(Day.starts)
+    late = [lead for (lead,) in Late.select(Late.lead).where(Late.program == program).tuples()]
+    for row in days:
+        looked_up.append((id_at(end), id_at(row.starts)))  # of this time no day has been counted yet
+        start, end = id_at(row.starts), min(row.ends, until)
+        if row.rules is not None and row.ends <= until:
+            for digest, count in row.rules.items():
+                counts[digest] = counts.get(digest, 0) + count
+            if noted := [lead for lead in late if start <= lead < row.counted_to]:
+                add_rules(counts, Lead.select().where(Lead.id.in_(noted)))
+            start = row.counted_to
+        looked_up.append((start, id_at(end)))
+    for start, stop in [*looked_up, (id_at(end), id_at(until))]:
+        if start < stop:
+            add_rules(counts, leads_between(program, start, stop))
+    return counts
 
 
 def _count_fields(program, leads, fields, named):

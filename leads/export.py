@@ -7,6 +7,8 @@ import csv
 import io
 import json
 import re
+from datetime import UTC, datetime
+from types import MappingProxyType
 
 from leads import masks
 
@@ -38,7 +40,8 @@ def json_lines(shown):
 def csv_lines(shown, columns):
     """One column for each key, one for each of the fields in `columns`, and one for all others, as JSON.
 
-    So whoever makes up names of fields adds no columns.
+    So whoever makes up names of fields adds no columns. A time is that of the program, with its offset from UTC, as
+    pages show it: a spreadsheet shows it as it is written.
     """
     keys = [key for key in _keys(getattr(columns, "subpartner", False)) if key not in ("fields", "trace")]
     if getattr(columns, "currency", False):
@@ -48,6 +51,8 @@ def csv_lines(shown, columns):
         others = {name: value for name, value in lead["fields"].items() if name not in columns}
         # In JSON a semicolon stands in texts alone. Escaped there, it ends no cell, and it stays JSON.
         text = to_json(others).replace(";", "\\u003b") if others else ""
+        came = local(datetime.fromisoformat(lead["received_at"]), lead["program"], columns)
+        lead = lead | {"received_at": came.isoformat(timespec="milliseconds")}
         yield _csv_line([*(lead.get(key) for key in keys), *(lead["fields"].get(name) for name in columns), text])
 
 
@@ -55,6 +60,7 @@ class Columns(list):
     """Fields that have a column each; with `currency`, amounts have one for that too, and sub-partners if there are."""
 
     currency = subpartner = False
+    zones = MappingProxyType({})  # of the programs, by name
 
 
 def columns(programs, name=None):
@@ -68,7 +74,13 @@ def columns(programs, name=None):
     )
     found.currency = any(program.spec.currency for program in chosen)
     found.subpartner = any(program.senders[1] for program in chosen)
+    found.zones = {name: program.spec.timezone for name, program in programs.items()}
     return found
+
+
+def local(time, program, columns):
+    """Return a time as a program's people count it; UTC where the program is gone."""
+    return time.astimezone(getattr(columns, "zones", {}).get(program, UTC))
 
 
 def _csv_line(values):

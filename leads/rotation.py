@@ -150,7 +150,7 @@ class Rotation:
         """Return the Program of that day; today's where it cannot be read any more, as without its lists; or None."""
         row, path = RuleText.get_or_none(hash=rules), Path(self._book.folder) / f"{name}.yaml"
         try:
-            return compile_text(name, str(path), row.text if row else "", examples=False)
+            return compile_text(name, str(path), row.text if row else "", examples=False, texts=self._book.texts)
         except RuleFileError:
             return self._book.programs.get(name)
 

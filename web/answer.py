@@ -164,8 +164,9 @@ def respond(status, values, headers=()):
 
 
 def named_program():
-    """Return the program that the address names, or None."""
-    return service().rulebook.programs.get((request.view_args or {}).get("program", "default"))
+    """Return the program that the address names, if there is one, and it is known."""
+    book = service().rulebook
+    return book.known and book.programs.get((request.view_args or {}).get("program", "default"))
 
 
 def finish(response):

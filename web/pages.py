@@ -2,7 +2,8 @@
 
 import logging
 import re
-from datetime import UTC
+from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
 
@@ -38,7 +39,8 @@ operators = HTTPBasicAuth(realm="Datapost operators")
 
 def page(template, status=200, **values):
     """Return the response with a page rendered from `templates/<template>`."""
-    shared = {"who": operators.current_user(), "version": version(), "may_log_out": "session" in g}
+    user = operators.current_user()
+    shared = {"who": user, "version": version(), "may_log_out": "session" in g, "made_at": user and _told_now()}
     response = make_response(render_template(template, **shared | values), status)
     response.headers["Content-Security-Policy"] = POLICY
     return response
@@ -116,6 +118,14 @@ def told(value):
 def moment(time, program=None):
     """Return a time as the program's people count it."""
     return f"{time.astimezone(program.spec.timezone if program else UTC):%d %b %Y, %H:%M:%S %Z}"
+
+
+def _told_now():
+    """Return the time of the page, in the time zone of the programs that the operator sees, or UTC if they differ."""
+    with suppress(StoreError):
+        zones = {program.spec.timezone: program for program in programs().values()}
+        return moment(datetime.now(UTC), next(iter(zones.values())) if len(zones) == 1 else None)
+    return moment(datetime.now(UTC))
 
 
 def visible(value):

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from flask import current_app
 
-from judge.rulebook import RuleBook
+from judge.rulebook import Book, RuleBook
 from models import Fact
 from web import running
 from web.login import Login
 from web.logs import log
+from web.published import PublishedBook
 from web.settings import Settings, version
 
 
@@ -24,7 +25,7 @@ class Service:
     """
 
     settings: Settings
-    rulebook: RuleBook
+    rulebook: Book
     login: Login
     operators: Login
     given: set = field(default_factory=set)
@@ -39,8 +40,27 @@ def service():
     return current_app.extensions["datapost"]
 
 
+def make_book(settings, fallback=lambda name: None, seed=None):
+    """Return the programs as the settings have them: of the folder, or published ones, which are read when asked for.
+
+    `fallback` is for the first kind, `seed` for the second.
+    """
+    return PublishedBook(settings.rules, seed) if settings.published else RuleBook(settings.rules, fallback)
+
+
+def broken_rules(settings, book):
+    """Return why there is no start by these rules, by sentences."""
+    found = [str(error) for error in book.errors]
+    if settings.published and found:
+        found.append(
+            "These rules are live in the database, or new in this deploy: publish mended ones by flask rules publish, "
+            "mend the new files, or start the Datapost of before"
+        )
+    return found
+
+
 def rulebook():
-    """Return the RuleBook as the files are now."""
+    """Return the programs as they are now."""
     book = service().rulebook
     book.refresh()
     return book
@@ -56,18 +76,20 @@ def warn_once(sentence):
 def tell_start(settings, book, url):
     """Log in one line what starts here, and then what is probably not meant; and note where."""
     running.note(url, settings)
+    programs = book.programs if book.known else {}  # a database that cannot be read yet may be there later
     started = {
         "url": url,
         "version": version(),
         "store": settings.store,
-        "programs": [f"{name}:{program.hash[:12]}" for name, program in sorted(book.programs.items())],
+        "rules": settings.rules_from,
+        "programs": [f"{name}:{program.hash[:12]}" for name, program in sorted(programs.items())],
         "users": "anybody" if settings.open else list(dict.fromkeys(user.name for user in settings.users)),
         "operators": list(dict.fromkeys(user.name for user in settings.operators)),
         "viewers": list(dict.fromkeys(user.name for user in settings.viewers)),
         "features": [feature for feature, on in _features(settings).items() if on],
     }
     log.info("Datapost starts", started)
-    for sentence in settings.doubts(book.programs):
+    for sentence in settings.doubts(programs if book.known else None):
         log.warning("%s", sentence)
 
 

@@ -3,7 +3,6 @@
 import ipaddress
 import os
 import re
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from judge.meant import nearest
+from web.listening import can_listen, host, is_number, port, processes
 
 
 class SettingsError(ValueError):
@@ -25,41 +25,8 @@ SMALLEST_BODY = 1000  # bytes
 MOST_PROXIES = 5
 MOST_PROCESSES = 100
 PREFIX = "DATAPOST_"
+LOGINS = "DATAPOST_USERS", "DATAPOST_OPERATORS", "DATAPOST_VIEWERS"
 KNOWN_ELSEWHERE = {"DATAPOST_PASSWORD"}  # of `flask simulate`
-
-
-def port(environ=os.environ):
-    """Return the text of PORT, which platforms set: where gunicorn listens, and commands look for the service."""
-    return environ.get("PORT") or "8000"
-
-
-def processes(environ=os.environ):
-    """Return the text of WEB_CONCURRENCY: how many processes gunicorn starts, one for each core if it is not set."""
-    return environ.get("WEB_CONCURRENCY") or str(os.cpu_count() or 1)
-
-
-def is_number(text, most):
-    """Tell whether a text is a whole number from 1 to `most`."""
-    return bool(re.fullmatch("[0-9]{1,12}", text)) and 1 <= int(text) <= most
-
-
-def host(environ=os.environ):
-    """Return the address of HOST, where gunicorn listens, or None if that is none: where a platform sets PORT, all."""
-    text = environ.get("HOST") or ("0.0.0.0" if environ.get("PORT") else "127.0.0.1")  # noqa: S104
-    try:
-        return ipaddress.ip_address(re.sub(r"^\[(.*)\]$", r"\1", text))
-    except ValueError:
-        return None
-
-
-def can_listen(address):
-    """Tell whether an address (or None) is one of this machine."""
-    try:
-        with socket.socket(socket.AF_INET6 if address and address.version == 6 else socket.AF_INET) as attempt:
-            attempt.bind((str(address), 0))
-    except OSError:
-        return False
-    return address is not None
 
 
 def version():
@@ -100,6 +67,12 @@ def _switch(name, text):
     if text.lower() in ("", "off", "false", "no", "0"):
         return False
     raise SettingsError(f'{name} is "{text}": write on or off')
+
+
+def _home(name, text):
+    if text.strip().lower() not in ("files", "dashboard"):
+        raise SettingsError(f'{name} is "{text[:100]}": write files or dashboard')
+    return text.strip().lower()
 
 
 def _whole_number(name, text):
@@ -241,6 +214,13 @@ class Settings:
         shown=False,
     )
     rules: str = _row("DATAPOST_RULES", "rules", _text, "folder of the rule files")
+    rules_from: str = _row(
+        "DATAPOST_RULES_FROM",
+        "files",
+        _home,
+        "where the rules live: `files` (in that folder), or `dashboard`: in the database, published from the browser "
+        "or by `flask rules publish`; new files of the folder are published at the start, and no other",
+    )
     max_body: int = _row("DATAPOST_MAX_BODY", "262144", _size, "largest body, in bytes")
     trusted_proxies: int = _row(
         "DATAPOST_TRUSTED_PROXIES", "0", _whole_number, "how many proxies set `X-Forwarded-For` (Heroku: 1)"
@@ -273,6 +253,11 @@ class Settings:
         return cls(*values)
 
     @property
+    def published(self):
+        """Whether the rules live in the database."""
+        return self.rules_from == "dashboard"
+
+    @property
     def seers(self):
         """Who may see the dashboard: the operators, and the viewers as such."""
         return self.operators + tuple(replace(user, viewer=True) for user in self.viewers)
@@ -293,12 +278,9 @@ class Settings:
                 "DATAPOST_USERS is not set, so every lead would be refused. Set it to name:password "
                 "(or set DATAPOST_OPEN=on to take leads from anybody)."
             )
-        if any(not user.password for user in self.users):
-            found.append("DATAPOST_USERS holds an empty password. Write name:password.")
-        if any(not user.password for user in self.operators):
-            found.append("DATAPOST_OPERATORS holds an empty password. Write name:password.")
-        if any(not user.password for user in self.viewers):
-            found.append("DATAPOST_VIEWERS holds an empty password. Write name:password.")
+        for setting, users in zip(LOGINS, (self.users, self.operators, self.viewers), strict=True):
+            if any(not user.password for user in users):
+                found.append(f"{setting} holds an empty password. Write name:password.")
         if both := sorted(set(_names(self.operators)) & set(_names(self.viewers))):
             found.append(
                 f"DATAPOST_VIEWERS holds {_quoted(both)}, as DATAPOST_OPERATORS does, and who only looks would change "
@@ -330,12 +312,11 @@ class Settings:
         return [*unread, *(sentence for sentence in found if _subject(sentence) not in told)]
 
     def doubts(self, programs, environ=os.environ):
-        """Return what is probably not meant, by sentences; `programs` are the names of those there are."""
+        """Return what is probably not meant, by sentences; `programs` are the names of those there are, if known."""
         known = {row.name for row in SETTINGS} | KNOWN_ELSEWHERE
         unknown = [name for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
         found = [f"{name} is no setting of Datapost{_meant(name, known)}" for name in unknown]
-        logins = {"DATAPOST_USERS": self.users, "DATAPOST_OPERATORS": self.operators, "DATAPOST_VIEWERS": self.viewers}
-        for setting, users in logins.items():
+        for setting, users in zip(LOGINS, (self.users, self.operators, self.viewers), strict=True):
             for user in users:
                 found += _doubts_of(setting, user, programs)
         if self.open and not self.allowed_ips:
@@ -382,7 +363,7 @@ def _meant(name, known):
 
 
 def _doubts_of(setting, user, programs):
-    for program in sorted((user.programs or set()) - set(programs)):
+    for program in sorted((user.programs or set()) - set(programs)) if programs is not None else ():
         close = nearest(program, programs)
         may = "post to" if setting == "DATAPOST_USERS" else "see"
         yield f'{setting}: "{user.name}" may {may} the program "{program}" only, and there is none{close}'

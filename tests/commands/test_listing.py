@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
-from cast import Partner
+from cast import RULES, Partner
 
 from commands.leads import FILTERS
 from leads import export
@@ -32,6 +34,18 @@ def test_show_is_readable(flask, ann):
     assert f"id            {ann}\n" in output
     assert "  years                 33\n" in output
     assert "  duplicate             passed\n" in output
+
+
+def test_people_see_when_a_lead_came_by_the_clock_of_its_program_with_the_zone(make_app):
+    partner = Partner(make_app("timezone: America/New_York\n" + RULES))
+    flask = lambda *line: partner.app.test_cli_runner().invoke(args=line)  # noqa: E731
+    lead_id = partner.lead(email="ann@example.com")["uniqueid"]
+    came = datetime.fromisoformat(json.loads(flask("leads", "show", lead_id, "--format", "json").output)["received_at"])
+    there = came.astimezone(ZoneInfo("America/New_York"))
+    (row,) = csv.DictReader(io.StringIO(flask("leads", "list", "--format", "csv").output))
+    assert row["received_at"] == there.isoformat(timespec="milliseconds")
+    assert f"{there:%Y-%m-%d %H:%M:%S %Z}" in flask("leads", "list").output
+    assert there.isoformat(" ", "milliseconds") in flask("leads", "show", lead_id).output
 
 
 def test_show_gives_the_body_as_it_came(flask, partner):
@@ -86,7 +100,7 @@ def test_list_shows_the_newest_first_and_marks_tests(shop):
     head, *rows = shop.flask("leads", "list").output.splitlines()
     assert head.split() == ["ID", "RECEIVED", "PROGRAM", "PARTNER", "VALID", "AMOUNT", "REASONS"]
     assert [row.split()[0] for row in rows] == [lead.id for lead in reversed(shop.stored())]
-    assert [row.split()[4:] for row in rows][:3] == [
+    assert [row.split()[5:] for row in rows][:3] == [
         ["invalid", "body.unreadable"], ["8", "valid", "test", "10.00"], ["8", "invalid", "adult"],
     ]  # fmt: skip
 

@@ -25,7 +25,7 @@ def test_leads_are_listed_by_their_sub_partner(run):
 def test_the_table_has_a_column_for_it_where_a_program_names_it(run, flask, partner):
     head, *rows = run("leads", "list").splitlines()
     assert head.split()[3:5] == ["PARTNER", "SUBPARTNER"]
-    assert [row.split()[4:6] for row in rows] == [["bright", "s-2"], ["bright", "s-1"]]
+    assert [row.split()[5:7] for row in rows] == [["bright", "s-2"], ["bright", "s-1"]]
 
 
 def test_the_table_is_as_ever_where_none_does(flask, partner):

@@ -171,6 +171,17 @@ def test_the_top_of_the_chart_is_a_round_number(most, top):
     assert chart.bars([DayFigure(0, most, most, 0)])[1] == top
 
 
+@pytest.mark.parametrize(
+    ("days", "named"), [(1, [0]), (7, [0, 1, 2, 3, 4, 5, 6]), (8, [0, 2, 5, 7]), (30, [0, 10, 19, 29])]
+)
+def test_the_days_of_a_week_are_named_below_the_chart_and_of_more_four_of_them(days, named):
+    assert chart.ticks([DayFigure(number) for number in range(days)]) == named
+
+
+def test_the_page_says_for_paper_when_it_was_made_and_in_which_time_zone(brand):
+    assert re.search(r"As it was on \d+ \w+ \d{4}, [\d:]+ UTC", brand.operator.words("/dashboard"))
+
+
 def test_a_store_that_cannot_be_read_is_told_on_a_page(shop, tmp_path):
     shop.lead(email="ann@example.com")
     (tmp_path / "leads.db").unlink()

@@ -53,7 +53,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("texts", FILTERS, ids=str)
+@pytest.mark.parametrize("texts", FILTERS, ids=" ".join)
 def test_however_short_the_time_pages_hold_every_lead_once(leads, slow, texts):
     pages, after = [], ""
     while after is not None:

@@ -10,6 +10,7 @@ from purged import purge
 
 from leads import erasure
 from leads.erasure import Found
+from leads.publishing import publish
 
 LISTED = "fields: {email: {}}\nrules: [{id: blocked, listed: {email: blocked.txt}, note: Blocked %s}]"
 
@@ -78,3 +79,14 @@ def test_a_lead_whose_values_went_by_age_offers_none_either(make_app):
     assert "Its values were removed on " in page and "as the program's privacy rules said." in page
     assert "Its values were removed by its age" in page
     assert "Show them" not in page
+
+
+def test_lists_that_are_published_are_read_as_they_were_that_day(make_app, tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "blocked.txt").write_text("ann@example.com\n")
+    partner = Partner(make_app(LISTED % "then", rules_from="dashboard"))
+    refused = id_of(partner.lead(email="ann@example.com"))
+    publish("blocked.txt", "# nobody\n", "ann", "Ann is back", thing="list")
+    told = explained(make_app(LISTED % "then", rules_from="dashboard"), refused)
+    assert (told["reasons"], told["differs"]) == (["blocked"], False)
+    assert "lists" not in told

@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import tempfile
+import time
 import warnings
 from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
@@ -15,10 +16,12 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from cast import RULES
 from gunicorns import HEAD, LOGIN, Service, at_once
 
 import database
 import models
+from leads import publishing
 
 PATIENCE = 10  # seconds within which every request is answered
 
@@ -94,6 +97,59 @@ def test_lost_connections_cost_no_lead_that_comes_after(on_server, server):
     with psycopg.connect(server.get_uri(), autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'datapost'")
     assert all_valid(on_server, "after")
+
+
+@pytest.fixture
+def published(service, server):
+    """The service on that server, which holds its rules too; it has not started."""
+    models.connect(server.get_uri(), "a key for tests")
+    database.migrate()
+    database.transact(lambda: [table.delete().execute() for table in models.Table.__subclasses__()])
+    database.disconnect()
+    service.environ |= {"DATABASE_URL": server.get_uri(), "DATAPOST_RULES_FROM": "dashboard"}
+    return service
+
+
+def for_two_seconds(action):
+    """Do it again and again for two seconds, and return what comes of the next twenty times."""
+    over = time.monotonic() + 2
+    while time.monotonic() < over:
+        action()
+    return [action() for _ in range(20)]
+
+
+def publish(server, text):
+    models.connect(server.get_uri(), "a key for tests")
+    try:
+        publishing.publish("default", text, "ann", "another")
+    finally:
+        database.disconnect()
+
+
+def test_without_the_database_a_process_keeps_the_rules_that_it_holds_and_goes_on_by_itself(published, server):
+    published.start()
+    assert all_valid(published, "before")
+    workers = published.workers()
+    server.stop()
+    for number in range(40):
+        assert refused(published, f"ann{number}@example.com")
+    health = published.get("/health")
+    assert (health["store"], health["rules"]["default"]["version"]) == ("unreachable", 1)
+    server.ensure_postgres_running()
+    assert all_valid(published, "after")
+    assert published.workers() == workers
+    publish(server, RULES.replace("label: email address", "label: mail"))
+    assert set(for_two_seconds(lambda: published.post("{}")[2]["note"])) == {"No mail was submitted"}
+
+
+def test_a_process_that_starts_without_the_database_judges_by_no_file(published, server):
+    server.stop()
+    published.start()
+    assert refused(published, "ann@example.com")
+    assert published.get("/health")["rules"] == {}
+    server.ensure_postgres_running()
+    assert set(for_two_seconds(lambda: post(published, "ann@example.com")[0])) == {200}
+    assert published.get("/health")["rules"]["default"]["version"] == 1  # the deploy's file is published by now
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from cast import ROOT
+from cast import ROOT, RULES
 from gunicorns import Service, at_once
 from peewee import AutoField
 
@@ -18,6 +18,7 @@ import models
 from commands import transfer
 from database.secret import hold_secret
 from judge.verdict import Claim, Reason, Verdict
+from leads.publishing import publish
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
@@ -325,3 +326,18 @@ def test_a_database_that_cannot_be_reached_is_said_plainly(idle):
     status, said = copy_to(idle, "", "postgresql://nobody@127.0.0.1:1/nothing")
     assert status == 1
     assert "Connection refused" in said
+
+
+def test_published_rules_move_along_and_go_on(tmp_path, postgresql_url):
+    service = Service(tmp_path, DATAPOST_RULES_FROM="dashboard").start()
+    service.stop()
+    before = ledger(service.environ["DATABASE_URL"])
+    assert len(before["Published"]) == 1
+    status, said = copy_to(service, postgresql_url)
+    assert status == 0, said
+    assert ledger(postgresql_url)["Published"] == before["Published"]
+    models.connect(postgresql_url, "a key for tests")
+    try:
+        assert publish("default", RULES, "ann", "there", based_on=1).version == 2
+    finally:
+        database.disconnect()
