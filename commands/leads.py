@@ -32,22 +32,28 @@ FILTERS = {
     "reason": "only leads that were refused with this reason code",
     "email": "only leads with this email address",
     "phone": "only leads with this phone number",
+    "name": "only leads of persons whose name has these words or parts of them",
+    "customer": "only leads with this customerid",
     "id": "only the lead with this id",
     "observed": "only leads that this rule would have refused, if it did more than observe",
 }
+
+
+FIELD = "only leads with this value in a field: a part of a text, the whole of a number or day; may be repeated"
 
 
 def filters(command):
     """Give a command the options of search.Filter, as `wanted`."""
     told = "only test leads; impact.com pays for those that are valid, until their conversions are reversed there"
     command = click.option("--tests", is_flag=True, help=told)(command)
+    command = click.option("--field", "field", multiple=True, metavar="NAME=VALUE", help=FIELD)(command)
     for name, text in reversed(FILTERS.items()):
         command = click.option(f"--{name}", name, help=text)(command)
     return command
 
 
 def read_filter(tests, texts):
-    refuse_empty(**texts)
+    refuse_empty(**texts | ({"field": "".join(texts["field"])} if texts.get("field") else {"field": None}))
     if name := texts.get("program"):
         with reading():
             known = search.leads(search.Filter(program=clean(name))).exists()  # the rule file may be gone
@@ -83,7 +89,7 @@ def list_leads(tests, output, limit, sensitive, **texts):
 def export_leads(tests, output, sensitive, **texts):
     """Write the stored leads to standard output, oldest first."""
     wanted = read_filter(tests, texts)
-    with reading(), progress(search.leads(wanted).count(), "Exporting", hidden=sys.stdout.isatty()) as bar:
+    with reading(), progress(_count(wanted), "Exporting", hidden=sys.stdout.isatty() or bool(wanted.match)) as bar:
 
         def found():
             for lead in search.each(wanted, newest_first=False):
@@ -91,6 +97,11 @@ def export_leads(tests, output, sensitive, **texts):
                 bar.update(1)
 
         write(found(), wanted, output, sensitive)
+
+
+def _count(wanted):
+    """Return how many leads there are to write; what no index knows is not counted first."""
+    return 0 if wanted.match else search.leads(wanted).count()
 
 
 def write(found, wanted, output, sensitive):

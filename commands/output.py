@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 from wcwidth import wcswidth
 
-from leads.export import csv_lines, jsonl_lines, local, to_json
+from leads.export import csv_lines, json_lines, jsonl_lines, local, to_json
 from web.logs import printable
 
 ZONE = 5  # characters of what names a time zone, such as EST, AEST or +0545
@@ -22,11 +22,8 @@ def _write_jsonl(leads, present, _columns):
 
 
 def _write_json(leads, present, _columns):
-    before = "["
-    for lead in leads:
-        click.echo(before + "\n" + to_json(present(lead)), nl=False)
-        before = ","
-    click.echo("[]" if before == "[" else "\n]")
+    for text in json_lines(map(present, leads)):
+        click.echo(text, nl=False)
 
 
 def _write_csv(leads, present, columns):

@@ -101,6 +101,21 @@ def knows(code, program):
     return bool(_sentence(code, program))
 
 
+def choices(programs):
+    """Return the sentences of all reasons that some programs may give, by code."""
+    found = {}
+    for program in programs:
+        fields = program.fields.items()
+        codes = [f"{name}.{what}" for name, field in fields for what in field.sentences if _may_say(field, what)]
+        for code in [*codes, *(rule.id for rule in program.spec.rules if rule.mode == "enforce"), *_OTHERS]:
+            found.setdefault(code, reason(code, program))
+    return found
+
+
+def _may_say(field, what):
+    return what != "required" or bool(field.required)
+
+
 def _sentence(code, program):
     field, _, what = code.rpartition(".")
     if program and field in program.fields and what in program.fields[field].sentences:

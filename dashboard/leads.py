@@ -18,11 +18,12 @@ from werkzeug.exceptions import NotFound
 import database
 import models
 from dashboard import explain
-from leads import masks, search
+from leads import figures, masks, search
 from leads.daily import SETTLED_AFTER
-from leads.export import columns, csv_lines, jsonl_lines, presenter
+from leads.export import columns, csv_lines, json_lines, jsonl_lines, presenter
 from leads.rulesofday import rules_of
 from leads.search import FilterError
+from leads.who import People
 from web import logs, pages
 from web.answer import of_lead, render
 from web.pages import page
@@ -43,6 +44,10 @@ pages.for_operators(site)
 # What our own links and forms write into addresses. A person is no part of them: addresses end up in the
 # logs of routers, and in the history of the browser. Who looks for a person here sends a form.
 IN_ADDRESS = ("program", "since", "until", "valid", "test", "partner", "subpartner", "reason", "observed")
+# What tells a person or a lead. Programs may write it into an address.
+SOUGHT = ("email", "phone", "id", "name", "customer", "field")
+LOOKS_FOR = 0.1  # seconds; a page is there within 0.3, and what it has not seen by then is for the next one
+LOOKS_FURTHER_FOR = 1  # second, where somebody asks for older ones: some 100,000 leads
 
 
 @site.route("/dashboard/leads", methods=["GET", "POST"])
@@ -52,25 +57,36 @@ def list_leads():
     try:
         wanted = _filter(given)
         with database.read():
-            leads, older = search.page(wanted, request.values.get("after"))
+            after = request.values.get("after")
+            found = search.look(wanted, after, seconds=LOOKS_FURTHER_FOR if after else LOOKS_FOR)
+            who = _who(found.leads)
+            partners = figures.largest_partners(_chosen(given), PARTNERS_NAMED)
     except FilterError as error:
         return _list_page(given, problem=str(error), status=400)
-    if request.method == "POST" and wanted.id and leads:
-        return redirect(url_for(".show_lead", lead_id=leads[0].id), 303)
-    return _list_page(given, leads, older)
+    if request.method == "POST" and wanted.id and found.leads:
+        return redirect(url_for(".show_lead", lead_id=found.leads[0].id), 303)
+    return _list_page(given, found, who, partners)
 
 
-def _list_page(given, leads=(), older=None, problem=None, status=200):
-    programs = pages.programs()
+def _list_page(given, found=None, who=(), partners=(), problem=None, status=200):
+    programs, chosen, fields = pages.programs(), _chosen(given), given.get("field", ())
     return page(
         "dashboard/leads.html",
         status,
-        leads=leads,
-        older=older,
         given=given,
+        found=found,
+        leads=found.leads if found else (),
+        who_is=dict(who),
+        partners=_to_choose_from(partners, found),
+        reasons=explain.choices(chosen),
+        searchable=search.searchable(chosen),
+        zone=search.zone(chosen),
+        zones={str(program.spec.timezone) for program in chosen},
         shown=dict.fromkeys(IN_ADDRESS, "") | given,
         in_address={name: text for name, text in given.items() if name in IN_ADDRESS},
-        find=_find_text(),
+        sought=[*((name, given[name]) for name in SOUGHT[:-1] if name in given), *(("field", text) for text in fields)],
+        find=request.form.get("find", "").strip() or next((given[name] for name in SOUGHT[:-1] if name in given), ""),
+        by=request.form.get("by", ""),
         problem=problem,
         programs=programs,
         has_subpartners=any(program.senders[1] for program in programs.values()),
@@ -79,27 +95,60 @@ def _list_page(given, leads=(), older=None, problem=None, status=200):
     )
 
 
+def _chosen(given):
+    """Return the programs that a filter is about."""
+    programs = pages.programs()
+    return [programs[given["program"]]] if given.get("program") in programs else list(programs.values())
+
+
+def _to_choose_from(partners, found):
+    """Return names of partners without those that nobody can type or read: a link at their leads finds theirs."""
+    shown = (lead.partner for lead in found.leads) if found else ()
+    return [name for name in dict.fromkeys([*partners, *shown]) if name and pages.visible(name) == name]
+
+
+def _who(leads):
+    """Return for each lead who it is."""
+    programs = pages.rulebook().programs
+    hidden, people = masks.hidden_fields(programs), People(programs)
+    return {lead.id: people.who(lead, hidden(lead)) for lead in leads}
+
+
 def _given():
     """Return the texts of the filter that was sent."""
-    given = {name: text for name in IN_ADDRESS if (text := request.values.get(name, "").strip())}
-    if found := _find_text():
-        kind = "email" if "@" in found else "id" if re.fullmatch("[0-9A-Za-z]{26}", found) else "phone"
-        given[kind] = found
+    given = {name: text for name in (*IN_ADDRESS, *SOUGHT[:-1]) if (text := request.values.get(name, "").strip())}
+    if fields := [text for text in map(str.strip, request.values.getlist("field")) if text]:
+        given["field"] = fields
+    if found := request.form.get("find", "").strip():
+        if by := request.form.get("by", "").strip():
+            given["field"] = [f"{by}={found}"]
+        else:
+            given[_kind(found)] = found
     return given
 
 
-def _find_text():
-    """Return the email address, phone or id that was sent by our form, or written into an address by hand."""
-    sent = [request.form.get("find"), *(request.args.get(name) for name in ("email", "phone", "id"))]
-    return next((text.strip() for text in sent if text and text.strip()), "")
+def _kind(text):
+    """Return what a text is that was written to find somebody by."""
+    if "@" in text:
+        return "email"
+    if re.fullmatch("[0-9A-Za-z]{26}", text) and re.search("[0-9]", text):
+        return "id"
+    if re.fullmatch("[0-9A-Fa-f]{64}", text):
+        return "customer"
+    return "phone" if len(re.findall(r"\d", text)) >= FEWEST_DIGITS else "name"
+
+
+FEWEST_DIGITS = 5  # of a phone number
+PARTNERS_NAMED = 200
 
 
 def _filter(given):
     """Return the Filter that was asked for, within what the operator may see. Raises FilterError."""
-    return replace(search.read_filter(given, pages.programs()), programs=pages.operators.current_user().programs)
+    wanted = search.read_filter(given, pages.programs(), everything=pages.rulebook().programs)
+    return replace(wanted, programs=pages.operators.current_user().programs)
 
 
-@site.route("/dashboard/leads.<any(csv, jsonl):form>", methods=["GET", "POST"])
+@site.route("/dashboard/leads.<any(csv, json, jsonl):form>", methods=["GET", "POST"])
 @pages.changes_nothing
 def export_leads(form):
     """Write the leads that the filter finds, the newest first unless asked, a page at a time: memory stays flat."""
@@ -112,7 +161,8 @@ def export_leads(form):
         wanted, course = _filter(given), _course(request.values)
     except FilterError as error:
         return _list_page(given, problem=str(error), status=400)
-    write = partial(csv_lines, columns=columns(pages.programs(), wanted.program)) if form == "csv" else jsonl_lines
+    writers = {"csv": partial(csv_lines, columns=columns(pages.programs(), wanted.program))}
+    write = (writers | {"json": json_lines, "jsonl": jsonl_lines})[form]
     shown = _all(wanted, presenter(pages.rulebook().programs, sensitive), course)
     lines = _in_its_place(shown, write, g.request_id)
     if not next(lines):
@@ -120,11 +170,12 @@ def export_leads(form):
     operator = pages.operators.current_user().name
     logs.log.info("export", {"operator": operator, "form": form, "by": sorted(given), "sensitive": sensitive})
     _be_patient()
-    response = Response(lines, mimetype={"csv": "text/csv", "jsonl": "application/jsonl"}[form])
+    response = Response(lines, mimetype=EXPORTED[form])
     response.headers["Content-Disposition"] = f'attachment; filename="leads.{form}"'
     return response
 
 
+EXPORTED = {"csv": "text/csv", "json": "application/json", "jsonl": "application/jsonl"}
 TOO_MANY = "Other exports are being read now. Try again when one of them is done, or in a minute."
 _places = threading.BoundedSemaphore(EXPORTS_AT_ONCE)
 

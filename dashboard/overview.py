@@ -1,6 +1,6 @@
 """The operators' first page: how many leads came, what they cost, who sends them, and whether something is wrong."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from flask import request, url_for
@@ -158,11 +158,18 @@ def start():
 
 @site.get("/dashboard/partner")
 def show_partner():
-    """Say why the leads of one partner are refused."""
+    """Say what came of one partner in the programs that it posts to, and why its leads are refused."""
     view, name = _view(), request.args.get("partner", "")
     with database.read():
-        found = figures.collect(view.chosen, view.period, view.now, compare=False)
+        found = figures.of_partner(view.chosen, view.period, view.now, name)
+        posted_to = found.programs
+        if view.program:
+            everywhere = figures.of_partner(view.programs.values(), view.period, view.now, name, compare=False)
+            posted_to = everywhere.programs | {view.program}
         by_subpartner = figures.of_subpartners(view.chosen, view.period, view.now, name)
+    named = {program: view.programs[program] for program in view.programs if program in posted_to}
+    view = replace(view, programs=named or view.programs)
+    drawn, top = chart.bars(found.by_day)
     return page(
         "dashboard/partner.html",
         400 if view.problem else 200,
@@ -170,9 +177,15 @@ def show_partner():
         periods=PERIODS,
         docs=instructions_of,
         name=name,
-        partner=next((partner for partner in found.partners if partner.partner == name), None),
+        figures=found,
+        tiles=_tiles(found.totals, found.before, with_unpaid=True),
+        uncompared=_uncompared(found),
+        bars=drawn,
+        top=top,
+        ticks=chart.ticks(found.by_day),
         subpartners=by_subpartner.partners,
-        sentence=lambda code: _sentence(code, view.chosen),
+        sentence=lambda figure: explain.reason(figure.code, view.programs.get(figure.program)),
+        code_sentence=lambda code: _sentence(code, view.chosen),
     )
 
 
@@ -209,10 +222,12 @@ def no_page(_rest):
     raise NotFound
 
 
-def _tiles(now, before):
-    """Return the four big numbers: what each counts, how much, how much before, the change, whether more is good."""
+def _tiles(now, before, with_unpaid=False):
+    """Return the big numbers: what each counts, how much, how much before, the change, whether more is good."""
     rows = [("Leads came", "submissions", None), ("Valid leads", "valid", 1), ("Refused", "refused", -1)]
     rows.append(("To pay", "amount", None))
+    if with_unpaid:
+        rows.append(("Not paid", "unpaid", None))
     told = []
     for label, name, better in rows:
         value, past = getattr(now, name), before and getattr(before, name)

@@ -11,10 +11,13 @@ from werkzeug.exceptions import Forbidden, NotFound
 import database
 from dashboard import explain, subjects
 from dashboard.sheets import published_sheet, read_sheet
+from dashboard.warnings import of_program as concerns
 from database import StoreError
 from judge.examples import values_of
-from leads import publishing
+from leads import publishing, search
+from leads.figures import of_each as collect_each
 from leads.foresee import foresee
+from leads.periods import Period
 from partners.pages import contract_text, link
 from web import logs, pages, payload
 from web.answer import of_lead, of_verdict, render
@@ -39,7 +42,18 @@ def show_programs():
     names = sorted({*book.programs, *(Path(path).stem for path in _broken(book))})
     rows = [(name, book.programs.get(name), name in map(_stem, _broken(book))) for name in names if pages.may_see(name)]
     values = {"rows": rows, "folder": book.folder, "docs": instructions_of, "campaign": campaign_of}
-    return page("dashboard/programs.html", **values, published=subjects.published(), retired=_retired(book))
+    values |= {"published": subjects.published(), "retired": _retired(book)}
+    return page("dashboard/programs.html", **values, seen=_seen([program for _, program, _ in rows if program]))
+
+
+def _seen(programs):
+    """Return for each program its figures of the last 30 days, its last lead, and the warnings about it, by name."""
+    now = datetime.now(UTC)
+    with database.read():
+        figures = collect_each(programs, Period.last(30), now)
+        names = [program.name for program in programs]
+        last, told = map(search.newest, names), (concerns(program, now) for program in programs)
+        return {name: seen for name, *seen in zip(names, figures.values(), last, told, strict=True)}
 
 
 @site.get("/dashboard/programs/<name>")

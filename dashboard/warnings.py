@@ -50,9 +50,14 @@ def standing(programs, now, may_see=lambda name: True):
     found = [*_disk(service().settings.database_url), *_broken_files(rulebook(), programs, may_see)]
     found += _changed_files(rulebook(), may_see)
     for program in programs.values():
-        found += [*silence(program, now), *_fields(program, now)]
-        found += [*_tests(program, now), *_limits(program, now), *_dates(program, now)]
+        found += of_program(program, now)
     return sorted(found, key=lambda warning: not warning.grave)
+
+
+def of_program(program, now):
+    """Return the Concerns about the leads and limits of one program."""
+    found = [*silence(program, now), *_fields(program, now)]
+    return [*found, *_tests(program, now), *_limits(program, now), *_dates(program, now)]
 
 
 def count_grave():

@@ -76,6 +76,11 @@ class Counts:
         if not named:
             self.subpartners.pop(partner, None)
 
+    def of_partner(self, partner):
+        """Return the Counts of one partner alone."""
+        cells = self.found.get(partner)
+        return Counts({partner: cells} if cells else {})
+
     def of_subpartner(self, partner, subpartner):
         """Return the Counts of one sub-partner alone."""
         cells = self.subpartners.get(partner, {}).get(subpartner)

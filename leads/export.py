@@ -28,6 +28,15 @@ def jsonl_lines(shown):
         yield to_json(lead) + "\n"
 
 
+def json_lines(shown):
+    """Write leads as one list, each on a line of its own."""
+    before = "["
+    for lead in shown:
+        yield f"{before}\n{to_json(lead)}"
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
+
+
 def csv_lines(shown, columns):
     """One column for each key, one for each of the fields in `columns`, and one for all others, as JSON.
 

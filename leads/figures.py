@@ -4,17 +4,19 @@ Days are counted ahead (days.py); what their rows do not have yet is counted liv
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 from leads import periods
-from leads.counts import REASON, REFUSED, TEST, VALID, VALID_TEST, Counts
+from leads.counts import OTHERS, REASON, REFUSED, TEST, VALID, VALID_TEST, Counts
 from leads.daily import count_leads, dates, first_day, id_at, leads_between, rows_of, span_of, today
 from leads.sums import Sums
 from models import OBSERVED, Day
 
 COUNTED_LIVE = 10_000  # leads: what a page waits for, at most; days beyond are "being counted"
+NAMED_OF = 7  # days of each program, the newest that have leads: whose partners can be chosen from
 COMPARED_LIVE = 20_000  # leads of the day before the period, up to the same time of day
 
 
@@ -96,6 +98,9 @@ class Figures:
     `before` is what came in as many days right before, up to the same time of day where the period lasts until now.
     Where that cannot be told, it is None, and `uncompared` says why: leads are known only `since` a later day (and of
     which program), days are still being counted, the leads of a part of a day are deleted, or too many to count now.
+
+    Of the figures of a partner or sub-partner, `programs` are the names of those that it posted to; `folded` tells that
+    on some day it was not counted by name, and may be among the many with few leads.
     """
 
     totals: Totals
@@ -107,24 +112,42 @@ class Figures:
     uncounted: int = 0
     uncompared: str = ""
     since: tuple | None = None
+    programs: set = field(default_factory=set)
+    folded: bool = False
 
 
 # --- Collecting ---
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The function that makes of Counts those that are asked for, and whether it needs those of sub-partners."""
+
+    of: Callable
+    subpartners: bool = True
+
+
 class _Reader:
     """Reads the counts of days, from their rows and live, as long as there are not too many leads to count.
 
-    `part` makes of Counts with sub-partners those that are asked for; without it, they are not read.
+    Of `part`, a _Part, it reads what is asked for. `found` are the programs of which there was something.
     """
 
     def __init__(self, left=None, part=None):
         self.left, self.uncounted = COUNTED_LIVE if left is None else left, 0
-        self.part, self.found = part, set()  # the programs of which there was something
+        self.part, self.found, self.folded = part, set(), False
+
+    @property
+    def subpartners(self):
+        return bool(self.part and self.part.subpartners)
+
+    def concerns(self, program):
+        """Whether it matters since when leads of a program are known: not of a partner that sends it none."""
+        return not self.part or self.subpartners or program.name in self.found
 
     def days(self, program, first, last):
         """Yield `(day, counts)` from the newest day on."""
-        known, oldest = rows_of(program, first, last, subpartners=bool(self.part)), first_day(program)
+        known, oldest = rows_of(program, first, last, subpartners=self.subpartners), first_day(program)
         for day in reversed(dates(first, last)):
             row = known.get(day.isoformat())
             if row:
@@ -143,7 +166,7 @@ class _Reader:
         if count > self.left:
             return None
         self.left -= count
-        counts = Counts(subpartners={} if self.part else None)
+        counts = Counts(subpartners={} if self.subpartners else None)
         if count:
             counts.add_leads(leads_between(program.name, first, last))
         return self._part_of(program, counts)
@@ -151,20 +174,27 @@ class _Reader:
     def _part_of(self, program, counts):
         if not self.part:
             return counts
-        counts = self.part(counts)
-        if counts.found:
+        part = self.part.of(counts)
+        if part.found:
             self.found.add(program.name)
-        return counts
+        elif OTHERS in counts.found:
+            self.folded = True
+        return part
+
+
+def of_partner(programs, period, now, partner, compare=True):
+    """Return the Figures of one partner."""
+    return collect(programs, period, now, compare, _Part(lambda counts: counts.of_partner(partner), subpartners=False))
 
 
 def of_subpartners(programs, period, now, partner):
     """Return the Figures of a partner by its sub-partners, which are their `partners`; "" are all others together."""
-    return collect(programs, period, now, False, lambda counts: counts.of_subpartners(partner))
+    return collect(programs, period, now, False, _Part(lambda counts: counts.of_subpartners(partner)))
 
 
 def of_subpartner(programs, period, now, partner, subpartner):
     """Return the Figures of one sub-partner of a partner."""
-    return collect(programs, period, now, part=lambda counts: counts.of_subpartner(partner, subpartner))
+    return collect(programs, period, now, part=_Part(lambda counts: counts.of_subpartner(partner, subpartner)))
 
 
 def collect(programs, period, now, compare=True, part=None):
@@ -176,9 +206,34 @@ def collect(programs, period, now, compare=True, part=None):
         for day, counts in reader.days(program, first, last):
             sheet.add(program, day, counts)
     found = sheet.figures(reader.uncounted)
+    found.programs, found.folded = reader.found, reader.folded
     if compare:
         found.before, found.uncompared, found.since = _compared(programs, period, now, reader)
     return found
+
+
+def of_each(programs, period, now):
+    """Return the Figures of each program by itself, by name; together they count no more leads than one page may."""
+    reader, found = _Reader(), {}
+    for program in programs:
+        sheet, before = _Tally([program]), reader.uncounted
+        first, last = period.span(today(program, now))
+        sheet.add_days(dates(first, last))
+        for day, counts in reader.days(program, first, last):
+            sheet.add(program, day, counts)
+        found[program.name] = sheet.figures(reader.uncounted - before)
+    return found
+
+
+def largest_partners(programs, most):
+    """Return the names of the partners with the most leads of the last days, the largest first."""
+    leads = Counter()
+    for program in programs:
+        rows = Day.select(Day.counts).where(Day.program == program.name).order_by(Day.day.desc()).limit(NAMED_OF)
+        for (counts,) in rows.tuples():
+            for partner, cells in counts.items():
+                leads[partner] += sum(cells[what][0] for what in (VALID, REFUSED, TEST) if what in cells)
+    return [name for name, _ in leads.most_common(most + 2) if name not in ("", OTHERS)][:most]
 
 
 class _Uncompared(Exception):
@@ -194,7 +249,9 @@ def _compared(programs, period, now, read):
         began = [(program, day) for program in programs if (day := _began(program, now, read))]
         for program, since in began:
             first, _ = periods.before(*period.span(today(program, now)))
-            if since >= first:  # of the day on which the first lead came, nobody knows when that was to be expected
+            if since >= first and read.concerns(
+                program
+            ):  # of the day on which the first lead came, nobody knows when that was to be expected
                 raise _Uncompared(NOT_COVERED, (program, since))
         for program, _ in began:
             left = _add_before(before, _Reader(left, read.part), program, period, now)
@@ -223,11 +280,11 @@ def _began(program, now, read):
     Where a part is read, it is the first lead that named a sub-partner.
     """
     counted, live = Day.select(Day.day).where(Day.program == program.name).order_by(Day.day).limit(1), None
-    if not read.part:
+    if not read.subpartners:
         live = first_day(program)
     elif program.name in read.found:
         live = today(program, now)
-    counted = (counted.where(Day.subpartners != {}) if read.part else counted).scalar()
+    counted = (counted.where(Day.subpartners != {}) if read.subpartners else counted).scalar()
     days = [live, counted and date.fromisoformat(counted)]
     return min(filter(None, days), default=None)
 

@@ -108,17 +108,25 @@ def hidden_fields(programs, changed=()):
 
 
 def _hidden(rules, name, programs, changed):
-    text = models.RuleText.get_or_none(hash=rules)
-    try:
-        own = [read(text.text, name)[0]] if text else None
-    except RuleFileError:  # a text of an earlier version
-        own = None
-    if own is None:
-        return EVERYTHING
     today = {other: program.spec for other, program in programs.items()}
-    own += [today.pop(name)] if name in today else []
-    own += [program.spec for program in changed]
+    if name in programs and programs[name].hash == rules:  # most leads: nothing is to be read
+        own = []
+    else:
+        text = models.RuleText.get_or_none(hash=rules)
+        own = text and _own(text.text, name)
+        if own is None:
+            return EVERYTHING
+    own = [*own, *([today.pop(name)] if name in today else []), *(program.spec for program in changed)]
     return Hidden(own, today.values())
+
+
+@lru_cache(32)  # of one page after the other, the leads are of the same rules
+def _own(text, name):
+    """Return in a list what a text of rules says, or None where it is of an earlier version and cannot be read."""
+    try:
+        return [read(text, name)[0]]
+    except RuleFileError:
+        return None
 
 
 def forms(text):

@@ -5,6 +5,7 @@ Leads are told apart, sorted and paged by their ids, which begin with their time
 
 import operator
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,9 +20,11 @@ from judge.mailboxes import mailbox, provider_of
 from judge.schema import FieldSpec
 from judge.types import TYPES
 from judge.values import Refused, clean
+from leads import looking, who
 from models import Lead, Refusal, RuleText, first_id
 
 PAGE = 50
+LONGEST = 200  # characters of a name or value that is looked for
 CHUNK = 200  # leads that are read at once: psycopg holds all that a query finds
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -52,23 +55,53 @@ class Filter:
     phones: tuple = ()
     id: str | None = None
     observed: str | None = None
+    customer: str | None = None
+    match: Callable | None = None
     subpartner: str | None = None
 
 
 # --- From texts ---
 
 
-def read_filter(texts, programs, now=None):
+def read_filter(texts, programs, now=None, everything=None):
     """Return the Filter that `texts` mean: `{"since": "30d", "email": "Ann@Example.com", …}`.
 
-    The keys are those of READERS; what is empty does not matter. `programs` are the programs by
-    name, whose time zone says when a day begins and whose countries how a phone is written.
+    The keys are those of READERS, `name`, and `field`, of which there may be several (`["state=CA"]`);
+    what is empty does not matter. `programs` are the programs by name, whose time zone says when a day
+    begins and whose countries how a phone is written, and `everything` those that say what is masked.
     Raises FilterError.
     """
-    given = {name: clean(text.strip()) for name, text in texts.items() if text and text.strip()}
+    fields = texts.get("field") or ()
+    fields = [clean(text.strip()) for text in ([fields] if isinstance(fields, str) else fields) if text.strip()]
+    others = {name: text for name, text in texts.items() if name != "field"}
+    given = {name: clean(text.strip()) for name, text in others.items() if text and text.strip()}
     named = [programs[given["program"]]] if given.get("program") in programs else list(programs.values())
     context = _Context(named, now or datetime.now(UTC))
-    return replace(Filter(), **dict(READERS[name](text, context) for name, text in given.items()))
+    names = [given.pop("name")[:LONGEST]] if "name" in given else []
+    wanted = replace(Filter(), **dict(READERS[name](text, context) for name, text in given.items()))
+    if not names and not fields:
+        return wanted
+    pairs, chosen = [_field(text, named) for text in fields], {program.name: program for program in named}
+    return replace(wanted, match=who.matcher(names, pairs, chosen, programs if everything is None else everything))
+
+
+def _field(text, programs):
+    """Return the name and the text of `name=text`. Raises FilterError where nobody is to be found by that field."""
+    name, is_, value = (part.strip() for part in text.partition("="))
+    known = searchable(programs)
+    if not (is_ and name and value):
+        raise FilterError("field takes the name of a field and a value: state=CA")
+    if name not in known:
+        if any(name in program.fields for program in programs):
+            raise FilterError("this field is sensitive or not stored: no lead is found by it")
+        raise FilterError(f"field takes one that a rule file declares: {', '.join(known) or 'there is none'}")
+    return name, value[:LONGEST]
+
+
+def searchable(programs):
+    """Return the labels of the fields by which leads are found, by name: those that are stored for all to see."""
+    fields = [(name, field) for program in programs for name, field in program.fields.items()]
+    return {name: field.label for name, field in fields if field.spec.store and not field.spec.sensitive}
 
 
 @dataclass(frozen=True)
@@ -140,6 +173,12 @@ def _id(text, _):
     return "id", text.upper()
 
 
+def _customer(text, _):
+    if not re.fullmatch("[0-9A-Fa-f]{64}", text):
+        raise FilterError("customer is not a customerid as answers have it: it has 64 digits and letters from a to f")
+    return "customer", text.lower()
+
+
 VALIDITY = {"valid": True, "true": True, "yes": True, "invalid": False, "refused": False, "false": False, "no": False}
 READERS = {
     "program": _plain("program"),
@@ -154,6 +193,7 @@ READERS = {
     "phone": _phone,
     "id": _id,
     "observed": _plain("observed"),
+    "customer": _customer,
 }
 
 
@@ -184,28 +224,41 @@ def normal_phones(text, programs):
 
 
 def leads(wanted, newest_first=True, after=None):
-    """Return a query of the leads that the Filter wants, those that come after the id `after` if it is given."""
+    """Return a query of the leads that the Filter wants, those that come after the id `after` if it is given.
+
+    What `match` asks for is not in it.
+    """
     query, key = Lead.select(), Lead.id
     if code := wanted.reason or (wanted.observed and models.OBSERVED + wanted.observed):
         # The narrow table leads the way: it is sorted by id for each code.
         query, key = query.join(Refusal, on=(Refusal.lead == Lead.id)).where(Refusal.code == code), Refusal.lead
     conditions = [ask(value) for name, ask in CONDITIONS.items() if (value := getattr(wanted, name)) not in (None, ())]
     if wanted.reason and wanted.observed:
-        conditions.append(_also_observed(wanted.observed))
-    for condition in [*conditions, *_bounds(wanted, key, newest_first, after)]:
+        conditions.append(looking.has_code(models.OBSERVED + wanted.observed))
+    for condition in [*conditions, *bounds(wanted, key, newest_first, after)]:
         query = query.where(condition)
     return query.order_by(key.desc() if newest_first else key.asc())
 
 
 def each(wanted, newest_first=True):
     """Yield all leads that the Filter wants, however many there are, a chunk at a time."""
+    if wanted.match:
+        yield from _each_match(wanted, newest_first)
+        return
     chunk = list(leads(wanted, newest_first).limit(CHUNK))
     while chunk:
         yield from chunk
         chunk = list(leads(wanted, newest_first, chunk[-1].id).limit(CHUNK))
 
 
-def _bounds(wanted, key, newest_first, after):
+def _each_match(wanted, newest_first):
+    after = ""
+    while after is not None:
+        chunk, after = page(wanted, after, CHUNK, newest_first)
+        yield from chunk
+
+
+def bounds(wanted, key, newest_first, after):
     """Yield the conditions of time. One bound only at each end: of two, the database might read from the wrong one."""
     begins, ends = wanted.since and first_id(wanted.since), wanted.until and first_id(wanted.until)
     if after and newest_first:
@@ -217,11 +270,6 @@ def _bounds(wanted, key, newest_first, after):
         yield key >= begins
     if ends:
         yield key < ends
-
-
-def _also_observed(rule):
-    also, code = Refusal.alias(), models.OBSERVED + rule
-    return peewee.fn.EXISTS(also.select(peewee.SQL("1")).where(also.code == code, also.lead == Lead.id))
 
 
 def _same_email(email):
@@ -265,6 +313,7 @@ CONDITIONS = {
     "subpartner": lambda name: Lead.subpartner == name,
     "email": _same_email,
     "phones": lambda phones: Lead.phone.in_(phones),
+    "customer": lambda customer: Lead.customerid == customer,
 }
 
 
@@ -273,16 +322,15 @@ def page(wanted, after=None, size=PAGE, newest_first=True):
 
     `after` is the cursor of this page, as the page before gave it: the id of the last lead there.
     """
+    found = look(wanted, after, size, newest_first)
+    return found.leads, found.older
+
+
+def look(wanted, after=None, size=PAGE, newest_first=True, seconds=None):
+    """Return a page as `looking.Found`, with how many leads there are in all; of what takes longer, a part."""
     if after and not re.fullmatch("[0-9A-Z]{26}", after):
         raise FilterError("this page does not exist: start again from the first one")
-    each = [wanted]
-    if wanted.programs is not None and wanted.program is None:  # by the index of each program
-        each = [replace(wanted, program=name, programs=None) for name in wanted.programs]
-    found = []
-    for one in each:
-        found.extend(leads(one, newest_first, after).limit(size + 1))
-    found.sort(key=lambda lead: lead.id, reverse=newest_first)
-    return found[:size], (found[size - 1].id if len(found) > size else None)
+    return looking.Look(wanted, CONDITIONS, bounds, newest_first).page(after or None, size, seconds)
 
 
 def repeats_of(lead, size=PAGE):
@@ -302,6 +350,11 @@ def repeats_of(lead, size=PAGE):
 
 
 # --- One row ---
+
+
+def newest(program):
+    """Return the last lead of a program, or None."""
+    return Lead.select().where(Lead.program == program).order_by(Lead.id.desc()).first()
 
 
 def find(table, text):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, g, make_response, redirect, render_template, request, url_for
 from flask_httpauth import HTTPBasicAuth
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from database import StoreError
@@ -71,6 +71,7 @@ def _set_up(state):
         "told": told,
         "large": large,
         "currency": currency_of,
+        "exactly": exactly,
     }
     environment.tests["long"] = has_long_word
 
@@ -135,6 +136,11 @@ def visible(value):
     if isinstance(value, str) and not isinstance(value, Markup):
         return logs.printable(value.replace("\r\n", "\n"), keep="\n\t")
     return value
+
+
+def exactly(text):
+    """Return what a form is to send back to the letter: the value of a control, of which a page shows nothing else."""
+    return escape(text)
 
 
 def _kept(error):

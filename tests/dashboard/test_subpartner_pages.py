@@ -73,7 +73,7 @@ def test_from_a_partners_page_two_clicks_lead_to_the_leads_of_a_sub_partner(hous
     assert page.findtext(".//h1") == "s 1/a, a sub-partner of bright"
     (reason,) = page.xpath("//a[text()='Applicants must be 18 or older']/@href")
     leads = html.fromstring(house.operator.get(reason).text)
-    assert [link.rpartition("/")[2] for link in leads.xpath("//ul[@class='leads']//a/@href")] == [house.young]
+    assert [link.rpartition("/")[2] for link in leads.xpath("//table[@class='found']//a/@href")] == [house.young]
     assert leads.findtext(".//h1") == "Leads of bright / s 1/a"
 
 

@@ -129,7 +129,9 @@ def test_a_partner_who_sends_many_tests_is_told_with_what_they_cost(shop):
     assert f"valid, worth {warnings.MANY_TESTS * 10}.00." in text
     assert "impact.com pays for tests too." in text and "take test_flag out of the rule file" in text
     (link,) = html.fromstring(shop.operator.get("/dashboard").text).xpath("//a[text()='See the tests']/@href")
-    assert len(html.fromstring(shop.operator.get(link).text).xpath("//*[@class='leads']/li")) == warnings.MANY_TESTS
+    assert (
+        len(html.fromstring(shop.operator.get(link).text).xpath("//*[@class='found']/tbody/tr")) == warnings.MANY_TESTS
+    )
 
 
 def test_tests_under_made_up_names_of_partners_are_told_together(shop):

@@ -54,7 +54,7 @@ def test_an_owner_finds_out_why_a_partners_leads_are_refused_and_takes_the_list_
     page.emulate_media(media="screen")
     press(page, "clickfarm", "link")
     press(page, "Applicants must be 18 or older", "link")
-    assert page.locator(".leads li").count() == 1
+    assert page.locator(".found tbody tr").count() == 1
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
     with open(download.value.path(), newline="") as file:
@@ -73,7 +73,7 @@ def test_an_owner_finds_a_person_and_tries_a_change(browser, brand):
     press(page, "Leads", "link", exact=True)
     page.get_by_label("Find a person or a lead").fill("kim@example.com")
     press(page, "Find")
-    assert page.locator(".leads li").count() == 1 and page.url.endswith("/dashboard/leads")
+    assert page.locator(".found tbody tr").count() == 1 and page.url.endswith("/dashboard/leads")
     press(page, "Programs", "link")
     press(page, "Home loans", "link")
     press(page, "Edit", "link")
