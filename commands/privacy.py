@@ -12,7 +12,7 @@ import database
 import models
 from commands.shared import as_json, find_program, progress, reading, refuse_empty, telling
 from database import StoreError
-from leads import erasure, retention, search
+from leads import erasure, persons, retention, search
 from leads.export import to_json
 from web.service import service
 
@@ -163,10 +163,7 @@ def find_person(kind, text):
                 query = models.Lead.select().where(models.Lead.id == search.read_filter({"id": text}, programs).id)
                 found = [erasure.Found(lead.id, lead.program) for lead in query]
             return erasure.nobody(), found
-        if kind == "email":
-            person = erasure.with_email(text.strip(), search.normal_email(text.strip()))
-        else:
-            person = erasure.with_phone(*search.normal_phones(text.strip(), programs.values()))
+        person = persons.Wanted(kind, text, programs.values()).person
     except search.FilterError as error:
         raise click.ClickException(f"--{error}") from None
     with reading():

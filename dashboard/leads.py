@@ -20,11 +20,11 @@ import models
 from dashboard import explain
 from leads import masks, search
 from leads.daily import SETTLED_AFTER
-from leads.export import columns, csv_lines, jsonl_lines, presenter
+from leads.export import answer_of, columns, csv_lines, jsonl_lines, presenter
 from leads.rulesofday import rules_of
 from leads.search import FilterError
 from web import logs, pages
-from web.answer import of_lead, render
+from web.answer import render
 from web.pages import page
 from web.payload import as_text
 from web.request import answer_format
@@ -114,14 +114,19 @@ def export_leads(form):
         return _list_page(given, problem=str(error), status=400)
     write = partial(csv_lines, columns=columns(pages.programs(), wanted.program)) if form == "csv" else jsonl_lines
     shown = _all(wanted, presenter(pages.rulebook().programs, sensitive), course)
+    about = {"form": form, "by": sorted(given), "sensitive": sensitive}
+    return download(shown, write, f"leads.{form}", {"csv": "text/csv", "jsonl": "application/jsonl"}[form], about)
+
+
+def download(shown, write, name, mimetype, about):
+    """Answer with a file that `write` makes of what is shown, as long as others leave a place; the log has `about`."""
     lines = _in_its_place(shown, write, g.request_id)
     if not next(lines):
         return pages.refuse(503, {"Retry-After": PATIENCE}, TOO_MANY)
-    operator = pages.operators.current_user().name
-    logs.log.info("export", {"operator": operator, "form": form, "by": sorted(given), "sensitive": sensitive})
+    logs.log.info("export", {"operator": pages.operators.current_user().name} | about)
     _be_patient()
-    response = Response(lines, mimetype={"csv": "text/csv", "jsonl": "application/jsonl"}[form])
-    response.headers["Content-Disposition"] = f'attachment; filename="leads.{form}"'
+    response = Response(lines, mimetype=mimetype)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
@@ -279,12 +284,5 @@ def _values(lead, program, masked):
 
 def _answer(lead, program, masked):
     """Return the answer that the lead was given, in the format of those that ask for none."""
-    values = of_lead(lead)
-    if lead.valid and any(
-        lead.email == value or (isinstance(value, list) and lead.email in value)
-        for name, value in lead.fields.items()
-        if masked.hides(name, value)
-    ):
-        values = values._replace(email=masks.MASK)
     made = answer_format(lead.content_type, bytes(lead.body), program.spec.respond if program else "xml")
-    return render(values, made, lead.program)
+    return render(answer_of(lead, masked), made, lead.program)
