@@ -17,7 +17,7 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnava
 
 import database
 import models
-from dashboard import leads, login, overview, programs, warnings
+from dashboard import leads, login, overview, person, programs, warnings
 from database import SchemaError, StoreError
 from database.secret import hold_secret
 from judge.judgement import judge, unreadable
@@ -231,7 +231,7 @@ def create_app(settings=None):
     app.extensions["datapost"] = made = Service(settings, book, *logins, unread=unread)
     database.add_chore(partial(note_arrival, made))
     app.register_blueprint(site)
-    for pages in (login.site, overview.site, leads.site, programs.site, documents):
+    for pages in (login.site, overview.site, leads.site, person.site, programs.site, documents):
         app.register_blueprint(pages)
     app.before_request(begin)
     app.after_request(finish)

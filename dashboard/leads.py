@@ -247,7 +247,7 @@ def _lead_page(lead, revealed):
         currency=pages.currency_of(judged_by),
         reasons=[(code, explain.reason(code, judged_by)) for code in lead.reasons],
         steps=explain.steps(lead.trace, judged_by),
-        values=_values(lead, judged_by, masked),
+        values=values_of(lead, judged_by, masked),
         others=others,
         sensitive=sensitive,
         revealed=revealed,
@@ -271,7 +271,7 @@ def _holds(lead, hidden):
     return "body.unreadable" in lead.reasons and hidden.stand_in(text)
 
 
-def _values(lead, program, masked):
+def values_of(lead, program, masked):
     """Return for each stored field its label or name, its value, and whether it is judged; first those that are."""
     fields = program.fields if program else {}
     rows = []

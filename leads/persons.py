@@ -133,7 +133,8 @@ def _guarded(work, row, *arguments):
     try:
         work(row, *arguments)
     except Exception as error:  # nobody waits for it: what went wrong is told by the row
-        log.error("the work on a person failed", {"operator": row.operator, "state": row.state, "error": logs.where(error)})
+        about = {"operator": row.operator, "erasing": "asked" in row.report, "error": logs.where(error)}
+        log.error("the work on a person failed", about)
         try:
             _save(row, "failed")
         except StoreError as failed:
