@@ -181,6 +181,40 @@ def test_work_that_fails_says_so_without_the_person(ledger, monkeypatch, caplog)
     assert "the work on a person failed" in logged(caplog) and ANN not in logged(caplog)
 
 
+def test_a_step_that_takes_long_renews_the_row_meanwhile(ledger, monkeypatch):
+    ann()
+    renewed, went_on = threading.Event(), []
+    monkeypatch.setattr(persons, "RENEWED_EVERY", 0.01)
+    monkeypatch.setattr(persons, "WAITED", 0.01)
+
+    def find(_person, progress, _programs):
+        progress(1)
+        went_on.append(renewed.wait(20))
+        return []
+
+    monkeypatch.setattr(erasure, "find", find)
+    row = persons.start(wanted(), "owner", None)
+    began = row.renewed_at
+    while (now := persons.find(row.id)).renewed_at <= began or not now.report["read"]:
+        pass
+    assert now.runs
+    renewed.set()
+    wait_for("inquiry")
+    assert went_on == [True] and persons.find(row.id).state == "found"
+
+
+def test_files_that_cannot_be_cleaned_are_no_failure_of_the_erasure(ledger, monkeypatch):
+    ann()
+    monkeypatch.setattr(persons, "BETWEEN_SCRUBS", 0)
+
+    def fail():
+        raise database.StoreError("it is busy")
+
+    monkeypatch.setattr(database, "scrub", fail)
+    row = erase(search())[1]
+    assert (row.state, row.report["erased"], row.report["still_in_files"]) == ("erased", 1, True)
+
+
 def test_what_still_stands_in_the_files_is_told_until_it_is_gone(ledger, monkeypatch):
     ann()
     monkeypatch.setattr(persons, "BETWEEN_SCRUBS", 0)
