@@ -17,11 +17,11 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnava
 
 import database
 import models
-from dashboard import editor, gate, history, leads, lists, login, overview, programs, warnings
+from dashboard import editor, gate, history, leads, lists, login, overview, person, programs, warnings
 from database import SchemaError, StoreError
 from database.secret import hold_secret
 from judge.judgement import judge, unreadable
-from leads import backtest, daily, known, publishing, retention, search
+from leads import backtest, daily, known, persons, publishing, retention, search
 from leads.deployed import tell_changed_files
 from partners.pages import documents
 from web import logs, proxies
@@ -225,14 +225,14 @@ def create_app(settings=None):
     book = make_book(settings, search.last_rule_text, seed)
     for chore in (daily.roll_up, retention.purge_some, known.know_again):
         database.add_chore(partial(_do_chore, chore, book))
-    for chore in (retention.clear_expired, backtest.clear_old):
+    for chore in (retention.clear_expired, backtest.clear_old, persons.clear_old):
         database.add_chore(chore)
     logins = (Login(users, settings.secret) for users in (settings.users, settings.seers))
     app.extensions["datapost"] = made = Service(settings, book, *logins, unread=unread)
     database.add_chore(partial(note_arrival, made))
     app.register_blueprint(site)
     rules = (programs.site, editor.site, gate.site, history.site, lists.site)
-    for pages in (login.site, overview.site, leads.site, *rules, documents):
+    for pages in (login.site, overview.site, leads.site, person.site, *rules, documents):
         app.register_blueprint(pages)
     app.before_request(begin)
     app.after_request(finish)

@@ -12,7 +12,7 @@ import database
 import models
 from commands.shared import as_json, find_program, live_book, progress, reading, refuse_empty, telling
 from database import StoreError
-from leads import erasure, retention, search
+from leads import erasure, persons, retention, search
 from leads.export import to_json
 
 READ = "Somebody reads the database, so its -wal file may hold {} for a while: run this again"
@@ -162,10 +162,7 @@ def find_person(kind, text):
                 query = models.Lead.select().where(models.Lead.id == search.read_filter({"id": text}, programs).id)
                 found = [erasure.Found(lead.id, lead.program) for lead in query]
             return erasure.nobody(), found
-        if kind == "email":
-            person = erasure.with_email(text.strip(), search.normal_email(text.strip()))
-        else:
-            person = erasure.with_phone(*search.normal_phones(text.strip(), programs.values()))
+        person = persons.Wanted(kind, text, programs.values()).person
     except search.FilterError as error:
         raise click.ClickException(f"--{error}") from None
     with reading():

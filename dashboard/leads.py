@@ -20,12 +20,12 @@ import models
 from dashboard import explain
 from leads import figures, masks, search
 from leads.daily import SETTLED_AFTER
-from leads.export import columns, csv_lines, json_lines, jsonl_lines, presenter
+from leads.export import answer_of, columns, csv_lines, json_lines, jsonl_lines, presenter
 from leads.rulesofday import rules_of
 from leads.search import FilterError
 from leads.who import People
 from web import logs, pages
-from web.answer import of_lead, render
+from web.answer import render
 from web.pages import page
 from web.payload import as_text
 from web.request import answer_format
@@ -164,14 +164,19 @@ def export_leads(form):
     writers = {"csv": partial(csv_lines, columns=columns(pages.programs(), wanted.program))}
     write = (writers | {"json": json_lines, "jsonl": jsonl_lines})[form]
     shown = _all(wanted, presenter(pages.rulebook().programs, sensitive), course)
+    about = {"form": form, "by": sorted(given), "sensitive": sensitive}
+    return download(shown, write, f"leads.{form}", EXPORTED[form], about)
+
+
+def download(shown, write, name, mimetype, about):
+    """Answer with a file that `write` makes of what is shown, as long as others leave a place; the log has `about`."""
     lines = _in_its_place(shown, write, g.request_id)
     if not next(lines):
         return pages.refuse(503, {"Retry-After": PATIENCE}, TOO_MANY)
-    operator = pages.operators.current_user().name
-    logs.log.info("export", {"operator": operator, "form": form, "by": sorted(given), "sensitive": sensitive})
+    logs.log.info("export", {"operator": pages.operators.current_user().name} | about)
     _be_patient()
-    response = Response(lines, mimetype=EXPORTED[form])
-    response.headers["Content-Disposition"] = f'attachment; filename="leads.{form}"'
+    response = Response(lines, mimetype=mimetype)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
@@ -293,7 +298,7 @@ def _lead_page(lead, revealed):
         currency=pages.currency_of(judged_by),
         reasons=[(code, explain.reason(code, judged_by)) for code in lead.reasons],
         steps=explain.steps(lead.trace, judged_by),
-        values=_values(lead, judged_by, masked),
+        values=values_of(lead, judged_by, masked),
         others=others,
         sensitive=sensitive,
         revealed=revealed,
@@ -317,7 +322,7 @@ def _holds(lead, hidden):
     return "body.unreadable" in lead.reasons and hidden.stand_in(text)
 
 
-def _values(lead, program, masked):
+def values_of(lead, program, masked):
     """Return for each stored field its label or name, its value, and whether it is judged; first those that are."""
     fields = program.fields if program else {}
     rows = []
@@ -330,12 +335,5 @@ def _values(lead, program, masked):
 
 def _answer(lead, program, masked):
     """Return the answer that the lead was given, in the format of those that ask for none."""
-    values = of_lead(lead)
-    if lead.valid and any(
-        lead.email == value or (isinstance(value, list) and lead.email in value)
-        for name, value in lead.fields.items()
-        if masked.hides(name, value)
-    ):
-        values = values._replace(email=masks.MASK)
     made = answer_format(lead.content_type, bytes(lead.body), program.spec.respond if program else "xml")
-    return render(values, made, lead.program)
+    return render(answer_of(lead, masked), made, lead.program)

@@ -6,6 +6,7 @@ but no lead of somebody else, whose address or number only holds the one that is
 """
 
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -139,8 +140,8 @@ CHUNK = 500  # leads that are read at once, so that nobody waits for a long read
 COLUMNS = "id, program, customerid, email, phone, partner, subpartner, note, content_type, fields, trace, query, body"
 
 
-def find(person, progress):
-    """Return the leads that hold the person, of all programs; `progress(leads)` is told of each chunk.
+def find(person, progress, programs=None):
+    """Return the leads that hold the person, of these programs or all; `progress(leads)` is told of each chunk.
 
     Leads that were masked say no more whose they are, but which customer's: that of a lead which holds
     the person, or the one that a value of the person makes where `customer:` is one field.
@@ -149,14 +150,16 @@ def find(person, progress):
     customers = {models.customer_of([form(value)]) for value in person.values for form in FORMS}
     with database.read():
         customers |= {known_as(customer, customer) for customer in sorted(customers)}
-    query = f"SELECT {COLUMNS} FROM lead WHERE id > ? ORDER BY id LIMIT {CHUNK}".replace("?", db.param)  # noqa: S608
+    only = "" if programs is None else f"program IN ({', '.join('?' * len(programs)) or 'NULL'}) AND "
+    query = f"SELECT {COLUMNS} FROM lead WHERE {only}id > ? ORDER BY id LIMIT {CHUNK}".replace("?", db.param)  # noqa: S608
     while True:
         with database.read():
-            rows = db.execute_sql(query, [after]).fetchall()
+            rows = db.execute_sql(query, [*(programs or ()), after]).fetchall()
         if not rows:
-            found |= _masked_of(sorted(customers - {""}))
+            found |= _masked_of(sorted(customers - {""}), programs)
             return [found[key] for key in sorted(found)]
         for lead_id, program, customer, *texts in rows:
+            time.sleep(0)  # hand over to the threads that answer leads: else each would wait 5 ms for its turn
             if person.stands_in_lead(*texts):
                 found[lead_id] = Found(lead_id, program)
                 customers.add(customer)
@@ -164,12 +167,14 @@ def find(person, progress):
         progress(len(rows))
 
 
-def _masked_of(customers):
+def _masked_of(customers, programs):
     found = {}
+    ours = [] if programs is None else [Lead.program.in_(programs)]
     for start in range(0, len(customers), CHUNK):
         query = Lead.select(Lead.id, Lead.program).where(Lead.customerid.in_(customers[start : start + CHUNK]))
         with database.read():
-            found |= {lead.id: Found(lead.id, lead.program) for lead in query.where(Lead.masked_at.is_null(False))}
+            masked = query.where(Lead.masked_at.is_null(False), *ours)
+            found |= {lead.id: Found(lead.id, lead.program) for lead in masked}
     return found
 
 
@@ -178,6 +183,12 @@ def erase(found, person, kind, now=None):
 
     Returns whether nothing of them is left in the database's files (see `database.scrub`).
     """
+    empty_all(found, person, kind, now)
+    return database.scrub()
+
+
+def empty_all(found, person, kind, now=None, progress=lambda _leads: None):
+    """Do the same, but for the files; `progress(leads)` is told of each batch."""
     now = now or datetime.now(UTC)
     ids = [lead.id for lead in found]
     record = Erasure.insert(id=str(ULID.from_datetime(now)), at=now, kind=kind, leads=len(ids))
@@ -185,7 +196,7 @@ def erase(found, person, kind, now=None):
     for start in range(0, len(ids), AT_ONCE):
         batch = ids[start : start + AT_ONCE]
         database.transact(lambda batch=batch: _erase(batch, person, now))
-    return database.scrub()
+        progress(len(batch))
 
 
 def forget_places(found, person, programs):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from leads import masks
+from web.answer import of_lead
 
 KEYS = ("id", "program", "received_at", "user", "partner", "valid", "test", "reasons", "note")
 KEYS += ("sale_amount", "customerid", "fields", "rules", "trace")
@@ -137,6 +138,18 @@ def _shown(lead, keys, hidden, currency):
     shown["received_at"] = lead.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     shown["sale_amount"] = lead.amount or None
     return shown | {"currency": currency} if currency else shown
+
+
+def answer_of(lead, masked):
+    """Return the Answer that a lead was given, without an address that is `masked` (leads.masks.Hidden)."""
+    answer = of_lead(lead)
+    if lead.valid and any(
+        lead.email == value or (isinstance(value, list) and lead.email in value)
+        for name, value in lead.fields.items()
+        if masked.hides(name, value)
+    ):
+        return answer._replace(email=masks.MASK)
+    return answer
 
 
 def to_json(value, indent=None):
