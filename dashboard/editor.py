@@ -77,7 +77,10 @@ def edit(name):
     text = subjects.text_sent(text, base.text)
     if "download" in request.form:
         return as_file(name, text)
-    values = {"based_on": request.form.get("based_on", base.version, int), "days": request.form.get("days", 30, int)}
+    values = {
+        "based_on": request.form.get("based_on", base.version, subjects.as_version),
+        "days": request.form.get("days", 30, int),
+    }
     if not checking.acquire(blocking=False):
         values = _shown(base, text, None, **values)
         return _may_run_scripts(pages.refuse(503, {"Retry-After": 2}, BUSY, "dashboard/edit.html", values))

@@ -157,6 +157,11 @@ def text_sent(text, base, long_ends=None):
     return text.replace("\n", "\r\n") if (has_long_ends(base) if long_ends is None else long_ends) else text
 
 
+def as_version(text):
+    """Return the number of a version that was sent; one that no version can have is not kept as it is."""
+    return min(max(int(text), 0), publishing.HIGHEST_VERSION)
+
+
 # --- Texts to start from ---
 
 STARTERS = Path(__file__).parents[1] / "rules" / "examples"
