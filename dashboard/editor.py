@@ -141,8 +141,8 @@ def _base(name):
     """Return the Base of a program, or of one that a starter is to become."""
     if not pages.may_see(name):
         raise Forbidden
+    subject = Subject(RULES, subjects.as_name(name))
     book, draft, version = pages.rulebook(), _draft(name), _version(name)
-    subject = Subject(RULES, name)
     live = subject.live() if subjects.published() else None
     if (live and live.hash) or (live is None and name in _known(book)):
         path = find_program(name)

@@ -189,3 +189,11 @@ def test_a_number_that_no_version_has_is_answered_as_such(brand):
     )
     assert publish(brand.operator, draft(brand.operator, based_on=huge)).status_code == 409
     assert live().version == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["list?list=a%00b", "list/history?list=a%00b", "programs/a%00b/history", "programs/a%00b/edit?starter=solar"],
+)
+def test_of_a_name_that_no_database_can_look_for_there_is_no_page(brand, address):
+    assert brand.operator.get(f"/dashboard/{address}").status_code == 404
