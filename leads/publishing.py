@@ -354,7 +354,7 @@ def _check_name(name, thing):
     parts = name.split("/") if thing == LIST else [name]
     plain = all(part and not part.startswith(".") for part in parts) and "/" not in "".join(parts)
     plain = plain and not (thing == LIST and name.endswith((".yaml", ".yml")))  # its file would be a program's
-    if not plain or "\\" in name or name != name.strip() or len(name) > LONGEST_NAME or FORBIDDEN.search(name):
+    if not plain or "\\" in name or name != name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         what = "a list: write it as rules name it, such as blocked.txt" if thing == LIST else "a program: such as solar"
         raise PublishingError(
             f"this cannot be the name of {what}, up to {LONGEST_NAME} characters, with no dot before it"

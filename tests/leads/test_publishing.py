@@ -112,7 +112,9 @@ def test_what_fails_its_examples_is_not_published():
         publish("solar", wrong, "ann", "wrong")
 
 
-@pytest.mark.parametrize("name", ["", ".solar", "a/b", "a\\b", " solar", "a\0b", "a\ud800", "x" * 101])
+@pytest.mark.parametrize(
+    "name", ["", ".solar", "a/b", "a\\b", " solar", "a\0b", "a\ud800", "solar\u200b", "solar\u202e", "x" * 101]
+)
 def test_a_name_that_no_file_could_have_is_refused(name):
     with pytest.raises(PublishingError, match="cannot be the name of a program"):
         publish(name, RULES, "ann", "first")
