@@ -77,7 +77,10 @@ def edit(name):
     text = subjects.text_sent(text, base.text)
     if "download" in request.form:
         return as_file(name, text)
-    values = {"based_on": request.form.get("based_on", base.version, int), "days": request.form.get("days", 30, int)}
+    values = {
+        "based_on": request.form.get("based_on", base.version, subjects.as_version),
+        "days": request.form.get("days", 30, int),
+    }
     if not checking.acquire(blocking=False):
         values = _shown(base, text, None, **values)
         return _may_run_scripts(pages.refuse(503, {"Retry-After": 2}, BUSY, "dashboard/edit.html", values))
@@ -138,8 +141,8 @@ def _base(name):
     """Return the Base of a program, or of one that a starter is to become."""
     if not pages.may_see(name):
         raise Forbidden
+    subject = Subject(RULES, subjects.as_name(name))
     book, draft, version = pages.rulebook(), _draft(name), _version(name)
-    subject = Subject(RULES, name)
     live = subject.live() if subjects.published() else None
     if (live and live.hash) or (live is None and name in _known(book)):
         path = find_program(name)

@@ -8,6 +8,7 @@ from flask import request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
 
 import database
+from judge.values import FORBIDDEN
 from leads import publishing
 from leads.deployed import list_name
 from web import pages
@@ -88,11 +89,18 @@ def asked(name=None):
     if name is not None:
         if not pages.may_see(name):
             raise Forbidden
-        return Subject(RULES, name)
-    found = Subject(LIST, request.args.get("list", ""))
+        return Subject(RULES, as_name(name))
+    found = Subject(LIST, as_name(request.args.get("list", "")))
     if not found.may_change:  # a list may be of persons: who may not publish it does not read it
         raise Forbidden
     return found
+
+
+def as_name(name):
+    """Return a name that an address holds; there is no page of one that no database can look for."""
+    if FORBIDDEN.search(name):
+        raise NotFound
+    return name
 
 
 def programs_naming(list_name):
@@ -155,6 +163,11 @@ def text_sent(text, base, long_ends=None):
     if text == re.sub("\r\n?", "\n", base):
         return base
     return text.replace("\n", "\r\n") if (has_long_ends(base) if long_ends is None else long_ends) else text
+
+
+def as_version(text):
+    """Return the number of a version that was sent; one that no version can have is not kept as it is."""
+    return min(max(int(text), 0), publishing.HIGHEST_VERSION)
 
 
 # --- Texts to start from ---

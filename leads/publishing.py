@@ -25,6 +25,7 @@ from models import Published
 from web.published import LIST, RULES, live_rows, newest, path_of, texts_of
 
 LONGEST_NAME, LONGEST_COMMENT = 100, 1000  # characters
+HIGHEST_VERSION = 2**31 - 1  # that a column holds
 ATTEMPTS = 5  # others may publish meanwhile
 DEPLOY = "deploy"  # who publishes the files that are new
 
@@ -59,6 +60,8 @@ def live(name, thing=RULES):
 
 def find(name, version, thing=RULES):
     """Return this version, or None."""
+    if not 0 < version <= HIGHEST_VERSION:  # a number that comes from an address may be one that no column holds
+        return None
     return Published.get_or_none(thing=thing, name=name, version=version)
 
 
@@ -81,7 +84,9 @@ def leads_of(versions):
             counts = counts or leads_by_rules(row.name)
             earlier_too = any(other.hash == row.hash and other.version < row.version for other in versions)
             until = leads_by_rules(row.name, claims.milliseconds(row.at)).get(row.hash, 0) if earlier_too else 0
-            judged[row.version] = later.get(row.hash, counts.get(row.hash, 0)) - until
+            before_later = later.get(row.hash, counts.get(row.hash, 0))
+            until = min(until, before_later)  # a clock that was set back: the later version has the earlier time
+            judged[row.version] = before_later - until
             later[row.hash] = until
         else:
             judged[row.version] = 0
@@ -348,7 +353,8 @@ def _checked(comment):
 def _check_name(name, thing):
     parts = name.split("/") if thing == LIST else [name]
     plain = all(part and not part.startswith(".") for part in parts) and "/" not in "".join(parts)
-    if not plain or "\\" in name or name != name.strip() or len(name) > LONGEST_NAME or FORBIDDEN.search(name):
+    plain = plain and not (thing == LIST and name.endswith((".yaml", ".yml")))  # its file would be a program's
+    if not plain or "\\" in name or name != name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         what = "a list: write it as rules name it, such as blocked.txt" if thing == LIST else "a program: such as solar"
         raise PublishingError(
             f"this cannot be the name of {what}, up to {LONGEST_NAME} characters, with no dot before it"

@@ -176,3 +176,24 @@ def test_a_new_program_brings_its_list_along(brand):
     assert live("cover").version == 1
     with database.read():
         assert publishing.live("suppressed.txt", "list").version == 1
+
+
+def test_a_number_that_no_version_has_is_answered_as_such(brand):
+    huge, page = str(10**30), "/dashboard/programs/default"
+    for address in (f"version?version={huge}", f"compare?from={huge}&to=1", f"rollback?version={huge}"):
+        assert brand.operator.get(f"{page}/{address}").status_code == 404
+    assert brand.operator.get(f"{page}/edit?version={huge}").status_code == 200
+    assert brand.operator.post(f"{page}/rollback?version=1", comment="why", based_on=huge).status_code == 409
+    assert (
+        brand.operator.post("/dashboard/list?list=a.txt", publish="1", comment="why", based_on=huge).status_code == 409
+    )
+    assert publish(brand.operator, draft(brand.operator, based_on=huge)).status_code == 409
+    assert live().version == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["list?list=a%00b", "list/history?list=a%00b", "programs/a%00b/history", "programs/a%00b/edit?starter=solar"],
+)
+def test_of_a_name_that_no_database_can_look_for_there_is_no_page(brand, address):
+    assert brand.operator.get(f"/dashboard/{address}").status_code == 404

@@ -64,6 +64,12 @@ def test_who_publishes_on_another_version_than_is_live_is_told_which_that_is():
     assert len(history()) == 2
 
 
+@pytest.mark.parametrize("version", [-1, 0, 2**31, 10**30])
+def test_a_number_that_no_version_has_is_not_found(version):
+    publish("solar", RULES, "ann", "first")
+    assert read(publishing.find, "solar", version) is None
+
+
 def test_a_new_program_is_based_on_nothing():
     with pytest.raises(Outdated, match="nothing is published"):
         publish("solar", RULES, "ann", "first", based_on=1)
@@ -106,13 +112,15 @@ def test_what_fails_its_examples_is_not_published():
         publish("solar", wrong, "ann", "wrong")
 
 
-@pytest.mark.parametrize("name", ["", ".solar", "a/b", "a\\b", " solar", "a\0b", "a\ud800", "x" * 101])
+@pytest.mark.parametrize(
+    "name", ["", ".solar", "a/b", "a\\b", " solar", "a\0b", "a\ud800", "solar\u200b", "solar\u202e", "x" * 101]
+)
 def test_a_name_that_no_file_could_have_is_refused(name):
     with pytest.raises(PublishingError, match="cannot be the name of a program"):
         publish(name, RULES, "ann", "first")
 
 
-@pytest.mark.parametrize("name", ["", "../bad.txt", "/etc/passwd", "lists/.bad"])
+@pytest.mark.parametrize("name", ["", "../bad.txt", "/etc/passwd", "lists/.bad", "solar.yaml", "solar.yml"])
 def test_a_list_has_a_name_within_the_folder(name):
     with pytest.raises(PublishingError, match="cannot be the name of a list"):
         publish(name, "ann@example.com\n", "ann", "first", thing=LIST)

@@ -213,6 +213,21 @@ def test_a_version_says_how_many_leads_it_judged(shop, clock):
     assert judged() == {1: 1, 2: 2, 3: 3}
 
 
+def test_leads_of_versions_add_up_though_a_clock_was_ahead(shop, clock):
+    shop.lead(email="a@example.com")
+    publish("default", OTHER, "ann", "kinder")
+    rollback("default", "ann")
+    database.transact(
+        lambda: Published.update(at=database.now() + timedelta(hours=1)).where(Published.version == 3).execute()
+    )
+    rollback("default", "ann")
+    rollback("default", "ann")
+    clock.passes(1.1)
+    shop.lead(email="b@example.com")
+    shop.lead(email="c@example.com")
+    assert judged() == {1: 1, 2: 0, 3: 0, 4: 0, 5: 2}
+
+
 def judged():
     with database.read():
         return publishing.leads_of(publishing.history("default"))
