@@ -63,12 +63,16 @@ class Look:
         leading |= {name: _Way(Lead.id, asked[name]) for name in INDEXED if name in asked}
         if wanted.test is False:
             leading.pop("test", None)
+        if wanted.programs is not None:
+            # What has no index of its own by program would lead through leads of others, and its time and cursor tell.
+            leading = {name: way for name, way in leading.items() if name in FEW}
         if leading:
             name = self._fewest(leading)
             self._ways = [leading[name]]
         elif wanted.programs is not None:
             name = "programs"
-            self._ways = [_Way(Lead.id, Lead.program == program) for program in sorted(wanted.programs)]
+            ours = wanted.programs if wanted.program is None else wanted.programs & {wanted.program}
+            self._ways = [_Way(Lead.id, Lead.program == program) for program in sorted(ours)]
         else:
             name, self._ways = "", [_Way(Lead.id)]
         asked.pop(name, None)

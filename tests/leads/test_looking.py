@@ -126,3 +126,12 @@ def test_a_filter_finds_nothing_that_its_operator_may_not_see(leads):
         assert search.look(Filter(programs=frozenset({"solar"}), program="default"), seconds=1).leads == []
         found = search.look(Filter(programs=frozenset({"solar"}), partner="few", reason="adult"), seconds=1)
     assert {lead.program for lead in found.leads} == {"solar"} and found.count == 2
+
+
+@pytest.mark.parametrize("there", [{"partner": "many"}, {"program": "default"}, {"reason": "adult"}, {"valid": "no"}])
+def test_whoever_sees_some_programs_is_not_told_by_time_or_cursor_that_others_have_leads(leads, slow, there):
+    nowhere = {name: "uk" if name == "program" else "nobody.here" for name in there if name != "valid"}
+    roofs = {"programs": frozenset({"roofs"})}
+    assert look(**roofs, **there) == look(**roofs, **nowhere) == looking.Found([], None, 0, True)
+    told = [look(programs=frozenset({"solar"}), field="email=nobody@", **names) for names in (there, nowhere)]
+    assert all(found.older is None or found.older in leads[::10] for found in told)
