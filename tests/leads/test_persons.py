@@ -130,11 +130,16 @@ def test_of_two_clicks_at_once_one_erases(ledger):
     ann()
     row, outcomes = search(), []
     other = persons.find(row.id)
-    clicks = [threading.Thread(target=lambda it=it: outcomes.append(erase(it)[0])) for it in (row, other)]
+
+    def click_on(seen):
+        outcomes.append(persons.erase(seen, wanted(ANN), "owner", [PROGRAM, SUN], False))
+
+    clicks = [threading.Thread(target=click_on, args=[seen]) for seen in (row, other)]
     for click in clicks:
         click.start()
     for click in clicks:
         click.join()
+    wait_for("inquiry")
     assert sorted(outcomes) == ["already", "begun"] and len(rows(models.Erasure)) == 1
 
 

@@ -72,7 +72,9 @@ def test_the_table_shows_conversions_and_rejections(make_app):
     assert rows[0].split() == ["LEAD", "FORMAT", "OUTCOME", "ORDER", "ID", "AMOUNT", "CUSTOMER"]
     lead = Partner(app).stored()[0]
     assert rows[1].split() == ["good", "xml", "conversion", lead.id, "10.00", lead.customerid]
-    assert rows[4].split(maxsplit=4) == ["no", "address", "xml", "rejected", "No email address was submitted"]
+    # An answer that is slow brings a line of its own.
+    rejected = ["no", "address", "xml", "rejected", "No email address was submitted"]
+    assert rejected in [row.split(maxsplit=4) for row in rows]
     assert rows[-1] == "12 posts: 6 conversions, 6 without one; all as the rules say"
     assert [lead.content_type for lead in Partner(app).stored()[:3]] == [FORMATS[name].mimetype for name in POSTED]
 
