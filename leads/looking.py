@@ -49,11 +49,15 @@ class _Way:
             query = query.where(condition)
         return query.order_by(self.key.desc() if newest_first else self.key.asc())
 
+    def has(self, number):
+        """Tell whether there are so many ids. They need not be sorted for that."""
+        return bool(list(self.ids(()).order_by().offset(number - 1).limit(1).tuples()))
+
 
 class Look:
     """What a Filter asks for, as a way to go and the conditions beside it."""
 
-    def __init__(self, wanted, conditions, bounds, newest_first=True):
+    def __init__(self, wanted, conditions, beside, bounds, newest_first=True):
         self._wanted, self._newest_first, self._bounds = wanted, newest_first, bounds
         given = {name: value for name in conditions if (value := getattr(wanted, name)) not in (None, ())}
         asked = {name: conditions[name](value) for name, value in given.items()}
@@ -66,6 +70,8 @@ class Look:
         if wanted.programs is not None:
             # What has no index of its own by program would lead through leads of others, and its time and cursor tell.
             leading = {name: way for name, way in leading.items() if name in FEW}
+        for name in [name for name in FEW if name in leading and leading[name].has(COMPARED)]:
+            del leading[name]  # as the phone number that a sender makes up for all of its leads
         if leading:
             name = self._fewest(leading)
             self._ways = [leading[name]]
@@ -75,6 +81,7 @@ class Look:
             self._ways = [_Way(Lead.id, Lead.program == program) for program in sorted(ours)]
         else:
             name, self._ways = "", [_Way(Lead.id)]
+        asked |= {other: beside[other](given[other]) for other in asked if other in beside}
         asked.pop(name, None)
         self._others = list(asked.values())
 
@@ -147,7 +154,7 @@ class Look:
         return sorted(found, reverse=self._newest_first)
 
 
-FEW = ("id", "email", "phones", "customer")  # one of them leads the way without being counted
+FEW = ("id", "email", "phones", "customer")  # one of them leads the way, unless too many have it
 INDEXED = (*FEW, "test", "partner", "program", "valid")
 
 

@@ -272,9 +272,9 @@ def bounds(wanted, key, newest_first, after):
         yield key < ends
 
 
-def _same_email(email):
+def _same_email(email, column=Lead.email):
     """Return the condition that a lead has this address or, where its provider has others, one of the same mailbox."""
-    provider, lower = provider_of(email.lower()), peewee.fn.LOWER(Lead.email)
+    provider, lower = provider_of(email.lower()), peewee.fn.LOWER(column)
     plain = _plainly(lower, ' COLLATE "C"' if database.engine().side_by_side else "")  # the index
     if provider and email.isascii():
         return _same_mailbox(provider, mailbox(email.lower()), lower, plain)
@@ -316,6 +316,13 @@ CONDITIONS = {
     "customer": lambda customer: Lead.customerid == customer,
 }
 
+# The same of leads that are chosen by their ids: without statistics, SQLite would read all that the index has instead.
+BESIDE = {
+    "email": lambda email: _same_email(email, Lead.email.concat("")),
+    "phones": lambda phones: Lead.phone.concat("").in_(phones),
+    "customer": lambda customer: Lead.customerid.concat("") == customer,
+}
+
 
 def page(wanted, after=None, size=PAGE, newest_first=True):
     """Return the newest leads that the Filter wants, and the cursor of the next page (None: there is none).
@@ -330,7 +337,7 @@ def look(wanted, after=None, size=PAGE, newest_first=True, seconds=None):
     """Return a page as `looking.Found`, with how many leads there are in all; of what takes longer, a part."""
     if after and not re.fullmatch("[0-9A-Z]{26}", after):
         raise FilterError("this page does not exist: start again from the first one")
-    return looking.Look(wanted, CONDITIONS, bounds, newest_first).page(after or None, size, seconds)
+    return looking.Look(wanted, CONDITIONS, BESIDE, bounds, newest_first).page(after or None, size, seconds)
 
 
 def repeats_of(lead, size=PAGE):

@@ -107,6 +107,21 @@ def test_the_condition_with_the_fewest_leads_leads_the_way(leads):
         assert column in way.partition("WHERE")[2], texts
 
 
+@pytest.mark.parametrize("programs", [None, frozenset({"default"})])
+def test_an_address_that_a_sender_gives_to_all_its_leads_leads_no_way(leads, slow, monkeypatch, programs):
+    monkeypatch.setattr(looking, "COMPARED", 3)
+    same = [submit(NOW + timedelta(minutes=5, seconds=n), email="same@example.com").id for n in range(7)]
+    with statements() as seen:
+        found = look(seconds=60, programs=programs, email="same@example.com")
+    assert [lead.id for lead in found.leads] == same[::-1] and (found.count, found.counted_all) == (7, True)
+    assert look(size=2, seconds=60, programs=programs, email="same@example.com", valid="no").leads == []
+    slices = [(sql, params) for sql, params in seen if "LOWER" in sql and '"id" IN (' in sql]
+    word = "EXPLAIN" if database.engine().side_by_side else "EXPLAIN QUERY PLAN"
+    with database.read():
+        plans = [str(database.db.execute_sql(f"{word} {sql}", params).fetchall()) for sql, params in slices]
+    assert plans and not any("lead_mailbox" in plan for plan in plans)
+
+
 def test_no_statement_reads_more_than_a_slice(leads, slow):
     with statements() as seen:
         look(reason="adult", partner="few", field="email=@")

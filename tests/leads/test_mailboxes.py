@@ -51,7 +51,7 @@ def test_leads_of_a_mailbox_are_found_from_an_index(ledger):
             search.page(search.Filter(email=GMAIL[0]))
     with database.read():
         *looks, of_the_page = seen
-        assert len(looks) == 4 and not scans(*of_the_page)
+        assert len(looks) == 5 and not scans(*of_the_page)
         for sql, params in looks:
             assert not scans(sql, params)
             assert "lead_mailbox" in str(_plan(sql, params))
