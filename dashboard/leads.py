@@ -286,7 +286,7 @@ def _lead_page(lead, revealed):
     with database.read():
         hidden = masks.hidden_fields(book.programs)(lead)
         then = rules_of(lead, book)
-        others = [other for other in search.repeats_of(lead) if pages.may_see(other.program)]
+        others = search.repeats_of(lead, programs=pages.operators.current_user().programs)
     judged_by = then.program or book.programs.get(lead.program)
     sensitive = _holds(lead, hidden)
     masked = masks.NOTHING if revealed else hidden

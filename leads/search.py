@@ -340,17 +340,17 @@ def look(wanted, after=None, size=PAGE, newest_first=True, seconds=None):
     return looking.Look(wanted, CONDITIONS, BESIDE, bounds, newest_first).page(after or None, size, seconds)
 
 
-def repeats_of(lead, size=PAGE):
-    """Return the newest other leads with the same email, phone or customer.
+def repeats_of(lead, size=PAGE, programs=None):
+    """Return the newest other leads with the same email, phone or customer, of these programs or all.
 
     A lead whose values were removed is none of them, and has none: it is not to be told whose it was.
     """
-    found = {}
+    found, ours = {}, () if programs is None else (Lead.program.in_(sorted(programs)),)
     same = {"email": _same_email(lead.email), "phone": Lead.phone == lead.phone}
     same["customerid"] = Lead.customerid == lead.customerid
     for column, condition in same.items() if lead.masked_at is None else ():
         if getattr(lead, column):
-            query = Lead.select().where(condition, Lead.id != lead.id, Lead.masked_at.is_null())
+            query = Lead.select().where(condition, Lead.id != lead.id, Lead.masked_at.is_null(), *ours)
             query = query.order_by(Lead.id.desc()).limit(size)
             found |= {other.id: other for other in query}
     return [found[key] for key in sorted(found, reverse=True)[:size]]

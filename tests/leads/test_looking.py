@@ -150,3 +150,12 @@ def test_whoever_sees_some_programs_is_not_told_by_time_or_cursor_that_others_ha
     assert look(**roofs, **there) == look(**roofs, **nowhere) == looking.Found([], None, 0, True)
     told = [look(programs=frozenset({"solar"}), field="email=nobody@", **names) for names in (there, nowhere)]
     assert all(found.older is None or found.older in leads[::10] for found in told)
+
+
+def test_leads_elsewhere_push_no_lead_of_the_same_person_out_of_the_list(ledger):
+    first, second = [submit(NOW, SOLAR, email="n@example.com") for _ in range(2)]
+    for n in range(3):
+        submit(NOW + timedelta(seconds=n + 1), PROGRAM, email="n@example.com")
+    with database.read():
+        assert [lead.id for lead in search.repeats_of(first, 2, programs=frozenset({"solar"}))] == [second.id]
+        assert search.repeats_of(first, 2, programs=frozenset()) == []
