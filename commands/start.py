@@ -16,7 +16,7 @@ import database
 import models
 from commands.integration import where
 from commands.shared import as_json, live_book
-from judge.rulebook import Book
+from judge.rulebook import Book, RuleBook
 from leads.export import to_json
 from partners.pages import link
 from partners.samples import freshened
@@ -49,7 +49,8 @@ def example(url, output):
 
     The lead is the first valid example of the rule file, with an email address of its own.
     """
-    if errors := live_book().errors:  # with which no service starts: nothing would answer
+    service().rulebook = _first_book()
+    if errors := service().rulebook.errors:  # with which no service starts: nothing would answer
         raise click.ClickException("\n".join(["the rules are broken:", *map(str, errors)]))
     program, lead = _example_lead()
     address = f"{url}/leads" + ("" if program == "default" else f"/{program}")
@@ -96,8 +97,14 @@ def _show_example(made):
         click.echo(f"Dashboard, for the user {dashboard['user']}{password}:\n\n  {dashboard['url']}\n")
 
 
+def _first_book():
+    """Return the programs by which leads are judged or, where none is published yet, those that the start publishes."""
+    book = live_book()
+    return book if book.programs or book.errors else RuleBook(service().settings.rules)
+
+
 def _example_lead():
-    for program in sorted(live_book().programs.values(), key=lambda p: (p.name != "default", p.name)):
+    for program in sorted(service().rulebook.programs.values(), key=lambda p: (p.name != "default", p.name)):
         for written in program.spec.examples:
             if written.expect == "valid":
                 return program.name, freshened(program, [written.lead], datetime.now(UTC))[0]
@@ -119,7 +126,7 @@ def _answer_to(program, lead):
     """Return the answer to `lead` from a store that is thrown away, and without a login."""
     settings = service().settings
     service().settings = replace(settings, open=True, allowed_ips=())
-    service().rulebook = Still(live_book())
+    service().rulebook = Still(service().rulebook)
     level = log.level
     log.setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:

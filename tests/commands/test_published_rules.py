@@ -194,6 +194,15 @@ def test_the_example_of_the_first_minutes_is_of_what_is_live(owner):
     assert "<valid>true</valid>" in owner.flask("example").output
 
 
+def test_the_example_of_the_first_minutes_is_of_the_files_until_the_first_start_has_published_them(owner):
+    with database.write():
+        Published.delete().execute()
+    example = "examples: [{name: good, lead: {email: ann@example.com}, expect: valid}]\n"
+    owner.write(RULES + example, "rules/default.yaml")
+    result = owner.flask("example")
+    assert result.exit_code == 0 and "<valid>true</valid>" in result.output
+
+
 def test_a_lead_is_explained_by_what_was_live_and_what_is(owner):
     owner.child()
     owner.rules("publish", owner.write(OTHER), "--comment", "kinder")

@@ -139,3 +139,12 @@ def test_what_a_partner_wrote_does_nothing_on_any_page(brand):
         assert "<script" not in response.text and " style=" not in response.text
         assert "\u202e" not in html.fromstring(response.text).text_content()
         assert "{{ 7*7 }}" in response.text or "partner=" in path or "years" in response.text
+
+
+def test_other_leads_of_the_same_person_have_the_times_of_their_own_programs(make_app):
+    rules = "timezone: %s\nfields: {email: {type: email}}\n"
+    zones = {"default": "America/New_York", "solar": "Pacific/Kiritimati"}
+    app = make_app({name: rules % zone for name, zone in zones.items()}, operators=OPERATORS)
+    one, other = (id_of(Partner(app).lead(f"/leads/{name}", email="ann@example.com")) for name in zones)
+    assert Operator(app).words(f"/dashboard/leads/{one}").count("+14") == 1
+    assert Operator(app).words(f"/dashboard/leads/{other}").count("+14") == 1
