@@ -301,6 +301,8 @@ class Report:
         """Say which version is live, and show what it changed since the one that was named."""
         with reading():
             base = publishing.find(self.name, based_on, self.thing)
+        if based_on and not base:
+            self.refuse(f"there is no version {based_on} of {self.name}: look at flask rules log {self.name}")
         before, live = base.text if base else "", error.live
         names = f"{self.name}, version {based_on}", f"{self.name}, version {live.version if live else 0}"
         self.told["difference"] = difference(before, live.text if live else "", *names)

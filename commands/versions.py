@@ -82,7 +82,8 @@ def is_live(row, newest):
 
 def difference(before, after, from_name, to_name):
     """Return the lines of a unified diff; of very long texts, how many lines came and went, and the first of those."""
-    old, new = before.split("\n"), after.split("\n")
+    whole = not (before and after)  # then there is no last line end to compare
+    old, new = (text.splitlines() if whole else text.split("\n") for text in (before, after))
     if max(len(old), len(new)) <= LONGEST_DIFFERENCE:
         return [line.rstrip("\n") for line in difflib.unified_diff(old, new, from_name, to_name, lineterm="")]
     gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
@@ -201,6 +202,8 @@ def pull_rules(name, folder, force, is_list, output):
     for report in reports if output == "text" else []:
         done = "written" if report["written"] else "is there already"
         click.echo(printable(f"{report['file']}: version {report['version']}, {done}"))
+    if not rows:
+        click.echo("nothing is published yet: the service publishes the files of the rules folder when it starts", err=True)
     for (thing, retired), row in sorted(rows.items()) if chosen is None else []:
         if not row.hash and (path := Path(path_of(folder, retired, thing))).exists():
             click.echo(f"{path} is retired, and stays: delete it before rules come from files again", err=True)

@@ -45,7 +45,7 @@ def lines_of(path, texts=None):
     if texts is None:
         text = _read(path)
     elif (text := texts.get(str(path))) is None:
-        raise ListError(f"there is no list {path.name} in the library: publish it with the rules that name it")
+        raise ListError(f"there is no list {path.name} in the database: publish it with the rules that name it")
     lines = text.removeprefix("\ufeff").splitlines()
     if not lines:
         raise ListError(f"the list {path} is empty: if that is meant, write a line such as # nobody yet")

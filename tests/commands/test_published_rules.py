@@ -225,6 +225,13 @@ def test_who_finds_nothing_published_is_told_how_that_begins(owner):
     told = owner.flask("contract", "default").output
     assert "there is no program default. Nothing is published yet: the service publishes the files" in told
     assert "nothing was ever published as default. Nothing is published yet" in owner.rules("log", "default", status=1)
+    assert owner.rules("pull").startswith("nothing is published yet: the service publishes the files")
+
+
+def test_the_difference_of_what_is_new_has_its_lines_alone(owner):
+    output = owner.rules("publish", owner.write("# one\n" + RULES, "solar.yaml"), "--comment", "new")
+    lines = output.split("--- solar, nothing\n", 1)[1].splitlines()
+    assert lines[1].startswith("@@ -0,0 +1,") and all(line.startswith("+") for line in lines[2:-1])
 
 
 def test_a_database_that_cannot_be_read_is_a_plain_error(make_app):

@@ -133,7 +133,7 @@ def test_a_list_that_is_live_stays_and_that_is_told(owner):
 
 def test_a_list_that_is_nowhere_is_a_mistake(owner):
     output = owner.rules("publish", owner.write(NAMING), "--comment", "x", status=1)
-    assert "there is no list bad.txt in the library" in output and "default.yaml:9: " in output
+    assert "there is no list bad.txt in the database" in output and "default.yaml:9: " in output
 
 
 def test_a_file_that_is_no_yaml_is_published_as_a_list(owner):
@@ -204,7 +204,7 @@ def test_an_earlier_version_becomes_live_again_as_one_more(owner):
         (["default"], "default has no earlier version with another text"),
         (["default", "7"], "default has no version 7 with a text"),
         (["defalt"], 'nothing was ever published as defalt. Did you mean "default"?'),
-        (["default", "1", "--based-on", "3"], "version 1 by deploy is live, and this is based on version 3"),
+        (["default", "1", "--based-on", "3"], "there is no version 3 of default: look at flask rules log default"),
     ],
 )
 def test_a_roll_back_that_cannot_be_is_refused(owner, line, why):

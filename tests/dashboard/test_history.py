@@ -43,7 +43,7 @@ def test_every_version_says_who_when_why_of_what_kind_and_how_many_leads_it_judg
     page = text_of(response)
     assert re.search(r"Version 2 Live Published by owner on \d\d \w+ \d{4}, [\d:]{8} UTC older <b>ones</b>", page)
     assert "It judged 0 leads." in page and "<b>ones" not in response.text
-    assert re.search("Version 1 Came with a deploy by deploy on .* It judged 1 lead[.]", page)
+    assert re.search("Version 1 Came with a deploy on .* It judged 1 lead[.]", page)
 
 
 def test_any_two_versions_are_compared_and_each_is_shown(shop):

@@ -98,7 +98,7 @@ def test_of_two_at_once_exactly_one_wins():
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("fields: {email: {type: emial}}", "emial"), (LISTED, "no list bad.txt in the library")]
+    ("text", "why"), [("fields: {email: {type: emial}}", "emial"), (LISTED, "no list bad.txt in the database")]
 )
 def test_what_does_not_compile_is_not_published(text, why):
     with pytest.raises(RuleFileError, match=why):
