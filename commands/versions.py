@@ -203,7 +203,8 @@ def pull_rules(name, folder, force, is_list, output):
         done = "written" if report["written"] else "is there already"
         click.echo(printable(f"{report['file']}: version {report['version']}, {done}"))
     if not rows:
-        click.echo("nothing is published yet: the service publishes the files of the rules folder when it starts", err=True)
+        told = "nothing is published yet: the service publishes the files of the rules folder when it starts"
+        click.echo(told, err=True)
     for (thing, retired), row in sorted(rows.items()) if chosen is None else []:
         if not row.hash and (path := Path(path_of(folder, retired, thing))).exists():
             click.echo(f"{path} is retired, and stays: delete it before rules come from files again", err=True)

@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+import time
 from base64 import b64encode
 from contextlib import chdir
 from functools import partial
@@ -13,7 +14,7 @@ from cast import ROOT
 
 import database
 from app import create_app
-from leads import search
+from leads import publishing, search
 from partners.pages import link
 from web.settings import Settings, User
 
@@ -44,11 +45,26 @@ def answer(client, route):
     route.fulfill(status=response.status_code, headers=dict(response.headers), body=response.data)
 
 
+def change(client):
+    """Make three versions and a draft, and return the path of its gate once its backtest has run."""
+    younger = sample.LOANS.replace("< 18", "< 21").replace("18 or older", "21 or older")
+    publishing.publish("default", younger, "ben", "Applicants from 21")
+    publishing.rollback("default", "owner", "Too few leads were left")
+    text = sample.LOANS.replace("domain(email) in", "domain(email) == 'spam.example' or domain(email) in")
+    text = text.replace("    mode: observe\n", "")
+    given = {"text": text, "based_on": "3", "days": "30", "start": "1"}
+    path = client.post("/dashboard/programs/default/edit", data=given).location
+    while "<progress" in client.get(path).text:
+        time.sleep(0.2)
+    return path.removeprefix("/dashboard")
+
+
 def take_dashboard(browser, folder):
     """Photograph the operators' pages of a brand that does not exist."""
     sample.main(folder)
     owner = User("owner", "owner")
-    app = create_app(Settings(secret=sample.KEY, operators=(owner,)))  # the settings as they are if left out
+    app = create_app(Settings(secret=sample.KEY, operators=(owner,), rules_from="dashboard"))
+    app.extensions["datapost"].rulebook.programs  # noqa: B018  the first reading publishes the files
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Basic {b64encode(b'owner:owner').decode()}"
     with database.read():
@@ -60,6 +76,8 @@ def take_dashboard(browser, folder):
         ("dashboard-lead", f"/leads/{refused.id}", DESKTOP, 1.6, "light"),
         ("dashboard-program", "/programs/default", DESKTOP, 1.6, "light"),
         ("dashboard-editor", "/programs/default/edit", DESKTOP, 1.1, "light"),
+        ("dashboard-gate", change(client), DESKTOP, 1.6, "light"),
+        ("dashboard-history", "/programs/default/history", DESKTOP, 0.9, "light"),
     ]
     for name, path, size, screens, scheme in pictures:
         context = browser.new_context(viewport=size, color_scheme=scheme)
@@ -69,7 +87,7 @@ def take_dashboard(browser, folder):
         if path.endswith("/edit"):
             page.evaluate("ace.edit('editor').find('unique'); ace.edit('editor').focus()")
             page.locator("#findings .notice").wait_for()
-            page.locator("#word").get_by_text(":").wait_for()
+            page.locator("#word").get_by_text("unique:").wait_for()
         clip = {"x": 0, "y": 0, "width": size["width"], "height": int(size["height"] * screens)}
         page.screenshot(path=PICTURES / f"{name}.png", full_page=True, clip=clip)
         context.close()
