@@ -4,12 +4,13 @@ import base64
 import http.client
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -23,6 +24,15 @@ from leads import search
 LOGIN = {"Authorization": "Basic " + base64.b64encode(b"impact:secret").decode()}
 
 
+def free_port():
+    """Return a port that is free and stays so: it is below those that the system gives to clients at any moment."""
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
+
+
 class Service:
     """gunicorn with two worker processes on a port of its own, its leads in `folder`."""
 
@@ -31,9 +41,7 @@ class Service:
     def __init__(self, folder, rules=RULES, **environ):
         (folder / "rules").mkdir(exist_ok=True)
         (folder / "rules" / "default.yaml").write_text(rules)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.folder, self.database = folder, folder / "leads.db"
         self.environ = {
             "PATH": os.environ["PATH"],
