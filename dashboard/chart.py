@@ -20,6 +20,12 @@ class Bar:
     refused: float
 
 
+def picture(days):
+    """Return what the template draws: the bars of the days, what their top means, and the days that are named."""
+    drawn, top = bars(days)
+    return {"bars": drawn, "top": top, "ticks": ticks(days)}
+
+
 def bars(days):
     """Return a Bar for each DayFigure, and the number of leads that the top of the picture means."""
     top = _round_up(max((day.submissions for day in days), default=0))

@@ -8,6 +8,7 @@ from dashboard.difference import difference
 from dashboard.subjects import asked
 from judge.rulefile import RuleFileError
 from leads import publishing
+from leads.deployed import changed_file
 from leads.publishing import Outdated, PublishingError
 from web import logs, pages
 from web.pages import page
@@ -121,7 +122,7 @@ def choose_file(name=None):
     """Ask whether a file that changed in a deploy is to be live, or the text that is."""
     subject = asked(name)
     live, book = subject.live(), pages.rulebook()
-    file = _changed_file(subject, book)
+    file = changed_file(book.folder, book, subject.thing, subject.name)
     if request.method == "POST":
         action = publishing.keep if "keep" in request.form else publishing.adopt
         folder = str(book.folder)
@@ -153,11 +154,6 @@ def _version(subject, key):
     if found is None:
         raise NotFound
     return found
-
-
-def _changed_file(subject, book):
-    found = publishing.changed_files(book.folder, book)
-    return next((file for file in found if (file.thing, file.name) == (subject.thing, subject.name)), None)
 
 
 def _ask(subject, live, told, status=200, **values):

@@ -138,7 +138,6 @@ def start():
     with database.read():
         found = figures.collect(view.chosen, view.period, view.now)
         told = warnings.standing(view.programs, view.now, pages.may_see)
-    drawn, top = chart.bars(found.by_day)
     return page(
         "dashboard/start.html",
         400 if view.problem else 200,
@@ -147,9 +146,7 @@ def start():
         figures=found,
         uncompared=_uncompared(found),
         tiles=_tiles(found.totals, found.before),
-        bars=drawn,
-        top=top,
-        ticks=chart.ticks(found.by_day),
+        **chart.picture(found.by_day),
         warnings=told,
         reason=lambda figure: explain.reason(figure.code, view.programs.get(figure.program)),
         sentence=lambda code: _sentence(code, view.chosen),
@@ -169,7 +166,6 @@ def show_partner():
         by_subpartner = figures.of_subpartners(view.chosen, view.period, view.now, name)
     named = {program: view.programs[program] for program in view.programs if program in posted_to}
     view = replace(view, programs=named or view.programs)
-    drawn, top = chart.bars(found.by_day)
     return page(
         "dashboard/partner.html",
         400 if view.problem else 200,
@@ -180,9 +176,7 @@ def show_partner():
         figures=found,
         tiles=_tiles(found.totals, found.before, with_unpaid=True),
         uncompared=_uncompared(found),
-        bars=drawn,
-        top=top,
-        ticks=chart.ticks(found.by_day),
+        **chart.picture(found.by_day),
         subpartners=by_subpartner.partners,
         sentence=lambda figure: explain.reason(figure.code, view.programs.get(figure.program)),
         code_sentence=lambda code: _sentence(code, view.chosen),

@@ -15,6 +15,7 @@ from dashboard.warnings import of_program as concerns
 from database import StoreError
 from judge.examples import values_of
 from leads import publishing, search
+from leads.deployed import changed_file
 from leads.figures import of_each as collect_each
 from leads.foresee import foresee
 from leads.periods import Period
@@ -68,8 +69,7 @@ def show_program(name):
     values["is_news"] = bool(live) and request.args.get("published", type=int) == live.version
     if live is None:
         return page("dashboard/program.html", sheet=read_sheet(name, path), **values)
-    changed = [file for file in publishing.changed_files(book.folder, book) if (file.thing, file.name) == (RULES, name)]
-    values["deploy"] = next(iter(changed), None)
+    values["deploy"] = changed_file(book.folder, book, RULES, name)
     return page("dashboard/program.html", sheet=published_sheet(name, path, live.text), **values)
 
 

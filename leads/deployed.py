@@ -45,6 +45,12 @@ def tell_changed_files(folder, book):
         )
 
 
+def changed_file(folder, book, thing, name):
+    """Return the file of a program or list if it is among those that changed, or None."""
+    found = changed_files(folder, book)
+    return next((file for file in found if (file.thing, file.name) == (thing, name)), None)
+
+
 def file_of(folder, name, thing=RULES):
     """Return the hash of the file in the deploy, or ""."""
     found = deployed(folder).get((thing, name))

@@ -20,7 +20,7 @@ from judge.rulebook import rule_files
 from judge.rulefile import RuleFileError
 from judge.values import FORBIDDEN
 from leads.daily import leads_by_rules
-from leads.deployed import changed_files, deployed, file_of, list_name, read_text  # noqa: F401  for who publishes
+from leads.deployed import deployed, file_of, list_name, read_text
 from models import Published
 from web.published import LIST, RULES, live_rows, newest, path_of, texts_of
 
@@ -249,8 +249,7 @@ def _compiled(change, text, rows):
         return new
     before = texts_of(folder, rows)
     texts = before | {path_of(folder, change.name, LIST): text}
-    live_programs = [row for (thing, _), row in rows.items() if thing == RULES and row.hash]
-    if problems := [error for row in live_programs for error in _broken_by(row, folder, texts, before)]:
+    if problems := [error for row in _live_programs(rows) for error in _broken_by(row, folder, texts, before)]:
         raise RuleFileError(problems)
     return new
 
@@ -263,9 +262,12 @@ def _check_end(change, before, rows):
     if change.thing == LIST:
         texts = texts_of(change.folder, rows)
         without = {path: text for path, text in texts.items() if path != path_of(change.folder, change.name, LIST)}
-        live_programs = [row for (thing, _), row in rows.items() if thing == RULES and row.hash]
-        if naming := sorted(row.name for row in live_programs if _broken_by(row, change.folder, without, texts)):
+        if naming := sorted(row.name for row in _live_programs(rows) if _broken_by(row, change.folder, without, texts)):
             raise PublishingError(f"{change.name} is named by {', '.join(naming)}: take it out of their rules first")
+
+
+def _live_programs(rows):
+    return [row for (thing, _), row in rows.items() if thing == RULES and row.hash]
 
 
 def _broken_by(row, folder, texts, before):

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from unicodedata import normalize
@@ -29,6 +30,7 @@ LOGINS = "DATAPOST_USERS", "DATAPOST_OPERATORS", "DATAPOST_VIEWERS"
 KNOWN_ELSEWHERE = {"DATAPOST_PASSWORD"}  # of `flask simulate`
 
 
+@cache
 def version():
     """Return the version: the newest one in the changelog."""
     text = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import logging
+import re
 import socket
 import struct
 
@@ -51,7 +52,8 @@ def test_a_person_is_found_by_a_form_and_stands_in_no_address(known, find):
     page = brand.operator.post("/dashboard/leads", find=find)
     assert {name for name, lead in ids.items() if lead in page.text} == {"good"}
     addresses = html.fromstring(page.text).xpath("//@href | //@action | //@formaction")
-    assert not [address for address in addresses if "ann" in address.lower() or "415" in address]
+    told = re.sub("[0-9A-Z]{26}", "", " ".join(addresses))  # an id may hold anything
+    assert "ann" not in told.lower() and "415" not in told
     assert next(csv_of(brand.operator.post("/dashboard/leads.csv", find=find)))["id"] == ids["good"]
 
 

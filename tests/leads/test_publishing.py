@@ -8,6 +8,7 @@ from cast import RULES
 import database
 from judge.rulefile import RuleFileError
 from leads import publishing
+from leads.deployed import changed_files
 from leads.publishing import Outdated, PublishingError, adopt, keep, publish, retire, rollback, seed
 from models import Published
 from web.published import LIST, PublishedBook
@@ -238,9 +239,9 @@ def test_a_changed_file_overwrites_nothing_and_is_named_until_somebody_chooses(d
     assert seed(str(deploy)) == []
     book = book_of(deploy)
     assert book.programs["solar"].text == RULES
-    assert [(file.name, file.text) for file in publishing.changed_files(deploy, book)] == [("solar", OTHER)]
+    assert [(file.name, file.text) for file in changed_files(deploy, book)] == [("solar", OTHER)]
     adopt("solar", "ann", str(deploy), "as in git", based_on=1)
-    assert publishing.changed_files(deploy, book := book_of(deploy)) == []
+    assert changed_files(deploy, book := book_of(deploy)) == []
     assert book.programs["solar"].text == OTHER
 
 
@@ -248,13 +249,13 @@ def test_who_keeps_the_live_text_is_not_asked_again(deploy):
     seed(str(deploy))
     (deploy / "solar.yaml").write_text(OTHER)
     assert keep("solar", "ann", str(deploy)).text == RULES
-    assert publishing.changed_files(deploy, book_of(deploy)) == []
+    assert changed_files(deploy, book_of(deploy)) == []
 
 
 def test_what_is_published_here_is_no_changed_file(deploy):
     seed(str(deploy))
     publish("solar", OTHER, "ann", "older")
-    assert publishing.changed_files(deploy, book_of(deploy)) == []
+    assert changed_files(deploy, book_of(deploy)) == []
 
 
 def test_a_changed_list_of_the_deploy_is_named_and_adopted(deploy):
@@ -262,9 +263,7 @@ def test_a_changed_list_of_the_deploy_is_named_and_adopted(deploy):
     (deploy / "bad.txt").write_text("x@example.com\n")
     seed(str(deploy))
     (deploy / "bad.txt").write_text("y@example.com\n")
-    assert [(file.thing, file.name) for file in publishing.changed_files(deploy, book_of(deploy))] == [
-        ("list", "bad.txt")
-    ]
+    assert [(file.thing, file.name) for file in changed_files(deploy, book_of(deploy))] == [("list", "bad.txt")]
     adopt("bad.txt", "ann", str(deploy), "as in git", thing=LIST)
     assert book_of(deploy).lists == {"bad.txt": "y@example.com\n"}
 

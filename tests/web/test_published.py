@@ -16,6 +16,7 @@ from web.published import LIST, PublishedBook
 
 TEXTS = "by", "kind", "comment", "file"
 OTHER = RULES.replace("Applicants must be 18 or older", "Older, please")
+FAILING = "\nexamples: [{name: nobody, lead: {}, expect: valid}]\n"
 LISTED = "fields: {email: {type: email}}\nrules: [{id: bad, listed: {email: bad.txt}, note: No}]\n"
 
 
@@ -139,6 +140,18 @@ def test_a_process_that_never_reached_the_database_answers_503(make_app, monkeyp
 
 def _fails():
     raise StoreError("it is down")
+
+
+def test_live_rules_go_on_where_one_of_their_examples_fails_with_the_days(make_app, monkeypatch):
+    partner = Partner(make_app(rules_from="dashboard"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr("judge.compiler.run_examples", lambda _compiler: None)  # on the day on which it was published
+        publish("default", OTHER + FAILING, "ann", "kinder")
+    restarted = Partner(make_app(rules_from="dashboard"))
+    assert child(restarted) == "Older, please"
+    report = restarted.http.get("/health").get_json()
+    assert report["status"] == "failing" and report["broken_rules"][0].endswith("default.yaml")
+    assert partner.app is not restarted.app
 
 
 def test_a_live_text_that_an_upgrade_broke_is_503_and_named_by_health(make_app, clock):
