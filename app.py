@@ -17,9 +17,10 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnava
 
 import database
 import models
-from dashboard import editor, gate, history, leads, lists, login, overview, person, programs, warnings
+from dashboard import PAGES, overview, warnings
 from database import SchemaError, StoreError
 from database.secret import hold_secret
+from delivery.sending import Sender
 from judge.judgement import judge, unreadable
 from leads import backtest, daily, known, persons, publishing, retention, search
 from leads.deployed import tell_changed_files
@@ -58,6 +59,8 @@ def receive_lead(program="default"):
     else:
         verdict, invalid_status = judge(program, fields, submission.received_at), program.spec.invalid_status
     lead = models.record(submission, verdict, invalid_status, program.text)
+    if verdict.deliver:
+        service().sender.wake()
     return answer_lead(lead)
 
 
@@ -228,11 +231,10 @@ def create_app(settings=None):
     for chore in (retention.clear_expired, backtest.clear_old, persons.clear_old):
         database.add_chore(chore)
     logins = (Login(users, settings.secret) for users in (settings.users, settings.seers))
-    app.extensions["datapost"] = made = Service(settings, book, *logins, unread=unread)
+    app.extensions["datapost"] = made = Service(settings, book, *logins, Sender(settings, book), unread=unread)
     database.add_chore(partial(note_arrival, made))
     app.register_blueprint(site)
-    rules = (programs.site, editor.site, gate.site, history.site, lists.site)
-    for pages in (login.site, overview.site, leads.site, person.site, *rules, documents):
+    for pages in (*PAGES, documents):
         app.register_blueprint(pages)
     app.before_request(begin)
     app.after_request(finish)
@@ -270,6 +272,7 @@ def _check_start(made, context):
         tell_start(settings, book, f"http://{context.params['host']}:{context.params['port']}")
         if settings.published:
             tell_changed_files(settings.rules, book)
+        made.begin()
     serving = command in ("", "run")
     for error in book.errors if serving else []:
         log.error("%s", error)

@@ -76,12 +76,13 @@ def post_fork(server, worker):
             os.sched_setaffinity(0, {worker.core})
 
 
-def post_worker_init(_worker):
-    """Have the garbage collector pass over what was made for the start, and look less often.
+def post_worker_init(worker):
+    """Send what waits from before, and have the garbage collector look less often, not at what was made for the start.
 
     Over nine rounds the longest answer took 41 ms instead of 70 and one in a hundred 32 instead of 35, and the workers
     held 16 MB less: to be looked at copies memory that processes share.
     """
+    worker.wsgi.extensions["datapost"].begin()
     gc.freeze()
     gc.set_threshold(5_000, 20, 20)  # more brought no more, and took memory: 20,000 some 3 MB
 

@@ -6,7 +6,7 @@ only the store can decide: claims (is this address new?) and repeated requests.
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
@@ -28,7 +28,6 @@ from database.columns import JSONField, Table, Time, TraceField
 from database.secret import customer_of, hold_secret, keyed_hash
 
 RETRY_WINDOW = 24 * 3_600_000  # milliseconds
-BACKTEST_GONE_AFTER = timedelta(seconds=20)  # it is renewed each second
 LONGEST_PARTNER = 250  # characters: PostgreSQL takes index entries of up to 2,704 bytes
 
 log = logging.getLogger("datapost")
@@ -153,41 +152,6 @@ class Total(Table):
     expires_at = Time(null=True, default=None, index=True)
 
 
-class KnownLogin(Table):
-    """Credentials that were right before, as a keyed hash: they pass while guesses are blocked."""
-
-    digest = CharField(64, primary_key=True)
-
-
-class FailedLogin(Table):
-    """`address` and `name` are keyed hashes: what was typed as a name may be a password."""
-
-    moves = False  # they are forgotten after five minutes
-
-    address = TextField()
-    name = CharField(64, null=True)
-    at = Time(index=True)
-
-    class Meta:
-        indexes = ((("address", "at"), False), (("name", "at"), False))
-
-
-class Session(Table):
-    """A login to the dashboard that lasts, until it is logged out, has run out, or the password is another one.
-
-    `digest` is a keyed hash of the id in the browser's cookie, and `password` one of the password as the settings
-    have it: who reads this can log in by neither.
-    """
-
-    moves = False  # they last 12 hours, and who moves logs in anew
-
-    digest = CharField(64, primary_key=True)
-    name = TextField()
-    password = CharField(64)
-    created_at = Time()
-    expires_at = Time(index=True)
-
-
 class Fact(Table):
     """What is known of the database itself.
 
@@ -224,6 +188,41 @@ class Day(Table):
         primary_key = CompositeKey("program", "day")
 
 
+class Delivery(Table):
+    """That a lead goes to a destination of its program, and what became of that. What is sent is made at each attempt.
+
+    `state` is waiting, sent, dead, or withdrawn: its values were gone before it went. `destination` is the name, and
+    `<name>:erased` of the event that the lead was erased. Who sends it has it until `lease_until`. `error` is our own
+    sentence on the last attempt, `remote_id` what the destination calls it, `rules` the text that says it goes there.
+    """
+
+    lead = CharField(26)
+    destination = TextField()
+    state = TextField()
+    due_at = Time()
+    lease_until = Time(null=True)
+    attempts = IntegerField()
+    last_at = Time(null=True)
+    last_status = IntegerField(null=True)
+    error = CharField(200)
+    sent_at = Time(null=True)
+    remote_id = TextField()
+    rules = CharField(64)
+
+    class Meta:
+        primary_key = CompositeKey("lead", "destination")
+
+
+OF_ERASURE = ":erased"
+
+
+def tell_erased(row, now):
+    """Have a destination told, once, that a lead which it was sent was erased."""
+    event = {"lead": row.lead, "destination": row.destination + OF_ERASURE, "state": "waiting", "due_at": now}
+    event |= {"attempts": 0, "error": "", "remote_id": "", "rules": row.rules}
+    Delivery.insert(event).on_conflict_ignore().execute()
+
+
 class Retention(Table):
     """How far the leads of a program are masked, and when it was last looked after."""
 
@@ -239,27 +238,6 @@ class Erasure(Table):
     at = Time()
     kind = CharField(10)
     leads = IntegerField()
-
-
-class Backtest(Table):
-    """A backtest: its `state` is running, done or failed, `report` what it has found."""
-
-    moves = False  # they are kept for a day
-
-    id = CharField(26, primary_key=True)
-    program = TextField()
-    operator = TextField()
-    text = TextField()
-    started_at = Time()
-    renewed_at = Time()
-    state = TextField()
-    report = JSONField()
-    based_on = IntegerField(null=True, default=None)  # the version of the rules that it was held against
-
-    @property
-    def gone(self):
-        """Whether the process that ran it has ended without a word."""
-        return self.state == "running" and self.renewed_at < datetime.now(UTC) - BACKTEST_GONE_AFTER
 
 
 @dataclass(frozen=True)
@@ -350,6 +328,10 @@ def _record(lead_id, submission, verdict, invalid_status, rule_text):
     others = [statements.note_if_late(lead.program, lead_id, claims.milliseconds(lead.received_at))]
     if codes := [*lead.reasons, *(OBSERVED + rule for rule in lead.observed)]:
         others.append(statements.insertion("refusal", ("code", "lead"), *((code, lead_id) for code in codes)))
+    if lead.valid and verdict.deliver:
+        others.append(
+            statements.to_deliver(lead_id, verdict.deliver, claims.milliseconds(lead.received_at), lead.rules)
+        )
     insert(lead, *others)
     return lead
 

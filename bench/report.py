@@ -34,6 +34,11 @@ def against_before(key, kind="rounds"):
     return lambda results: ratio(results["before"][kind]["datapost"], results["before"][kind]["before"], key)
 
 
+def while_it_hangs(key):
+    """Compare leads for a destination that hangs, so that none is sent, with leads that go nowhere."""
+    return lambda results: ratio(results["delivery"]["delivery hangs"], results["delivery"]["datapost"], key)
+
+
 def full_against_empty(results):
     empty, full = results["growth"].values()
     return ratio(full, empty, "per_second")
@@ -87,6 +92,8 @@ ASKED = [
     ),
     ("upkeep", "bytes a lead in the file", "<=", 1900, upkeep("bytes a lead")),
     ("upkeep", "ms of the dashboard's first page", "<=", by_leads(300, 600), upkeep("first page ms")),
+    ("delivery", "CPU time of a lead with a destination, against none", "<=", 1.05, while_it_hangs("service_cpu_us")),
+    ("delivery", "p99 while that destination hangs, against none", "<=", 1.10, while_it_hangs("p99_ms")),
     ("footprint", "MB of two workers together after 20,000 leads (RSS)", "<=", 220, memory),
     ("footprint", "memory after 20,000 leads, against that after 5,000", "<=", 1.03, memory_growth),
     ("footprint", "time to the first answer, against Flask", "<=", 3.0, start),
@@ -229,6 +236,7 @@ SECTIONS = {
     "growth": ("Growth", rounds_table),
     "upkeep": ("Upkeep", upkeep_tables),
     "postgresql": ("PostgreSQL on the same processors", postgresql_tables),
+    "delivery": ("Delivery", rounds_table),
     "footprint": ("Footprint", footprint_tables),
     "profile": ("Where the time goes", profile_tables),
     "judge": ("The judgement alone", lambda lines: "".join(f"    {line}\n" for line in lines)),

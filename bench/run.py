@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import load
 import report
 import scale
-from services import BENCH, CACHE, DATAPOST, PRODUCT_PYTHON, ROOT, SERVICES, fresh_folder, running, unpacked
+from services import BENCH, CACHE, DATAPOST, PRODUCT_PYTHON, ROOT, SERVICES, fresh_folder, receivers, running, unpacked
 
 EARLIER = "8801bc4"  # the commit that a lead's CPU time is compared with
 TURNS = 3  # of the judgement alone, by either version
@@ -105,6 +105,12 @@ def postgresql(options):
     return {"rounds": rounds, "steps": steps}
 
 
+def delivery(options):
+    """The product without a destination of its leads, with one that hangs and with one that takes them, in turn."""
+    with receivers():
+        return alternate({name: (name, None) for name in ("datapost", "delivery hangs", "delivery takes")}, options)
+
+
 def footprint(options):
     """The memory of the product's workers as leads come, and how soon a service answers after its start."""
     memory, starts = {}, {"datapost": [], "flask": []}
@@ -159,7 +165,7 @@ def fixed_loop():
 
 PEERS = ("datapost", "flask", "fastapi", "datapost_json", "fastapi_json")
 PARTS = {"profile": profile, "judge": judge, "throughput": throughput, "before": before, "growth": growth}
-PARTS |= {"footprint": footprint, "upkeep": upkeep, "postgresql": postgresql}
+PARTS |= {"footprint": footprint, "upkeep": upkeep, "postgresql": postgresql, "delivery": delivery}
 
 
 def machine():

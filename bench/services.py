@@ -40,6 +40,9 @@ DATAPOST = {
     "WEB_CONCURRENCY": "2",
     "PORT": "{port}",
 }
+# The same with a destination of its leads, a receiver.py: `{takes}` and `{hangs}` are their ports.
+DELIVERING = CACHE / "delivering"
+DELIVERS = DATAPOST | {"DATAPOST_RULES": str(DELIVERING), "DATAPOST_DELIVER_PRIVATE": "on"}
 FLASK_FORM = "-m gunicorn --bind 0.0.0.0:{port} flask_form:app"
 FASTAPI = "-m uvicorn --workers 2 --host 0.0.0.0 --port {port} --no-access-log --log-level warning "
 
@@ -83,6 +86,15 @@ SERVICES |= {
     )
     for n in (1, 2, 4)
 }
+SERVICES |= {
+    f"delivery {how}": replace(
+        SERVICES["datapost"],
+        title=f"Datapost with a destination that {how}",
+        environ=DELIVERS | {"DATAPOST_DELIVER_CRM": f"http://127.0.0.1:{{{how}}}/leads"},
+    )
+    for how in ("hangs", "takes")
+}
+PORTS = {}  # of the receivers that run
 
 
 def is_even(spread):
@@ -108,7 +120,7 @@ class Running:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        values = {"port": self.port, "database": database}
+        values = {"port": self.port, "database": database} | PORTS
         environ = {"PATH": os.environ["PATH"]} | {k: v.format(**values) for k, v in service.environ.items()}
         command = [service.python, *service.arguments.format(**values).split()]
         begun = time.perf_counter()
@@ -236,6 +248,22 @@ class Running:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+
+
+@contextmanager
+def receivers():
+    """Run the destinations of leads, and write the rules by which each lead goes to one of them."""
+    DELIVERING.mkdir(parents=True, exist_ok=True)
+    rules = (BENCH / "datapost" / "default.yaml").read_text(encoding="utf-8")
+    (DELIVERING / "default.yaml").write_text(f"{rules}\ndeliver: [{{to: crm}}]\n", encoding="utf-8")
+    with ExitStack() as running:
+        for how in ("hangs", "takes"):
+            command = [sys.executable, str(BENCH / "receiver.py"), how]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            receiver = running.enter_context(subprocess.Popen(command, **pipes))  # noqa: S603
+            running.callback(receiver.stdin.close)
+            PORTS[how] = int(receiver.stdout.readline())
+        yield
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import click
 
 from commands.backup import backup, restore
 from commands.database import copy_to, migrate
+from commands.deliver import deliver
 from commands.doctor import doctor
 from commands.integration import show_contract, show_docs, simulate_posts
 from commands.leads import leads
@@ -23,7 +24,7 @@ for command in (publish_file, show_log, roll_back, pull_rules, adopt_file, retir
     rules.add_command(command)
 
 GROUPS = {
-    "Rules and leads": (rules, leads),
+    "Rules and leads": (rules, leads, deliver),
     "Partners and impact.com": (show_contract, show_docs, simulate_posts, example),
     "The database": (backup, restore, migrate, copy_to, rotate_secret),
     "This installation": (doctor, hash_password),

@@ -19,8 +19,8 @@ from database import StoreError
 from database.copies import named_when_whole, put_in_place, write_copy
 from database.secret import keyed_hash
 from database.sqlitefile import FileProblem
-from leads.export import to_json
 from web import running
+from web.presenting import to_json
 from web.service import service
 
 NO_PG_DUMP = (

@@ -11,7 +11,7 @@ import database
 from commands.shared import as_json, progress
 from commands.transfer import TransferError, copy
 from database import MigrationError, StoreError
-from leads.export import to_json
+from web.presenting import to_json
 from web.service import service
 from web.settings import Settings, SettingsError
 

@@ -15,17 +15,19 @@ from flask.cli import with_appcontext
 
 import database
 import models
+from commands.deliver import no_setting, number, paused_since
 from commands.shared import as_json
 from database import StoreError, disk
+from delivery import listing
 from judge.changes import begun_anew
 from leads.deployed import changed_files
-from leads.export import to_json
 from leads.publishing import new_files
 from leads.search import last_rules
 from partners.contract import prove
 from partners.pages import link
 from web.health import check_writing
 from web.logs import printable
+from web.presenting import to_json
 from web.published import RULES, live_rows
 from web.service import service
 from web.settings import processes, version
@@ -209,6 +211,43 @@ def _docs():
 WHO = {"public": "everybody", "link": "who has the link", "operators": "operators alone"}
 
 
+def _delivery():
+    programs = service().rulebook.programs
+    with database.read():
+        found = listing.overview(programs).values()
+    if not any(one.programs or one.waiting or one.dead for one in found):
+        yield True, "no rule file has deliver:, so that leads go nowhere else"
+        return
+    for one in found:
+        wrong = list(_wrong_with(one))
+        yield from ((False, sentence) for sentence in wrong)
+        if one.programs and not wrong:
+            counts = f"{one.sent:,} sent today and {one.sent_in_a_week:,} in seven days"
+            yield True, f"{one.name}: {number(one.waiting, 'lead waits', 'leads wait')}, {counts}"
+
+
+def _wrong_with(one):
+    """Yield what is wrong with a destination. What is paused or has no setting is not told that it waits, too."""
+    waits, stands_still = number(one.waiting, "lead waits", "leads wait"), True
+    if one.programs and not one.has_setting:
+        yield no_setting(one)
+    elif one.paused:
+        yield paused_since(one)
+    elif one.waiting and not one.programs:
+        told = f"{one.name}: {waits}, and no rule file names it any more"
+        yield f'{told}: write "to: {one.name}" under deliver: again, and they are sent'
+    else:
+        stands_still = False
+    if one.waits_too_long and not stands_still:
+        since = f"{one.waits_since:%Y-%m-%d %H:%M UTC}"
+        why = f"flask deliver list --to {one.name} --state waiting says what it answers"
+        yield f"{one.name}: {waits}, the first since {since}: {why}; flask deliver run sends what is due"
+    if one.dead:
+        why = f"flask deliver list --to {one.name} --state dead says why"
+        told = f"{one.name}: {number(one.dead, 'lead is', 'leads are')} dead: {why}"
+        yield f"{told}, and flask deliver again --to {one.name} sends what was mended"
+
+
 def _versions():
     for name, tested in re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.txt").read_text()):
         with suppress(metadata.PackageNotFoundError):  # on this machine it may not be needed
@@ -226,6 +265,7 @@ CHECKS = {
     "store": _store,
     "proxies": _proxies,
     "docs": _docs,
+    "delivery": _delivery,
     "versions": _versions,
 }
 CHECKS_OF_THE_UNREAD = {"settings": _settings, "versions": _versions}  # others would look elsewhere than is meant

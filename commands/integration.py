@@ -11,12 +11,12 @@ import click
 from flask.cli import ScriptInfo, with_appcontext
 
 from commands.shared import as_json, find_program, in_currency, live_book
-from leads.export import to_json
 from partners.contract import address, prove
 from partners.pages import contract_of, contract_text, is_local, link
 from partners.simulator import POSTED, Case, Endpoint, NoAnswer, are_tests, cases_of, simulate
 from web import payload
 from web.logs import printable
+from web.presenting import to_json
 from web.request import read as read_lead
 from web.running import address as running_at
 from web.service import service

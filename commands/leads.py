@@ -9,13 +9,15 @@ from flask.cli import AppGroup
 import models
 from commands.output import WRITERS, show
 from commands.shared import as_json, find_program, live_book, progress, reading, refuse_empty
+from delivery import listing
 from judge.judgement import judge, unreadable
 from judge.values import clean
-from leads import masks, search
-from leads.export import columns, local, presenter
+from leads import search
+from leads.export import columns, local
 from leads.rulesofday import rules_of
-from web import payload
+from web import masks, payload
 from web.logs import printable
+from web.presenting import presenter
 from web.request import read as read_lead
 
 leads = AppGroup("leads", help="Look at the stored leads, and remove what is personal.")
@@ -128,7 +130,7 @@ def show_lead(lead_id, body, sensitive, output):
     book = live_book()
     with reading():
         shown = presenter(book.programs, sensitive)(lead)
-    show(shown | _came(lead, book, output), output)
+    show(shown | _came(lead, book, output) | _deliveries(lead, book, output), output)
     if lead.masked_at:
         click.echo(removed(lead), err=True)
 
@@ -167,6 +169,30 @@ def _came(lead, book, output):
     if output == "json":
         return {}
     return {"received_at": local(lead.received_at, lead.program, columns(book.programs)).isoformat(" ", "milliseconds")}
+
+
+def _deliveries(lead, book, output):
+    """Return where a lead goes and what became of that, for people: `flask deliver list` is for programs."""
+    if output == "json":
+        return {}
+    with reading():
+        rows = listing.rows(lead=lead.id)
+    zones = columns(book.programs)
+
+    def told(moment):
+        return f"{local(moment, lead.program, zones):%Y-%m-%d %H:%M:%S %Z}" if moment else "never"
+
+    found = {}
+    for row in rows:
+        attempts = f", after {row['attempts']} attempt{'s' * (row['attempts'] != 1)}" if row["attempts"] else ""
+        why = f": {row['error']}" if row["error"] else ""
+        found[row["to"]] = {
+            "sent": f"sent {told(row['sent_at'])}",
+            "waiting": f"waiting, due {told(row['due_at'])}{attempts}{why}",
+            "dead": f"dead since {told(row['last_at'])}{attempts}{why}",
+            "withdrawn": f"withdrawn{why}",
+        }[row["state"]]
+    return {"deliveries": found} if found else {}
 
 
 AS_TODAY = (

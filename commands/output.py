@@ -1,5 +1,7 @@
 """What commands print: leads in one of WRITERS, and decisions. No value steers the terminal that shows it."""
 
+import csv
+import io
 import json
 import shutil
 import sys
@@ -8,8 +10,9 @@ from datetime import datetime
 import click
 from wcwidth import wcswidth
 
-from leads.export import csv_lines, json_lines, jsonl_lines, local, to_json
+from leads.export import cell, csv_lines, json_lines, jsonl_lines, local
 from web.logs import printable
+from web.presenting import to_json
 
 ZONE = 5  # characters of what names a time zone, such as EST, AEST or +0545
 
@@ -64,6 +67,39 @@ def _cut(text, room):
 
 
 WRITERS = {"jsonl": _write_jsonl, "json": _write_json, "csv": _write_csv, "table": _write_table}
+
+
+# --- Other rows ---
+
+
+def write_lines(lines):
+    """Print lines of cells, each column as wide as its longest."""
+    cells = [[*map(printable, line)] for line in lines]
+    widths = [max(map(wcswidth, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        padded = [text + " " * (room - wcswidth(text)) for text, room in zip(line, widths, strict=True)]
+        click.echo("  ".join(padded).rstrip())
+
+
+def row_writers(keys, write_table):
+    """Return for each format what writes rows, which are dicts of these keys."""
+
+    def write_jsonl(rows):
+        for line in jsonl_lines(rows):
+            click.echo(line, nl=False)
+
+    def write_csv(rows):
+        for values in [keys, *([row[key] for key in keys] for row in rows)]:
+            line = io.StringIO()
+            csv.writer(line, lineterminator="\r\n").writerow(map(cell, values))
+            click.echo(line.getvalue(), nl=False)
+
+    return {
+        "table": write_table,
+        "json": lambda rows: click.echo(to_json(rows, indent=2)),
+        "jsonl": write_jsonl,
+        "csv": write_csv,
+    }
 
 
 def show(decision, output):

@@ -12,8 +12,8 @@ import database
 import models
 from commands.shared import as_json, find_program, live_book, progress, reading, refuse_empty, telling
 from database import StoreError
-from leads import erasure, persons, retention, search
-from leads.export import to_json
+from leads import erasure, persons, retention, search, sent
+from web.presenting import to_json
 
 READ = "Somebody reads the database, so its -wal file may hold {} for a while: run this again"
 
@@ -87,7 +87,7 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates, output):
     kind, text = one_of(email=email, phone=phone, id=lead_id)
     say, forgets = telling(output), forget_duplicates and not dry_run
     with failing_plainly():
-        person, found = find_person(kind, text)
+        (person, found), went = find_person(kind, text), []
         by_program = dict(sorted(Counter(lead.program for lead in found).items()))
         for program, count in by_program.items():
             say(f"{program}: {leads_of(count)} with this {kind}")
@@ -97,15 +97,17 @@ def erase_leads(email, phone, lead_id, dry_run, yes, forget_duplicates, output):
             clean = True
             for lead in found:
                 say(f"  {lead.id}")
+            went = _tell_where_sent(found, say)
         else:
             question = f"Erase all that is known of people in {leads_of(len(found))}, for ever?"
             if not yes and not _is_meant(question, aside=output == "json"):
                 raise click.Abort
             clean = _erase(found, person, kind, forgets, say)
+            went = _tell_where_sent(found, say)
     if output == "json":
         made = {"kind": kind, "leads": [lead.id for lead in found], "by_program": by_program, "dry_run": dry_run}
         made |= {"erased": 0 if dry_run else len(found), "duplicates_forgotten": forgets, "still_in_files": not clean}
-        click.echo(to_json(made, indent=2))
+        click.echo(to_json(made | {"sent_to": went}, indent=2))
 
 
 def _erase_nobody(person, kind, forgets, say):
@@ -121,7 +123,7 @@ def _erase(found, person, kind, forgets, say):
     """Erase the person; return whether nothing is left in the database's files."""
     if forgets:
         erasure.forget_places(found, person, live_book().programs.values())
-    clean = erasure.erase(found, person, kind)
+    clean = erasure.erase(found, person, kind, programs=live_book().programs)
     say(f"erased: {leads_of(len(found))}, of which nothing is left but dates, amounts and reasons")
     if not forgets:
         say(
@@ -132,6 +134,25 @@ def _erase(found, person, kind, forgets, say):
         say(READ.format("the person"))
     say("Backups and exports made before still hold the person.")
     return clean
+
+
+def _tell_where_sent(found, say):
+    """Say where the person already went, and when: nobody but those who hold it there can erase it. Return it."""
+    went = sent.sent_to([lead.id for lead in found])
+    if went:
+        say("These were sent to your own systems, where they stay until they are erased there:")
+    for row in went:
+        say(f"  {row['to']}  {row['sent_at']}  {row['lead']}")
+    programs, of = live_book().programs, {lead.id: lead.program for lead in found}
+    told = {row["to"] for row in went if row["to"] in _asking(programs.get(of[row["lead"]]))}
+    if told:
+        say(f"With erasures: true in the rules, an event tells it to {', '.join(sorted(told))}.")
+    return went
+
+
+def _asking(program):
+    """Return the destinations of a program that are told of erasures."""
+    return {entry.to for entry in program.spec.deliver if entry.erasures} if program else set()
 
 
 def _is_meant(question, aside):

@@ -1,6 +1,5 @@
 """The commands that change what is live in the database: `flask rules publish`, `rollback`, `adopt` and `retire`."""
 
-import getpass
 import os
 import sys
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from commands.drafts import compile_draft, warnings_of_list
-from commands.shared import as_json, reading, refuse_empty
+from commands.shared import as_json, login_name, reading, refuse_empty
 from commands.versions import a_list, as_row, difference, known, refuse_files_mode
 from database import StoreError
 from judge.meant import nearest
@@ -18,24 +17,17 @@ from judge.rulefile import RuleFileError
 from judge.values import FORBIDDEN
 from leads import publishing
 from leads.deployed import deployed, read_text
-from leads.export import to_json
 from leads.publishing import LONGEST_NAME, Outdated, PublishingError
 from web.logs import printable
+from web.presenting import to_json
 from web.published import LIST, RULES, live_rows, path_of
 from web.service import service
 
 PUBLISHED = ("version", "at", "by", "kind", "comment", "hash")  # what is told of a new version
 
 
-def _login_name():
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a number without a name, as in some containers
-        return f"user {os.getuid()}"
-
-
 def _check_by(_context, _option, text):
-    text = _login_name() if text is None else text.strip()
+    text = (login_name() or f"user {os.getuid()}") if text is None else text.strip()
     if not text or len(text) > LONGEST_NAME or FORBIDDEN.search(text):
         raise click.BadParameter(f"write a name, up to {LONGEST_NAME} characters")
     return text

@@ -18,10 +18,12 @@ from judge.compiler import load
 from judge.rulebook import rule_files, why_empty
 from judge.rulefile import RuleFileError
 from judge.schema import json_schema
-from leads import masks, search
+from leads import search
 from leads.backtest import backtest, memory_of
-from leads.export import to_json
 from leads.search import EPOCH, Filter
+from web import masks
+from web.destinations import PREFIX
+from web.presenting import to_json
 from web.request import judge_body
 from web.service import service
 
@@ -57,6 +59,7 @@ def _check(path):
     except RuleFileError as error:
         return {"file": str(path), "ok": False, "errors": [*map(str, error.errors)], "warnings": [], "summary": ""}
     spec, warnings = program.spec, [*program.warnings, *begun_anew(program, *search.last_rules(program))]
+    warnings += without_setting(program)
     counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
     summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
     if spec.starts or spec.ends:
@@ -67,6 +70,18 @@ def _check(path):
         summary += f"; leads {fit} {program.mark} are tests, at most {spec.test_limit} a day are answered valid, "
         summary += "and impact.com pays for those"
     return {"file": str(path), "ok": True, "errors": [], "warnings": [*map(str, warnings)], "summary": summary}
+
+
+def without_setting(program):
+    """Return as Findings which destinations of a program have no address here."""
+    there, found = service().settings.destinations, []
+    for index, entry in enumerate(program.spec.deliver):
+        if entry.to not in there:
+            told = (
+                f'destination "{entry.to}": {PREFIX}{entry.to.upper()} is not set here, so its leads wait until it is'
+            )
+            found.append(program.source.finding(("deliver", index, "to"), told, is_warning=True))
+    return found
 
 
 @rules.command("try")

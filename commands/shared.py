@@ -1,5 +1,6 @@
 """What the commands share."""
 
+import getpass
 import sys
 from contextlib import contextmanager
 
@@ -59,6 +60,14 @@ def _why_none(name):
         return f". {NOTHING_PUBLISHED}"
     row = rows.get((RULES, name))
     return f": {row.by} retired it, and flask rules log {name} says why" if row and not row.hash else ""
+
+
+def login_name():
+    """Return who is logged in on this machine; nothing for a number without a name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def in_currency(program):

@@ -17,13 +17,13 @@ import models
 from commands.integration import where
 from commands.shared import as_json, live_book
 from judge.rulebook import Book, RuleBook
-from leads.export import to_json
 from partners.pages import link
 from partners.samples import freshened
 from web.login import normalized
 from web.logs import log
+from web.presenting import to_json
+from web.readers import CONTROL_CHARACTERS
 from web.service import service
-from web.settings import CONTROL_CHARACTERS
 
 
 @click.command("hash-password")
@@ -127,6 +127,7 @@ def _answer_to(program, lead):
     settings = service().settings
     service().settings = replace(settings, open=True, allowed_ips=())
     service().rulebook = Still(service().rulebook)
+    service().sender.stop()  # nobody is to be called about a lead that nobody sent
     level = log.level
     log.setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,25 +1,23 @@
 """What is published: `flask rules log` and `flask rules pull`, and which program or list a name means."""
 
-import csv
 import difflib
 import hashlib
-import io
 import os
 from collections import Counter
 from pathlib import Path
 
 import click
 from flask.cli import with_appcontext
-from wcwidth import wcswidth
 
+from commands.output import row_writers, write_lines
 from commands.shared import NOTHING_PUBLISHED, as_json, reading
 from judge.compiler import compile_text
 from judge.meant import nearest
 from judge.rulefile import RuleFileError
 from leads.deployed import list_name, read_text
-from leads.export import cell, jsonl_lines, to_json
 from leads.publishing import history, leads_of
 from web.logs import printable
+from web.presenting import to_json
 from web.published import LIST, RULES, live_rows, path_of, texts_of
 from web.service import service
 
@@ -127,38 +125,17 @@ def show_log(name, output, is_list):
 
 
 def _write_table(rows):
-    cells = [("VERSION", "AT", "BY", "KIND", "LEADS", "HASH", "", "COMMENT")]
+    lines = [("VERSION", "AT", "BY", "KIND", "LEADS", "HASH", "", "COMMENT")]
     for row in rows:
         leads = "" if row["leads"] is None else f"{row['leads']:,}"
         live = "live" if row["live"] else ""
-        cells.append(
+        lines.append(
             (str(row["version"]), row["at"], row["by"], row["kind"], leads, row["hash"][:12], live, row["comment"])
         )
-    cells = [[*map(printable, line)] for line in cells]
-    widths = [max(map(wcswidth, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
-        padded = [text + " " * (room - wcswidth(text)) for text, room in zip(line, widths, strict=True)]
-        click.echo("  ".join(padded).rstrip())
+    write_lines(lines)
 
 
-def _write_csv(rows):
-    for row in [dict(zip(KEYS, KEYS, strict=True)), *rows]:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\r\n").writerow(cell(value) for value in row.values())
-        click.echo(line.getvalue(), nl=False)
-
-
-def _write_jsonl(rows):
-    for line in jsonl_lines(rows):
-        click.echo(line, nl=False)
-
-
-WRITERS = {
-    "table": _write_table,
-    "json": lambda rows: click.echo(to_json(rows, indent=2)),
-    "jsonl": _write_jsonl,
-    "csv": _write_csv,
-}
+WRITERS = row_writers(KEYS, _write_table)
 
 
 # --- flask rules pull ---

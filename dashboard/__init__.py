@@ -1,1 +1,18 @@
 """The pages of operators. Knows no commands."""
+
+from dashboard import (
+    deliveries,
+    editor,
+    gate,
+    history,
+    leads,
+    lists,
+    login,
+    overview,
+    person,
+    programs,
+)
+
+# In the order in which their addresses are looked at.
+MODULES = login, overview, leads, person, deliveries, programs, editor, gate, history, lists
+PAGES = tuple(module.site for module in MODULES)

@@ -4,9 +4,10 @@ import re
 from typing import NamedTuple
 
 from judge.calendar import DATES
+from judge.judgement import DELIVER
 from judge.rules import reasons, words_of
 from judge.verdict import ENDED, NOT_STARTED, OBSERVED, RETRY_MISMATCH, TEST_LIMIT
-from leads.masks import ERASED, MASKED
+from web.masks import ERASED, MASKED
 
 
 class Step(NamedTuple):
@@ -41,6 +42,8 @@ _SENTENCES = [
         "quiet",
         "No charset was named, and its letters are no UTF-8: they were read as {0}.",
     ),
+    (r"to (\w+), if valid", "good", "Goes to “{0}”, if it is valid."),
+    (r"not to (\w+): (.+)", "quiet", "Does not go to “{0}”, because {1}."),
     (MASKED, "quiet", "Its values were removed by its age, as the program’s privacy rules said."),
     (ERASED, "quiet", "Its values were erased, as a person may ask for."),
     (r"decided when the lead is posted", "quiet", "Decided when a lead is posted, since it depends on earlier leads."),
@@ -61,6 +64,7 @@ _CHECKS = {
     TEST_LIMIT.code: "Number of test leads",
     DATES: "Days of the campaign",
     "privacy": "Personal data",
+    DELIVER: "Delivery",
 }
 
 

@@ -1,6 +1,6 @@
 """The gate of a change: what stands between a text and what is live, each step with its state; then it is published.
 
-The draft of a change is its backtest (`models.Backtest`), which has the text and the version that it is based on.
+The draft of a change is its backtest (its table is `Backtest`), which has the text and the version that it is based on.
 """
 
 from dataclasses import dataclass

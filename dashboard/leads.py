@@ -18,16 +18,18 @@ from werkzeug.exceptions import NotFound
 import database
 import models
 from dashboard import explain
-from leads import figures, masks, search
+from dashboard.deliveries import of_lead
+from leads import figures, search
 from leads.daily import SETTLED_AFTER
-from leads.export import answer_of, columns, csv_lines, json_lines, jsonl_lines, presenter
+from leads.export import columns, csv_lines, json_lines, jsonl_lines
 from leads.rulesofday import rules_of
 from leads.search import FilterError
 from leads.who import People
-from web import logs, pages
+from web import logs, masks, pages
 from web.answer import render
 from web.pages import page
 from web.payload import as_text
+from web.presenting import answer_of, presenter
 from web.request import answer_format
 
 EXPORT_PAGE = 500
@@ -287,6 +289,7 @@ def _lead_page(lead, revealed):
         hidden = masks.hidden_fields(book.programs)(lead)
         then = rules_of(lead, book)
         others = search.repeats_of(lead, programs=pages.operators.current_user().programs)
+        deliveries = of_lead(lead, book.programs.get(lead.program))
     judged_by = then.program or book.programs.get(lead.program)
     sensitive = _holds(lead, hidden)
     masked = masks.NOTHING if revealed else hidden
@@ -300,6 +303,7 @@ def _lead_page(lead, revealed):
         steps=explain.steps(lead.trace, judged_by),
         values=values_of(lead, judged_by, masked),
         others=others,
+        deliveries=deliveries,
         sensitive=sensitive,
         revealed=revealed,
         body=None if sensitive and not revealed else as_text(bytes(lead.body), lead.content_type),

@@ -12,8 +12,8 @@ from partners.markdown import page_of
 from web import logs, pages, sessions
 from web.pages import page
 from web.proxies import client_address
+from web.readers import CONTROL_CHARACTERS
 from web.service import service
-from web.settings import CONTROL_CHARACTERS
 
 ROOT = Path(__file__).parents[1]
 WRONG = "The name or the password is wrong."

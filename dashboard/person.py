@@ -11,11 +11,12 @@ from flask import redirect, request, url_for
 
 import database
 from dashboard.leads import download, values_of
-from leads import masks, persons
-from leads.export import answer_of, presenter, to_json
+from leads import persons, sent
 from leads.search import FilterError
-from web import pages
+from web import masks, pages
 from web.pages import page
+from web.presenting import answer_of, presenter, to_json
+from web.service import service
 
 LISTED = 50  # leads on a page: the export has all of them
 
@@ -79,7 +80,8 @@ def show(inquiry_id):
     if not (row := _find(inquiry_id)):
         return _ask_page(problem=OVER, status=404)
     found = _shown(row) if row.state == "found" else ()
-    response = page("dashboard/inquiry.html", **_told(row), found=found, listed=LISTED)
+    went = _went(row) if row.state in ("found", "erased") else ()
+    response = page("dashboard/inquiry.html", **_told(row), found=found, listed=LISTED, went=went)
     if row.runs:
         response.headers["Refresh"] = "2"  # the page works without JavaScript
     return response
@@ -92,6 +94,12 @@ def _told(row):
         "programs": programs,
         "searched_at": "searched_at" in row.report and datetime.fromisoformat(row.report["searched_at"]),
     }
+
+
+def _went(row):
+    """Return where leads of the person were sent and when, the newest first: (destination, lead, moment)."""
+    found = sent.sent_to(row.report["leads"])
+    return [(one["to"], one["lead"], datetime.fromisoformat(one["sent_at"])) for one in reversed(found)]
 
 
 def _shown(row):
@@ -157,7 +165,9 @@ def _can_be_erased(row):
 
 
 def _question(row, problem=None, status=200):
-    return page("dashboard/erase.html", status, **_told(row), problem=problem, forgets="forgets" in request.form)
+    went = sorted({name for name, _, _ in _went(row)})
+    told = {"problem": problem, "forgets": "forgets" in request.form, "went": went}
+    return page("dashboard/erase.html", status, **_told(row), **told)
 
 
 @site.post("/dashboard/person/<inquiry_id>/erase")
@@ -174,5 +184,6 @@ def erase(inquiry_id):
     if not problem:
         operator, programs = pages.operators.current_user().name, list(pages.programs().values())
         outcome = persons.erase(row, wanted, operator, programs, "forgets" in request.form)
+        service().sender.wake()  # destinations may be told
         problem, status = (BUSY, 503) if outcome == "busy" else (None, 303)
     return _question(row, problem, status) if problem else redirect(url_for(".show", inquiry_id=inquiry_id), 303)

@@ -8,6 +8,7 @@ from judge.changes import begun_anew
 from judge.compiler import compile_text, load
 from judge.examples import differences, expected_codes, judge_example
 from judge.rulefile import RuleFileError
+from judge.rules import expression
 from web import pages
 
 
@@ -50,10 +51,30 @@ class Sheet:
             for kind, sentence in self.notes[number]
         ]
 
+    @property
+    def deliveries(self):
+        """Which valid leads go where, and what of them: for each destination its name and two sentences."""
+        entries = self.program.spec.deliver if self.program else []
+        return [(entry.to, _who_goes(entry), _what_goes(entry)) for entry in entries]
+
     def note(self, findings):
         for found in findings:
             kind = "warning" if found.is_warning else "error"
             self.notes.setdefault(found.line or 1, []).append((kind, found.message))
+
+
+def _who_goes(entry):
+    which = f"Valid leads with {expression(entry.when)}" if entry.when else "Every valid lead"
+    told = "; it is told of those that are erased" if entry.erasures else ""
+    return f"{which}{', tests too' if entry.tests else ''}{told}"
+
+
+def _what_goes(entry):
+    form = {"json": "as JSON", "form": "as a form"}[entry.format]
+    if entry.fields is None:
+        return f"the whole lead, {form}"
+    named = ", ".join(name if source == name else f"{name} ({source})" for name, source in entry.fields.items())
+    return f"{named}, {form}"
 
 
 def file_text(path):

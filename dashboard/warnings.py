@@ -11,6 +11,8 @@ from ulid import ULID
 
 import database
 from dashboard.caps import limits
+from dashboard.concern import Concern, duration, title
+from dashboard.deliverywarnings import of_destinations
 from dashboard.subjects import programs_naming
 from database.disk import fleeting
 from judge.calendar import takes_nothing_on
@@ -19,9 +21,9 @@ from leads.counts import OTHERS
 from leads.daily import count_leads, first_day, id_at, midnight, rows_of, today
 from leads.deployed import changed_files
 from leads.figures import collect
-from leads.masks import MASK
 from leads.periods import Period
 from models import Lead, first_id
+from web.masks import MASK
 from web.pages import amount_of, currency_of
 from web.published import LIST
 from web.service import rulebook, service
@@ -29,17 +31,6 @@ from web.service import rulebook, service
 NEARLY = 0.8  # of a limit
 GROUPS_NAMED = 3  # of a limit that many have reached
 GRAVE_KEPT = 60  # seconds
-
-
-@dataclass(frozen=True)
-class Concern:
-    """Something to look at: in one sentence, what to do about it, and where. `grave` costs leads or money now."""
-
-    sentence: str
-    advice: str
-    grave: bool = False
-    href: str = ""
-    link: str = ""
 
 
 def standing(programs, now, may_see=lambda name: True):
@@ -51,6 +42,7 @@ def standing(programs, now, may_see=lambda name: True):
     found += _changed_files(rulebook(), may_see)
     for program in programs.values():
         found += of_program(program, now)
+    found += of_destinations(programs, now, only=not all(map(may_see, rulebook().programs)))
     return sorted(found, key=lambda warning: not warning.grave)
 
 
@@ -209,21 +201,6 @@ def _group(program, limit):
         MASK if program.spec.fields[name].sensitive else value for name, value in zip(by, limit.group, strict=True)
     ]
     return f" for {', '.join(value or '(nothing sent)' for value in values)}" if by else ""
-
-
-def title(program):
-    return program.spec.title or program.name
-
-
-def duration(span):
-    """Return a span in the largest unit of which there are two, or minutes."""
-    minutes = span.total_seconds() / 60
-    for unit, size in (("days", 1440), ("hours", 60)):
-        if minutes >= 2 * size:
-            return f"{minutes / size:.0f} {unit}"
-    if span < timedelta(minutes=1.5):
-        return "minute" if span > timedelta(seconds=30) else "few seconds"
-    return f"{minutes:.0f} minutes"
 
 
 # --- How it is known ---

@@ -36,8 +36,10 @@ def engine():
 
 
 def close():
+    """Close all connections but those in which other threads are at work: with SQLite that would crash the process."""
     if db.obj:
-        db.close_all()
+        db.close()
+        db.close_idle()
         _current.engine.close()
 
 

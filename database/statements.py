@@ -49,3 +49,11 @@ def note_if_late(program, lead, received_at):
     if engine().side_by_side:
         return NOTE_IF_LATE + OR_SOON, [program, lead, lead, program, received_at]
     return NOTE_IF_LATE, [program, lead, lead, program]
+
+
+OUTBOX = ("lead", "destination", "state", "due_at", "attempts", "error", "remote_id", "rules")
+
+
+def to_deliver(lead, destinations, due_at, rules):
+    """Return the statement by which a lead waits to be sent to these destinations."""
+    return insertion("delivery", OUTBOX, *((lead, to, "waiting", due_at, 0, "", "", rules) for to in destinations))

@@ -14,6 +14,7 @@ from pathlib import Path
 from judge import countries, lint, several
 from judge.aliases import read_alias
 from judge.conditions import compile_condition, compile_number
+from judge.deliver import compile_deliver
 from judge.examples import run_examples
 from judge.fields import compile_field
 from judge.grammar import ConditionError
@@ -74,6 +75,11 @@ def compile_program(name, path, text, digest, now, examples=True, lists=None, li
         _compile_rule(compiler.at(place, f'rule "{rule.id}": ' if is_named else f"rule number {index + 1}: "), rule)
     for index, entry in enumerate(spec.sale_amount):
         _compile_amount(compiler.at(("sale_amount", index), "sale_amount: "), entry)
+    for index, entry in enumerate(spec.deliver):
+        place = ("deliver", index)
+        is_named = (*place, "to") not in source.broken
+        who = f'destination "{entry.to}": ' if is_named else f"destination number {index + 1}: "
+        compile_deliver(compiler.at(place, who), entry)
     source.check()
     if examples:
         run_examples(compiler)

@@ -29,6 +29,7 @@ from judge.values import (
 from judge.verdict import TEST_LIMIT, Claim, Reason, Verdict
 
 DAY = timedelta(days=1)
+DELIVER = "program.deliver"  # as the trace names it: no field and no rule can be called so
 
 
 def unreadable(program, sentence):
@@ -63,6 +64,8 @@ def judge(program, submitted, now, stored_lead=False):
         verdict.claims = []
     elif verdict.test:
         verdict.claims = _claims_of_test(program, verdict)
+    if program.deliver and verdict.valid:
+        _address(program, lead_scope, verdict)
     return verdict
 
 
@@ -274,6 +277,22 @@ def _is_test(mark, verdict):
         return False
     verdict.say("test_if", "it is a test" if is_test else "it is no test")
     return is_test
+
+
+def _address(program, lead_scope, verdict):
+    """Fill in where a lead goes that is valid so far; where a condition has no answer, it does not go."""
+    for entry in program.spec.deliver:
+        when, why_not = program.deliver[entry.to], ""
+        try:
+            if verdict.test and not entry.tests:
+                why_not = "tests do not go there"
+            elif when and not when(lead_scope):
+                why_not = "its condition is not true"
+        except Unanswered as why:
+            why_not = str(why)
+        if not why_not:
+            verdict.deliver.append(entry.to)
+        verdict.say(DELIVER, f"not to {entry.to}: {why_not}" if why_not else f"to {entry.to}, if valid")
 
 
 def _claims_of_test(program, verdict):

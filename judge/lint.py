@@ -1,6 +1,7 @@
 """What is legal in a rule file and probably not meant: these are warnings, not errors."""
 
 import re
+from datetime import timedelta
 
 from judge.calendar import is_never_open
 from judge.examples import texts_of
@@ -140,7 +141,34 @@ def of_program(program, source, today):
             for text in (text for text in words if folded(text) in blanks or folded(text) in own):
                 absent = f'"{text}" of its {key} counts as absent, since it stands under blanks'
                 source.warn(("fields", name, key), f'field "{name}": {absent}')
+    if spec.deliver:
+        _of_deliver(program, source)
     _of_examples(program, source)
+
+
+# How long a lead is tried where its destination does not answer: ten attempts in 76 hours, each up to 15 % later.
+TRIED_FOR = timedelta(days=4)
+
+
+def _of_deliver(program, source):
+    """Warn of leads that are gone before they are sent, and of what a destination never gets."""
+    spec = program.spec
+    for key in ("mask_after", "delete_after"):
+        if spec.privacy and (span := getattr(spec.privacy, key)) and span < TRIED_FOR:
+            gone = "a lead whose destination does not answer is tried for nearly 4 days, and what is gone is not sent"
+            source.warn(("privacy", key), f"privacy: {key} is under 4 days: {gone}. Write 4 days or more")
+    lacking = dict(zip(("$partner", "$subpartner"), program.senders, strict=True)) | {"$customerid": spec.customer}
+    needed = {"$partner": "partner: and a field", "$subpartner": "partner: and two fields, [irpid, subid]"}
+    needed |= {"$customerid": "customer: and the fields that say it"}
+    for index, entry in enumerate(spec.deliver):
+        who = f'destination "{entry.to}": '
+        if entry.tests and not spec.has_tests:
+            why = "no lead is a test here, as there is neither test_flag: nor test_if:"
+            source.warn(("deliver", index, "tests"), f"{who}tests: {why}")
+        for name, held in (entry.fields or {}).items():
+            if held in lacking and not lacking[held]:
+                told = f"fields: {held} is always empty, since the file does not say it: write {needed[held]}"
+                source.warn(("deliver", index, "fields", name), who + told)
 
 
 def _without_note(rule):

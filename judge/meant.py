@@ -72,10 +72,16 @@ KEYS = _table("""
     currency: money, currency_code, iso_currency
     starts: start, start_date, from
     ends: end, end_date, until
-    when: condition, only_if, where
+    when: condition, only_if, where, if, filter
     partner: publisher, affiliate, source
     test_flag: test, is_test
     examples: example, tests
+    deliver: send, forward, destinations, destination, deliveries, webhook, webhooks, deliver_to, send_to
+    to: destination, dest, target, send_to, deliver_to, into, name, id
+    fields: field, data, mapping, map, values, send, columns, payload, body
+    format: type, content_type, as, encoding
+    tests: test, test_leads, include_tests
+    erasures: erase, erased, erasing, deletions, deleted
     expect: expected, result, valid
     lead: fields, data, input
 """)

@@ -98,7 +98,7 @@ class Program:
     `hash` is the SHA-256 of the file's text, `names` the field that each spelling means, `lists` the paths of
     the lists that it names, `listed` the fields that these are about, and `kept` how long a place of `unique`
     is remembered, by its fields: as long as any rule asks. `caps` are those of the limits and budgets, by id.
-    `marks` holds the condition of `test_if`.
+    `marks` holds the condition of `test_if`, and `deliver` that of each destination, or None, in the order of the file.
     """
 
     name: str
@@ -117,6 +117,7 @@ class Program:
     listed: set[str] = field(default_factory=set)
     caps: dict[str, Caps] = field(default_factory=dict)
     marks: list[Callable] = field(default_factory=list)
+    deliver: dict[str, Callable | None] = field(default_factory=dict)
 
     @cached_property
     def mark(self):

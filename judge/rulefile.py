@@ -130,12 +130,20 @@ class Source:
         known = place
         while known not in self.lines:
             known = known[:-1]
-        return Finding(self.path, self.lines[known], message, is_warning, place)
+        return Finding(self.path, self.lines[known], _discreet(message, place), is_warning, place)
 
     def check(self):
         """Raise RuleFileError if anything is wrong."""
         if self._errors:
             raise RuleFileError(sorted(self._errors), self.lists)
+
+
+_ADDRESS = re.compile(r'(?i)(?:\b(?:https?|mailto|hubspot):|//)[^\s"]+|[^\s"]+@[^\s"]+')
+
+
+def _discreet(message, place):
+    """Return a message about `deliver:` without addresses, which may be secrets: a log holds it, too."""
+    return _ADDRESS.sub("…", message) if place[:1] == ("deliver",) else message
 
 
 # What other programs write, by its first bytes.
@@ -210,6 +218,10 @@ def _place(loc):
     return tuple(part for part in loc if part not in TAGS)
 
 
+# The key that an item of a list needs, and what stands there in the place of an item that was left out.
+_STUBS = {"rules": ("id", "number-{}"), "sale_amount": ("amount", "0"), "deliver": ("to", "number_{}")}
+
+
 def _leave_out(document, place, broken):
     """Take the part at `place` out of the document, in a way that keeps the places of the others."""
     match place:
@@ -219,12 +231,12 @@ def _leave_out(document, place, broken):
             broken |= {("fields", name), ("fields", name, *(rest[:1] or ["type"]))}
         case ("fields", name, _):
             document["fields"].pop(name, None)
-        case ("rules" | "sale_amount" as key, int(index), *rest) if isinstance(document[key], list):
+        case ("rules" | "sale_amount" | "deliver" as key, int(index), *rest) if isinstance(document[key], list):
             entry = document[key][index]
             kept = {name: value for name, value in entry.items() if name not in rest[:1]} if rest else {}
-            needed = {"id": f"number-{index + 1}"} if key == "rules" else {"amount": "0"}
-            document[key][index] = needed | kept
-            broken |= {(key, index), (key, index, *(rest[:1] or ["id"]))}
+            stub, text = _STUBS[key]
+            document[key][index] = {stub: text.format(index + 1)} | kept
+            broken |= {(key, index), (key, index, *(rest[:1] or [stub]))}
         case (key, *_):
             document.pop(key, None)
 
@@ -275,7 +287,7 @@ def _members(node, place, source):
         key = key_node.value
         if not key_node.style and (slip := _slip_of_key(key, value_node, place)):
             key, value, told = slip
-            source.complain_line(line, told)
+            source.complain_line(line, _discreet(told, place))
             source.lines.setdefault((*place, key), line)
             value = _plain(value_node, (*place, key), source) if value is None else value
             source.broken |= {(*place, key), (*place, key, "type")} if value == {} else set()

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from judge.deliver import Deliver
 from judge.types import TYPES
 from judge.written import (
     SCALAR,
@@ -245,6 +246,7 @@ class RuleFile(Model):
     sale_amount: Annotated[list[AmountSpec], BeforeValidator(_amounts)] = Field(
         [], description="What a valid lead is worth: one amount, or the first of a list that fits."
     )
+    deliver: list[Deliver] = Field([], description="Where valid leads go: each destination, and what goes there.")
     examples: list[ExampleSpec] = Field([], description="Leads to try each time the file is read.")
 
 

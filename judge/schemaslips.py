@@ -2,21 +2,27 @@
 
 import re
 
+from judge.deliver import Deliver, is_name, setting
 from judge.meant import closest, key_meant, nearest, type_meant
 from judge.schema import AmountSpec, ExampleSpec, FieldSpec, PrivacySpec, RuleFile, RuleSpec
 from judge.types import TYPES
-from judge.written import CountryOf
+from judge.written import CountryOf, Unshown
 from judge.yamltext import unseen
 
 _MODELS = {"fields": FieldSpec, "rules": RuleSpec, "sale_amount": AmountSpec, "examples": ExampleSpec}
-_MODELS |= {"privacy": PrivacySpec}
+_MODELS |= {"privacy": PrivacySpec, "deliver": Deliver}
+
+
+# What an item of a list is called, and the key that holds its name.
+_CALLED = {"rules": ("rule", "id"), "examples": ("example", "name"), "deliver": ("destination", "to")}
 
 
 def where(document, place):
     """Name the rule, field or example that a mistake is in."""
-    if len(place) > 1 and place[0] in ("rules", "examples"):
-        part, called = document[place[0]][place[1]], place[0][:-1]
-        name = part.get("id" if called == "rule" else "name") if isinstance(part, dict) else None
+    if len(place) > 1 and place[0] in _CALLED:
+        part, (called, key) = document[place[0]][place[1]], _CALLED[place[0]]
+        name = part.get(key) if isinstance(part, dict) else None
+        name = None if called == "destination" and not is_name(name) else name
         return f'{called} "{name}": ' if name and isinstance(name, str) else f"{called} number {place[1] + 1}: "
     if place[:1] == ("fields",) and len(place) > 1:
         return f'field "{place[1]}": '
@@ -41,7 +47,8 @@ def what(problem):
         case "value_error" if value == "" and loc[-1:] != ("[key]",):
             return f'"{key}:" is empty: write a value behind it, or leave the key out'
         case "value_error":
-            return f"{given} {problem['ctx']['error']}"
+            error = problem["ctx"]["error"]
+            return f"{'this' if isinstance(error, Unshown) else given} {error}"
         case "literal_error" | "string_type" | "dict_type" | "list_type" | "model_type" | "model_attributes_type":
             return f'"{key}:" {_expected(problem["type"], value, key)}'
         case "too_short" | "string_too_short":
@@ -78,6 +85,8 @@ def _unknown_key(key, value, loc):
     if key == "<<":
         return f"{told}: nothing is merged here, write the keys themselves"
     model = _model(loc)
+    if model is Deliver and (meant := setting(key)):
+        return f"{told}: {meant}"
     if value == "" and model in (FieldSpec, CountryOf):  # {type: phone, country: US, CA}
         told += " and has no value; a list stands in brackets, such as [US, CA]"
     if model is RuleFile and _is_field(value):
@@ -103,6 +112,7 @@ _OWNERS = {
     AmountSpec: "to sale_amount:",
     ExampleSpec: "to an example: indent it under one of examples:",
     PrivacySpec: "to privacy:",
+    Deliver: "to deliver: indent it under one of its entries",
 }
 
 
@@ -136,6 +146,8 @@ def _expected(kind, value, key):
         return (
             "needs a list: each item on a line of its own after a -, or [in, brackets]; write a - before its first key"
         )
+    if kind.startswith("model") and isinstance(value, str) and (found := re.match(r"(\w{1,64}):\S", value)):
+        return f"needs a space after the colon: write {found[1]}: and then the rest"
     if kind.startswith("model") and isinstance(value, str) and (value in TYPES or type_meant(value)):
         return f"needs keys with values: write {{type: {value if value in TYPES else type_meant(value)}}}"
     if kind == "dict_type" and isinstance(value, str) and key in ("listed", "not_listed"):
@@ -149,6 +161,7 @@ def _expected(kind, value, key):
 
 _SUCH_AS = {
     "privacy": "{mask_after: 90 days}",
+    "deliver": "{to: crm}",
     "sale_amount": "{amount: 10.00}",
     "rules": "{id: duplicate, unique: [email]}",
     "examples": "{name: a good lead, lead: {email: ann@example.com}, expect: valid}",

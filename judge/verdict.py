@@ -77,6 +77,7 @@ class Verdict:
     `unsure`: its amount may hang on a field that was checked when a stored lead came, and is not stored.
     `unread` names the fields that came and cannot be read, which is recorded and refuses nobody.
     `observed` names the rules that only observe and would have refused the lead.
+    `deliver` names the destinations that it goes to if it is valid once its claims are settled, too.
     `customer_before` is what made the customer id before all addresses of a mailbox were one, if there are others.
     """
 
@@ -92,6 +93,7 @@ class Verdict:
     unsure: bool = False
     unread: tuple[str, ...] = ()
     observed: list[str] = field(default_factory=list)
+    deliver: list[str] = field(default_factory=list)
     customer: list[str] = field(default_factory=list)
     customer_before: list[str] = field(default_factory=list)
     retry: list[str] = field(default_factory=list)

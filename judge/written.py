@@ -32,6 +32,10 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Unshown(ValueError):
+    """A text is wrong and is not shown in the message: it is long, or may be a secret."""
+
+
 # --- Readers: text -> value, or ValueError with the end of a sentence about the text ---
 
 
@@ -65,7 +69,7 @@ def _unique(value):
 
 
 def _names(value):
-    names = _list(value)
+    names = as_list(value)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise ValueError("is no list of fields: write [email], [email, phone] or {any_of: [email, phone]}")
     return names
@@ -126,7 +130,7 @@ def _true_or_false(text):
     return _TRUTHS[text.lower()]
 
 
-def _list(value):
+def as_list(value):
     if isinstance(value, str) and "," in value:
         raise ValueError("is one text: write a list in brackets, such as [one, another]")
     return [value] if isinstance(value, str) and value else value
@@ -134,7 +138,7 @@ def _list(value):
 
 def _partner(value):
     """Read the field that names the partner, and after it the one that names its sub-partner, as a list."""
-    names = _list(value)
+    names = as_list(value)
     if isinstance(names, list) and len(set(map(str, names))) < len(names):
         raise ValueError("names a field twice under partner: write the partner's and its sub-partner's, [irpid, subid]")
     if isinstance(names, list) and len(names) > 2:
@@ -225,18 +229,18 @@ Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema(SCALAR)]
 Day = Annotated[date, BeforeValidator(times.day), WithJsonSchema({"type": "string"})]
 YesNo = Annotated[bool, BeforeValidator(_true_or_false), WithJsonSchema(_TRUTH)]
 FieldName = Annotated[str, AfterValidator(_field_name)]
-Texts = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
-Kinds = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_KINDS)]
-FieldNames = Annotated[list[FieldName], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_NAMES)]
+Texts = Annotated[list[str], BeforeValidator(as_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
+Kinds = Annotated[list[str], BeforeValidator(as_list), Field(min_length=1), WithJsonSchema(_KINDS)]
+FieldNames = Annotated[list[FieldName], BeforeValidator(as_list), Field(min_length=1), WithJsonSchema(_NAMES)]
 Partner = Annotated[list[FieldName], BeforeValidator(_partner), Field(min_length=1), WithJsonSchema(_PARTNER)]
 Condition = Annotated[str | dict, BeforeValidator(_condition), WithJsonSchema(_CONDITION)]
 OpeningHours = Annotated[
     list[Annotated[times.Hours, BeforeValidator(times.hours)]],
-    BeforeValidator(_list),
+    BeforeValidator(as_list),
     Field(min_length=1),
     WithJsonSchema(_TEXTS),
 ]
-Days = Annotated[list[Day], BeforeValidator(_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
+Days = Annotated[list[Day], BeforeValidator(as_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
 Lists = Annotated[dict[FieldName, str], Field(min_length=1)]
 # What a union adds to the place of a mistake: it stands in no file.
 TAGS = ("[number]", "[table]", "[list]", "[one]")
@@ -247,7 +251,7 @@ Choices = Annotated[
     Annotated[list[str], Field(min_length=1), Tag("[list]")]
     | Annotated[dict[str, str], Field(min_length=1), Tag("[table]")],
     Discriminator(lambda value: "[table]" if isinstance(value, dict) else "[list]"),
-    BeforeValidator(_list),
+    BeforeValidator(as_list),
     WithJsonSchema(_CHOICES),
 ]
 

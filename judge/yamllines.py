@@ -31,3 +31,14 @@ def holds_words(line):
 
 def width_of(line):
     return len(line) - len(line.lstrip(" \t"))
+
+
+_KEYS_OF_DELIVERY = {"to", "when", "fields", "format", "tests", "erasures"}
+
+
+def with_colon(before, start, word, value):
+    """Return what is wrong with a line without a colon, and how it was meant; `before` are the lines before it."""
+    keys = (found[1] for line in reversed(before) if (found := re.match(r"([a-z_]+):", line)))
+    if "-" in start and not value and word not in _KEYS_OF_DELIVERY and next(keys, "") == "deliver":
+        return "the name of a destination stands behind to", f"{start}to: {word}"
+    return "the colon is missing", f"{start}{word}:{value}"

@@ -7,7 +7,7 @@ and what to write.
 import re
 from typing import NamedTuple
 
-from judge.yamllines import QUOTED, Slip, bare_of, holds_words, width_of
+from judge.yamllines import QUOTED, Slip, bare_of, holds_words, width_of, with_colon
 
 
 def find_slip(error, lines):
@@ -212,8 +212,8 @@ def _no_colon(stopped):
     line = stopped.lines[at]
     found = re.fullmatch(r"(\s*(?:- +)*)([A-Za-z][\w-]*)( +[^:#]*?)?( +#.*)?\s*", line[:1000])
     if found and (not found[3] or width_of(line) >= width_of(stopped.lines[stopped.at])):
-        mended = f"{found[1]}{found[2]}:{found[3] or ''}"
-        return Slip(at, f'the colon is missing: write "{_short(mended.strip())}"', {at: mended})
+        told, mended = with_colon(stopped.lines[:at], found[1], found[2], found[3] or "")
+        return Slip(at, f'{told}: write "{_short(mended.strip())}"', {at: mended})
     return None
 
 

@@ -15,30 +15,53 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from peewee import CharField, IntegerField, TextField
 from ulid import ULID
 
 import database
 from database import StoreError
+from database.columns import JSONField, Table, Time
 from judge.caps import PERIODS
 from judge.judgement import judge
 from judge.verdict import Claims
 from leads import search
-from leads.masks import MASK
 from leads.search import EPOCH, Filter
-from models import BACKTEST_GONE_AFTER, Backtest
 from web import logs
 from web.logs import log
+from web.masks import MASK
 from web.request import read as read_lead
 
 AT_ONCE = 2  # in all processes: each takes a core for as long as it runs
 LONGEST = 120  # seconds
 MOST_LEADS = 200_000  # what a backtest remembers of each for the duplicates takes some hundred bytes
+GONE_AFTER = timedelta(seconds=20)  # it is renewed each second
 RENEWED_EVERY = 1  # seconds
 KEPT = timedelta(days=1)
 PAGE = 500
 LISTED = 50  # of the leads that change, and of those with a reason, or of a partner
 MOST_LISTED = 2000  # in all
 NOTES_OF_A_CODE = 5
+
+
+class Backtest(Table):
+    """A backtest: its `state` is running, done or failed, `report` what it has found."""
+
+    moves = False  # they are kept for a day
+
+    id = CharField(26, primary_key=True)
+    program = TextField()
+    operator = TextField()
+    text = TextField()
+    started_at = Time()
+    renewed_at = Time()
+    state = TextField()
+    report = JSONField()
+    based_on = IntegerField(null=True, default=None)  # the version of the rules that it was held against
+
+    @property
+    def gone(self):
+        """Whether the process that ran it has ended without a word."""
+        return self.state == "running" and self.renewed_at < datetime.now(UTC) - GONE_AFTER
 
 
 @dataclass
@@ -225,7 +248,7 @@ def start(program, days, operator, anew=(), based_on=None, kept=None, also=dict)
 
     def claim():
         database.lock("backtest")  # two must not count at once
-        running = Backtest.select().where(Backtest.state == "running", Backtest.renewed_at > now - BACKTEST_GONE_AFTER)
+        running = Backtest.select().where(Backtest.state == "running", Backtest.renewed_at > now - GONE_AFTER)
         return running.count() < AT_ONCE and row.save(force_insert=True)
 
     if not database.transact(claim):

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
+from types import MappingProxyType
 from urllib.parse import unquote_plus
 
 import phonenumbers
@@ -23,11 +24,12 @@ from database.secret import hold_secret, keyed_hash
 from judge.mailboxes import mailbox, provider_of
 from judge.rules import former_places, place_of, unique_keys
 from judge.sameness import FORMS, Address
-from leads import daily
-from leads.masks import ERASED, forms, plain
+from leads import daily, sent
+from leads.backtest import Backtest
 from leads.retention import AT_ONCE, empty
-from models import Backtest, Erasure, Lead, Taken
+from models import Erasure, Lead, Taken
 from web import payload
+from web.masks import ERASED, forms, plain
 
 
 class Person:
@@ -136,6 +138,7 @@ class Found:
     program: str
 
 
+NO_PROGRAMS = MappingProxyType({})
 CHUNK = 500  # leads that are read at once, so that nobody waits for a long reading
 COLUMNS = "id, program, customerid, email, phone, partner, subpartner, note, content_type, fields, trace, query, body"
 
@@ -178,16 +181,17 @@ def _masked_of(customers, programs):
     return found
 
 
-def erase(found, person, kind, now=None):
+def erase(found, person, kind, now=None, programs=NO_PROGRAMS):
     """Empty these leads of all that is personal, for ever, and record that it was done.
 
-    Returns whether nothing of them is left in the database's files (see `database.scrub`).
+    `programs`, by name, say which destinations are told. Returns whether nothing of them is left in the database's
+    files (see `database.scrub`).
     """
-    empty_all(found, person, kind, now)
+    empty_all(found, person, kind, now, programs=programs)
     return database.scrub()
 
 
-def empty_all(found, person, kind, now=None, progress=lambda _leads: None):
+def empty_all(found, person, kind, now=None, progress=lambda _leads: None, programs=NO_PROGRAMS):
     """Do the same, but for the files; `progress(leads)` is told of each batch."""
     now = now or datetime.now(UTC)
     ids = [lead.id for lead in found]
@@ -195,7 +199,7 @@ def empty_all(found, person, kind, now=None, progress=lambda _leads: None):
     database.transact(record.execute)
     for start in range(0, len(ids), AT_ONCE):
         batch = ids[start : start + AT_ONCE]
-        database.transact(lambda batch=batch: _erase(batch, person, now))
+        database.transact(lambda batch=batch: _erase(batch, person, now, programs))
         progress(len(batch))
 
 
@@ -226,7 +230,8 @@ def _places(person, programs):
                             yield from (keyed_hash(*key), keyed_hash("test", *key))
 
 
-def _erase(ids, person, now):
+def _erase(ids, person, now, programs):
+    sent.withdraw(ids)
     columns = Lead.id, Lead.program, Lead.partner, Lead.subpartner, Lead.email, Lead.phone, Lead.trace
     for lead in Lead.select(*columns).where(Lead.id.in_(ids)):
         others = {}
@@ -239,6 +244,8 @@ def _erase(ids, person, now):
         if others:
             Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
         empty(lead, ERASED, now, fields={}, customerid="", **others)
+        if lead.program in programs:
+            sent.tell_destinations(programs[lead.program], [lead.id], now)
 
 
 def _is_theirs(name, lead, person):

@@ -18,12 +18,12 @@ import database
 from database import StoreError
 from database.columns import JSONField, Table, Time
 from database.secret import keyed_hash
-from leads import erasure, search
-from leads.export import answer_of
+from leads import erasure, search, sent
 from models import Lead
 from web import logs
 from web.logs import log
 from web.payload import as_text
+from web.presenting import answer_of
 
 AT_ONCE = 2  # in all processes: each takes a core for as long as it runs
 GONE_AFTER = timedelta(seconds=20)  # it is renewed each second
@@ -33,7 +33,10 @@ MOST_LISTED = 10_000  # of the leads: more are counted, and erased, but not list
 CHUNK = 50  # leads that are read at once: a body has up to 256 KB
 WAITED = 1  # second in which a search of a small store is over, so that no page must ask again
 SCRUBS, BETWEEN_SCRUBS = 6, 10  # attempts, and the seconds between them
-NOT_KNOWN = "Backups and exports that were made, and what other systems were sent from them, are not known here."
+NOT_KNOWN = (
+    "Backups and exports that were made, what other systems were sent from them, and what became of it where leads "
+    "were sent to, are not known here."
+)
 
 
 class Inquiry(Table):
@@ -207,13 +210,15 @@ def leads_of(ids):
 def told(lead, present, masked, sensitive=False):
     """Return all that is stored of a lead, and where it went, as a dict.
 
-    `present` and `masked` are of leads.export and leads.masks; without `sensitive` the submission is left out.
+    `present` and `masked` are of web.presenting and web.masks; without `sensitive` the submission is left out. Within a
+    reading.
     """
     shown = present(lead)
     shown["received_from"] = {"partner": lead.partner, "subpartner": lead.subpartner, "login": lead.user}
     shown["answered_to_impact"] = {"status": lead.status, **answer_of(lead, masked)._asdict()}
     removed = lead.masked_at and lead.masked_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     shown["values_removed_at"] = removed
+    shown["sent_to"] = [{"to": row["to"], "sent_at": row["sent_at"]} for row in sent.sent_of([lead.id])]
     if sensitive:
         query = bytes(lead.query).decode(errors="replace")
         body = as_text(bytes(lead.body), lead.content_type)
@@ -228,8 +233,8 @@ def told(lead, present, masked, sensitive=False):
 def erase(row, wanted, operator, programs, forgets):
     """Start to erase somebody who was found; return "begun", or why not: "busy", or "already".
 
-    The leads are looked for once more, since others may have come. `programs` are those of whose places the person's
-    are forgotten too if `forgets`.
+    The leads are looked for once more, since others may have come. `programs` say which destinations are told; they are
+    those of whose places the person's are forgotten too if `forgets`.
     """
     row.report |= {"asked": sum(row.report["by_program"].values()), "erased": 0, "forgets": forgets}
 
@@ -243,19 +248,21 @@ def erase(row, wanted, operator, programs, forgets):
 
     if (outcome := database.transact(claim)) == "begun":
         log.info("person to erase", {"operator": operator, "kind": row.kind, "leads": row.report["asked"]})
-        _in_background(_erase, row, wanted.person, operator, programs if forgets else ())
+        _in_background(_erase, row, wanted.person, operator, programs, forgets)
     return outcome
 
 
-def _erase(row, person, operator, programs):
+def _erase(row, person, operator, programs, forgets):
     found = _look(row, person)
-    if programs:
+    if forgets:
         erasure.forget_places(found, person, programs)
     if found:
-        erasure.empty_all(found, person, row.kind, progress=_counting(row, "erased"))
-    log.info("person erased", {"operator": operator, "kind": row.kind, "leads": len(found), "forgets": bool(programs)})
+        by_name = {program.name: program for program in programs}
+        erasure.empty_all(found, person, row.kind, progress=_counting(row, "erased"), programs=by_name)
+    log.info("person erased", {"operator": operator, "kind": row.kind, "leads": len(found), "forgets": forgets})
     row.report |= {"by_program": dict(sorted(Counter(lead.program for lead in found).items()))}
-    row.report |= {"leads": [lead.id for lead in found[-MOST_LISTED:]], "still_in_files": True}
+    newest = [lead.id for lead in found[-MOST_LISTED:]]
+    row.report |= {"leads": newest, "still_in_files": True, "sent_to": sent.sent_to(newest)}
     _save(row, "erased")  # to take it out of the files may take as long again
     for attempt in range(SCRUBS):
         if attempt:

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 import database
 import models
 from database import StoreError
-from leads import daily
-from leads.masks import MASK, MASKED
+from leads import daily, sent
 from leads.search import EPOCH
-from models import FailedLogin, Lead, Refusal, Retention, Session, Taken, Total, first_id
-from web.login import LOGIN_WINDOW
+from models import Lead, Refusal, Retention, Taken, Total, first_id
+from web.login import LOGIN_WINDOW, FailedLogin
 from web.logs import log
+from web.masks import MASK, MASKED
+from web.sessions import Session
 
 CLEARED_AT_ONCE = 100  # rows: some milliseconds of writing
 AT_ONCE = 20  # leads: some 10 ms of the one writer
@@ -133,6 +134,8 @@ def _mask(program, row, now):
         fields = {name: value if name in program.spec.partner else MASK for name, value in known.items()}
         empty(lead, MASKED, now, fields=fields)
     if leads:
+        sent.withdraw(ids := [lead.id for lead in leads])
+        sent.forget_settled(ids)
         row.masked_to = leads[-1].id
         row.save()
     return len(leads)
@@ -159,7 +162,8 @@ def _delete(program, now):
             by_code.setdefault(code, []).append(lead.id)
     for code, ids in by_code.items():
         Refusal.delete().where(Refusal.code == code, Refusal.lead.in_(ids)).execute()
-    Lead.delete().where(Lead.id.in_([lead.id for lead in leads])).execute()
+    sent.forget_settled(ids := [lead.id for lead in leads], all_of_them=True)
+    Lead.delete().where(Lead.id.in_(ids)).execute()
     return len(leads)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from judge.types import TYPES
 from judge.values import Refused, canonical
-from leads import masks
+from web import masks
 
 # How fields are called that tell who somebody is: by their name in the rule file, or by their label.
 FULL, GIVEN = ("fullname", "contactname", "customername", "applicantname"), ("firstname", "givenname", "forename")

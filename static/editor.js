@@ -120,7 +120,7 @@
 
   // Keys whose values are fields of the same text, or conditions on them.
   const OF_FIELDS = new Set(["partner", "test_flag", "test_if", "customer", "retry_key", "query_wins", "unique", "any_of", "by",
-    "when", "reject_if", "require", "required", "amount", "all", "any", "not", "field"]);
+    "when", "reject_if", "require", "required", "amount", "all", "any", "not", "field", "fields"]);
   const KEY = /^( *)((?:- +)*)([^\s:#{["'-][^:#{]*):(?= |$)/;
 
   // Return where in the text a place is: the keys that lead to it ("-" is an item of a list), the key whose value

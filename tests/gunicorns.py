@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ class Service:
     """gunicorn with two worker processes on a port of its own, its leads in `folder`."""
 
     source = ROOT
+    prepared = None  # a file with tables to start from, since to make them takes longer than all else of a start
 
     def __init__(self, folder, rules=RULES, **environ):
         (folder / "rules").mkdir(exist_ok=True)
@@ -54,12 +56,22 @@ class Service:
         } | environ
         self.process = None
 
+    def have_first(self, *lines):
+        """Have lines of Python come before gunicorn's configuration."""
+        config = f"exec(open({str(ROOT / 'gunicorn.conf.py')!r}).read())"
+        (self.folder / "conf.py").write_text("\n".join([*lines, config]))
+        self.environ["GUNICORN_CMD_ARGS"] = f"-c {self.folder}/conf.py"
+        return self
+
     def command(self, *arguments):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         line = [sys.executable, "-m", *arguments]
         return subprocess.Popen(line, cwd=self.source, env=self.environ, start_new_session=True, **pipes)
 
     def start(self, command=("gunicorn",), sign="Listening at"):
+        is_default = self.environ["DATABASE_URL"] == f"sqlite:///{self.database}"
+        if self.prepared and is_default and not self.database.exists():
+            shutil.copyfile(self.prepared, self.database)
         self.process, self.log = self.command(*command), []
         for line in self.process.stderr:
             self.log.append(line)
@@ -148,9 +160,7 @@ BODY = b"email=ann@example.com"
 
 def started(folder, *lines, **environ):
     """Start one gunicorn process, with lines of Python before its configuration."""
-    config = f"exec(open({str(ROOT / 'gunicorn.conf.py')!r}).read())"
-    (folder / "conf.py").write_text("\n".join(["from web import worker", *lines, config]))
-    return Service(folder, WEB_CONCURRENCY="1", GUNICORN_CMD_ARGS=f"-c {folder}/conf.py", **environ).start()
+    return Service(folder, WEB_CONCURRENCY="1", **environ).have_first("from web import worker", *lines).start()
 
 
 def connect(service, data=b""):

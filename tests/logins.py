@@ -6,8 +6,8 @@ import werkzeug.security
 from cast import read_answer
 
 import database
-import models
 from web import login
+from web.login import FailedLogin
 
 HASH = werkzeug.security.generate_password_hash("päss:wörd", method="pbkdf2:sha256:1000")
 
@@ -35,4 +35,4 @@ def guess(app, times, address="198.51.100.1", name="impact"):
 
 def failed_logins():
     with database.read():
-        return list(models.FailedLogin.select())
+        return list(FailedLogin.select())

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from judge.judgement import judge
-from leads.masks import Hidden
 from partners.samples import freshened
 from partners.simulator import body_of
 from web.formats import FORMATS
+from web.masks import Hidden
 from web.refusals import MAX_DOCUMENTS
 from web.request import read
 from web.service import rulebook

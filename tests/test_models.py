@@ -20,6 +20,7 @@ from judge.verdict import Claim, Reason, Verdict
 from leads import retention
 from web import login
 from web.health import check_writing
+from web.login import FailedLogin
 
 
 def test_a_lead_is_stored_in_wal_with_full_synchronisation(sqlite_file):
@@ -378,7 +379,7 @@ def test_failed_logins_are_cleared_after_five_minutes(ledger):
     for after, left in [(timedelta(minutes=5, milliseconds=-1), 1), (timedelta(minutes=5), 0)]:
         database.transact(lambda: retention.clear_expired(NOW + after))  # noqa: B023
         with database.read():
-            assert models.FailedLogin.select().count() == left
+            assert FailedLogin.select().count() == left
 
 
 def test_little_is_cleared_at_once_and_the_rest_later(ledger, monkeypatch):

@@ -8,15 +8,16 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from unicodedata import normalize
 
+from peewee import CharField, TextField
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 from werkzeug.security import check_password_hash
 
 import database
 from database import StoreError
+from database.columns import Table, Time
 from database.secret import keyed_hash
-from models import FailedLogin, KnownLogin
 from web.proxies import origin
-from web.settings import CONTROL_CHARACTERS, User
+from web.readers import CONTROL_CHARACTERS, User
 
 LOGIN_WINDOW = timedelta(minutes=5)
 
@@ -35,6 +36,25 @@ WRONG_KEPT = 1000
 # What is checked for a name that has no hash, or does not exist, as `flask hash-password` makes them: it fits nothing.
 NOBODY = User("", secrets.token_hex(32))
 NOBODYS_HASH = f"scrypt:32768:8:1$nobody${secrets.token_hex(64)}"
+
+
+class KnownLogin(Table):
+    """Credentials that were right before, as a keyed hash: they pass while guesses are blocked."""
+
+    digest = CharField(64, primary_key=True)
+
+
+class FailedLogin(Table):
+    """`address` and `name` are keyed hashes: what was typed as a name may be a password."""
+
+    moves = False  # they are forgotten after five minutes
+
+    address = TextField()
+    name = CharField(64, null=True)
+    at = Time(index=True)
+
+    class Meta:
+        indexes = ((("address", "at"), False), (("name", "at"), False))
 
 
 def normalized(text):

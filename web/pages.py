@@ -52,13 +52,18 @@ def blueprint(name):
     made.record_once(_set_up)
     made.register_error_handler(HTTPException, lambda error: refuse(error.code or 500, headers=_kept(error)))
     made.register_error_handler(ServiceUnavailable, _refuse_busy)
-    made.register_error_handler(StoreError, lambda error: refuse(503, error=str(error)))
+    made.register_error_handler(StoreError, _refuse_without_store)
     made.register_error_handler(Exception, lambda error: refuse(500, error=logs.where(error)))
     return made
 
 
 def _refuse_busy(error):
     return refuse(503, _kept(error), BUSY, address=client_address(request))
+
+
+def _refuse_without_store(error):
+    g.has_no_store = True  # the page of the error must not wait for it once more
+    return refuse(503, error=str(error))
 
 
 def _set_up(state):

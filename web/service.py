@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from flask import current_app
 
@@ -17,7 +18,7 @@ from web.settings import Settings, version
 
 @dataclass
 class Service:
-    """The parts of one app.
+    """The parts of one app. `sender` sends valid leads on (delivery.sending.Sender).
 
     `given` holds the warnings that are not repeated; `grave` when grave ones were counted last, and how many they were;
     `arrival` by what way the last request came, and `noted` what of that the database knows; `unread` the settings
@@ -28,11 +29,16 @@ class Service:
     rulebook: Book
     login: Login
     operators: Login
+    sender: Any
     given: set = field(default_factory=set)
     grave: tuple = (-math.inf, 0)
     arrival: dict | None = None
     noted: dict | None = None
     unread: list = field(default_factory=list)
+
+    def begin(self):
+        """Begin what a process that serves does by itself."""
+        self.sender.wake()
 
 
 def service():
@@ -98,6 +104,7 @@ def _features(settings):
         "dashboard": settings.seers,
         "networks": settings.allowed_ips,
         "proxies": settings.trusted_proxies,
+        "delivery": settings.destinations,
     }
 
 

@@ -9,13 +9,31 @@ import re
 import secrets
 from datetime import timedelta
 
+from peewee import CharField, TextField
+
 import database
+from database.columns import Table, Time
 from database.secret import keyed_hash
-from models import Session
 
 LASTS = timedelta(hours=12)
 COOKIE = "datapost"
 PATH = "/dashboard"
+
+
+class Session(Table):
+    """A login to the dashboard that lasts, until it is logged out, has run out, or the password is another one.
+
+    `digest` is a keyed hash of the id in the browser's cookie, and `password` one of the password as the settings
+    have it: who reads this can log in by neither.
+    """
+
+    moves = False  # they last 12 hours, and who moves logs in anew
+
+    digest = CharField(64, primary_key=True)
+    name = TextField()
+    password = CharField(64)
+    created_at = Time()
+    expires_at = Time(index=True)
 
 
 def begin(login, user, old=None):

@@ -1,25 +1,22 @@
 """The environment, read once: every setting is a row of Settings, and docs/operations.md shows the same rows."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 from unicodedata import normalize
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from judge.meant import nearest
+from web import destinations as addresses
+from web import readers
+from web.destinations import Destination
 from web.listening import can_listen, host, is_number, port, processes
-
-
-class SettingsError(ValueError):
-    """A setting cannot be used. The text names it and says what to write."""
-
+from web.readers import SettingsError, User
 
 SHORTEST_PASSWORD, SHORTEST_SECRET = 8, 12  # characters
 SMALLEST_BODY = 1000  # bytes
@@ -37,132 +34,33 @@ def version():
     return re.search(r"^## (\d+\.\d+\.\d+)", text, re.MULTILINE)[1]
 
 
-@dataclass(frozen=True)
-class User:
-    """Somebody who may post, or see the dashboard: `password` is plain or a hash; `programs` None means all of them.
-
-    A viewer sees the dashboard, and changes nothing there.
-    """
-
-    name: str
-    password: str = field(repr=False)
-    programs: frozenset | None = None
-    viewer: bool = False
-
-    @property
-    def hashed(self):
-        """Whether the password is a hash, as `flask hash-password` makes them."""
-        return bool(_HASH.fullmatch(self.password))
-
-
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")  # RFC 7617: names and passwords hold none
-_HASH = re.compile(r"(scrypt:\d+:\d+:\d+|pbkdf2:sha\d+:\d+)\$[^$]+\$[0-9a-f]+")
-
-
-def _text(_, text):
-    return text.strip()
-
-
-def _switch(name, text):
-    if text.lower() in ("on", "true", "yes", "1"):
-        return True
-    if text.lower() in ("", "off", "false", "no", "0"):
-        return False
-    raise SettingsError(f'{name} is "{text}": write on or off')
-
-
-def _home(name, text):
-    if text.strip().lower() not in ("files", "dashboard"):
-        raise SettingsError(f'{name} is "{text[:100]}": write files or dashboard')
-    return text.strip().lower()
-
-
-def _whole_number(name, text):
-    if not re.fullmatch("[0-9]{1,12}", text):
-        raise SettingsError(f'{name} is "{text}": write a whole number')
-    return int(text)
-
-
-def _size(name, text):
-    if not (size := _whole_number(name, text)):
-        raise SettingsError(f"{name} is 0, so that no lead would be taken: write how many bytes it may have")
-    return size
-
-
-def _users(name, text):
-    users = []
-    for number, entry in enumerate(text.split(), 1):
-        # An entry may be a password that lacks its name, so it is never shown.
-        who, colon, password = entry.partition(":")
-        login, slash, programs = who.partition("/")
-        if not colon or not login or (slash and not all(programs.split(","))):
-            raise SettingsError(f"{name}: entry {number} is not name:password or name/program,program:password")
-        if CONTROL_CHARACTERS.search(entry):
-            raise SettingsError(f"{name}: entry {number} holds a control character, which no login can carry")
-        users.append(User(login, password, frozenset(programs.split(",")) if slash else None))
-        if re.match(r"(scrypt|pbkdf2):.*\$", password) and not users[-1].hashed:
-            raise SettingsError(f"{name}: the password of entry {number} is a hash that is cut off or misspelt")
-    return tuple(users)
-
-
-def _networks(name, text):
-    try:
-        return tuple(_network(part) for part in re.split(r"[\s,]+", text) if part)
-    except ValueError:
-        raise SettingsError(f"{name} holds something that is no network: write 192.0.2.0/24 2001:db8::/32") from None
-
-
-def _network(text):
-    network = ipaddress.ip_network(text, strict=False)
-    mapped = getattr(network.network_address, "ipv4_mapped", None)
-    if mapped and network.prefixlen >= 96:  # IPv4, as addresses are read too
-        return ipaddress.ip_network((mapped.packed, network.prefixlen - 96))
-    return network
-
-
-def _database(name, text):
-    if re.match("postgres(ql)?://", text):
-        try:
-            parts = conninfo_to_dict(text)
-        except psycopg.ProgrammingError:  # whose text may quote the password
-            raise SettingsError(f"{name} cannot be read: write postgresql://user:password@host:5432/name") from None
-        # With a bare @ or / in the password, its rest is taken for the host, port or name, which errors quote.
-        place = f"{parts.get('host', '')} {parts.get('dbname', '')}"
-        if "@" in place or not re.fullmatch("[0-9,]*", str(parts.get("port", ""))):
-            raise SettingsError(
-                f"{name} cannot be read: the port is a number, and within a password @ is written %40, and / is %2F"
-            )
-        return re.sub("^postgres:", "postgresql:", text)
-    if not re.fullmatch(r"sqlite:///.+", text):
-        raise SettingsError(
-            f"{name} is not the address of a database: write sqlite:///datapost.db or "
-            "postgresql://user:password@host:5432/name"
-        )
-    if re.match(r"sqlite:///(:memory:|file:)", text):
-        raise SettingsError(f"{name} names no file that lasts: write sqlite:///datapost.db")
-    return text
-
-
 class Setting(NamedTuple):
-    """One environment variable: `read(name, text)` makes the value, of its default too."""
+    """One environment variable: `read(name, text)` makes the value, of its default too.
+
+    Of a family of variables (`DATAPOST_DELIVER_<NAME>`), and of one that hangs on another, it is `read(name, environ)`.
+    """
 
     name: str
     default: str
     read: Callable
     help: str
     empty: str = "none"  # what it means that there is no default
+    family: bool = False
+
+    def of(self, environ):
+        """Return the value that the environment gives it."""
+        return self.read(self.name, environ if self.family else environ.get(self.name, self.default))
 
     @property
     def shown_default(self):
         """The default as docs/operations.md shows it."""
-        plain = self.read in (_switch, _whole_number, _size)
+        plain = self.read in (readers.switch, readers.whole_number, readers.size)
         return (self.default if plain else f"`{self.default}`") if self.default else self.empty
 
 
-def _row(*values, shown=True):
-    setting = Setting(*values)
-    default = setting.read(setting.name, setting.default)
-    return field(default=default, repr=shown, metadata={"setting": setting})
+def _row(*values, shown=True, family=False):
+    setting = Setting(*values, family=family)
+    return field(default_factory=partial(setting.of, {}), repr=shown, metadata={"setting": setting})
 
 
 @dataclass(frozen=True)
@@ -172,7 +70,7 @@ class Settings:
     database_url: str = _row(
         "DATABASE_URL",
         "sqlite:///datapost.db",
-        _database,
+        readers.database,
         "where the leads are stored: a SQLite file, relative to the folder or with four slashes absolute; "
         "or PostgreSQL, as `postgresql://user:password@host:5432/name` (`postgres://` too), with its TLS parameters",
         shown=False,
@@ -180,7 +78,7 @@ class Settings:
     users: tuple[User, ...] = _row(
         "DATAPOST_USERS",
         "",
-        _users,
+        readers.users,
         "who may post: `name:password`, space separated; the password plain or a hash made by "
         "`flask hash-password`; `name/program,program:password` limits a user to programs; one name twice, "
         "with two passwords, allows rotation",
@@ -188,21 +86,21 @@ class Settings:
     operators: tuple[User, ...] = _row(
         "DATAPOST_OPERATORS",
         "",
-        _users,
+        readers.users,
         "who may see the dashboard and change things there, written like `DATAPOST_USERS`; without any operator or "
         "viewer there is no dashboard",
     )
     viewers: tuple[User, ...] = _row(
         "DATAPOST_VIEWERS",
         "",
-        _users,
+        readers.users,
         "who may see the dashboard and change nothing, written likewise; no name of an operator",
     )
-    open: bool = _row("DATAPOST_OPEN", "off", _switch, "`on`: post without authentication")
+    open: bool = _row("DATAPOST_OPEN", "off", readers.switch, "`on`: post without authentication")
     secret: str = _row(
         "DATAPOST_SECRET",
         "",
-        _text,
+        readers.text,
         "key of the hashes (`customerid`, duplicates); required under gunicorn; keep it: "
         "with another one than the database knows the service does not start, since every customer and every address "
         "would be new",
@@ -211,28 +109,58 @@ class Settings:
     old_secret: str = _row(
         "DATAPOST_OLD_SECRET",
         "",
-        _text,
+        readers.text,
         "for `flask rotate-secret` alone: the secret that `DATAPOST_SECRET` was before",
         shown=False,
     )
-    rules: str = _row("DATAPOST_RULES", "rules", _text, "folder of the rule files")
+    rules: str = _row("DATAPOST_RULES", "rules", readers.text, "folder of the rule files")
     rules_from: str = _row(
         "DATAPOST_RULES_FROM",
         "files",
-        _home,
+        readers.home,
         "where the rules live: `files` (in that folder), or `dashboard`: in the database, published from the browser "
         "or by `flask rules publish`; new files of the folder are published at the start, and no other",
     )
-    max_body: int = _row("DATAPOST_MAX_BODY", "262144", _size, "largest body, in bytes")
+    max_body: int = _row("DATAPOST_MAX_BODY", "262144", readers.size, "largest body, in bytes")
     trusted_proxies: int = _row(
-        "DATAPOST_TRUSTED_PROXIES", "0", _whole_number, "how many proxies set `X-Forwarded-For` (Heroku: 1)"
+        "DATAPOST_TRUSTED_PROXIES", "0", readers.whole_number, "how many proxies set `X-Forwarded-For` (Heroku: 1)"
     )
     allowed_ips: tuple = _row(
         "DATAPOST_ALLOWED_IPS",
         "",
-        _networks,
+        readers.networks,
         "networks that may post, such as `192.0.2.0/24 2001:db8::/32`; others are answered 403",
         "all",
+    )
+    url: str = _row(
+        "DATAPOST_URL",
+        "",
+        addresses.service_url,
+        "the address of this service, such as `https://leads.acme.example`, for links in mails",
+    )
+    destinations: dict[str, Destination] = _row(  # noqa: RUF009 (each has its own)
+        "DATAPOST_DELIVER_<NAME>",
+        "",
+        addresses.all_of,
+        "where the destination `<name>` of a rule file's `deliver:` is: `https://…`, `mailto:sales@acme.example` or "
+        "`hubspot:`; `DATAPOST_DELIVER_<NAME>_SECRET` signs (one `whsec_…`, or two for rotation), "
+        "`DATAPOST_DELIVER_<NAME>_TOKEN` is a bearer token",
+        shown=False,
+        family=True,
+    )
+    deliver_private: bool = _row(
+        "DATAPOST_DELIVER_PRIVATE",
+        "off",
+        readers.switch,
+        "`on`: destinations may be in private networks and on this machine, and without TLS (`http://…`)",
+    )
+    smtp_url: str = _row(
+        "DATAPOST_SMTP_URL",
+        "",
+        addresses.smtp_url,
+        "the mail server for destinations by mail: `smtps://user:password@host:465`, or `smtp://…:587`, which goes on "
+        "by TLS where the server can; `?from=leads@acme.example` says who sends",
+        shown=False,
     )
 
     @classmethod
@@ -244,10 +172,10 @@ class Settings:
         values, problems = [], []
         for row in SETTINGS:
             try:
-                values.append(row.read(row.name, environ.get(row.name, row.default)))
+                values.append(row.of(environ))
             except SettingsError as error:
-                problems.append(str(error))
-                values.append(row.read(row.name, row.default))
+                problems += str(error).splitlines()
+                values.append(row.of({}))
         if unread is not None:
             unread += problems
         elif problems:
@@ -316,11 +244,18 @@ class Settings:
     def doubts(self, programs, environ=os.environ):
         """Return what is probably not meant, by sentences; `programs` are the names of those there are, if known."""
         known = {row.name for row in SETTINGS} | KNOWN_ELSEWHERE
-        unknown = [name for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
+        unknown = [
+            name
+            for name in sorted(environ)
+            if name.startswith(PREFIX) and name not in known and not addresses.names_one(name)
+        ]
         found = [f"{name} is no setting of Datapost{_meant(name, known)}" for name in unknown]
         for setting, users in zip(LOGINS, (self.users, self.operators, self.viewers), strict=True):
             for user in users:
                 found += _doubts_of(setting, user, programs)
+        found += addresses.doubts(self.destinations, programs, environ)
+        if not self.smtp_url and any(destination.kind == "mail" for destination in self.destinations.values()):
+            found.append("DATAPOST_SMTP_URL is not set, so that leads wait which are to go by mail: write smtps://…")
         if self.open and not self.allowed_ips:
             found.append(
                 "DATAPOST_OPEN is on: whoever knows the address may post leads that are paid. Set DATAPOST_USERS "
@@ -355,7 +290,7 @@ def _quoted(names):
 
 def _subject(sentence):
     """Return the name of the setting that a sentence is about."""
-    return re.match("[A-Z_]+", sentence)[0]
+    return re.match("[A-Z0-9_]+", sentence)[0]
 
 
 def _meant(name, known):

@@ -125,7 +125,7 @@ def test_a_password_is_hashed_in_the_form_that_logins_are_read_in(flask):
 
 def test_example_prints_a_curl_line_and_its_answer_and_stores_nothing(make_app, tmp_path):
     rules = RULES + "examples: [{name: x, lead: {email: ann@example.com, first_name: O'Ann}, expect: valid}]"
-    app = make_app(rules)
+    app = make_app(rules, empty=True)
     runner = app.test_cli_runner(catch_exceptions=False)
     output = runner.invoke(args=["example", "--url", "http://127.0.0.1:8123"]).output
     assert "  curl -u impact:secret --data-urlencode email=ann." in output

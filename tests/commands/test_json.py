@@ -16,7 +16,7 @@ LINES = [
     "leads explain ID", "leads export", "leads purge", "leads purge --dry-run", "leads erase --id ID --dry-run",
     "leads erase --email ann@example.com --yes", "leads erase --email nobody@example.com --forget-duplicates",
     "contract default", "contract default --prove", "docs", "docs default", "migrate", "example",
-    "simulate default --url URL",
+    "simulate default --url URL", "deliver run", "deliver again --lead ID",
 ]  # fmt: skip
 RULES += "examples: [{name: x, lead: {email: ann@example.com, first_name: O'Ann}, expect: valid}]\ntest_flag: is_test"
 RULES = RULES.replace("  years:", "  is_test: {type: boolean}\n  years:")
@@ -71,7 +71,7 @@ def test_example_has_what_a_script_posts_and_where_the_pages_are(brand):
 
 
 def test_migrate_names_what_it_applied(make_app):
-    made = Partner(make_app())
+    made = Partner(make_app(empty=True))
     first, second = (json.loads(run(made, "migrate --format json").stdout) for _ in range(2))
     assert first["applied"][0] == "0001_first_tables"
     assert second == {"applied": []}

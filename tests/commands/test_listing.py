@@ -10,7 +10,7 @@ import pytest
 from cast import RULES, Partner
 
 from commands.leads import FILTERS
-from leads import export
+from web import presenting
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_list_and_export_take_the_same_filters(shop, options, emails):
         json.loads(line) for line in shop.flask("leads", "list", "--format", "jsonl", *options).output.splitlines()
     ]
     assert [lead["fields"].get("email", "").partition("@")[0] for lead in shown] == emails
-    assert all(list(lead) == list(export.KEYS) for lead in shown)
+    assert all(list(lead) == list(presenting.KEYS) for lead in shown)
     if "--limit" not in options:
         exported = [json.loads(line) for line in shop.flask("leads", "export", *options).output.splitlines()]
         assert exported == shown[::-1]

@@ -9,8 +9,8 @@ from brand import OPERATORS, OWNER, RULES, Operator, text_of
 from cast import do_chores
 
 import database
-import models
 from web import sessions
+from web.sessions import Session
 from web.settings import User
 
 ACCEPT = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -55,7 +55,7 @@ def browser(browser_of):
 
 def rows():
     with database.read():
-        return list(models.Session.select())
+        return list(Session.select())
 
 
 # --- The way in ---
@@ -203,7 +203,7 @@ def test_logging_out_ends_no_other_login_of_the_same_name(browser, browser_of):
 
 def test_a_login_ends_after_twelve_hours_and_is_cleared_away(browser):
     browser.log_in()
-    database.transact(models.Session.update(expires_at=datetime.now(UTC) - timedelta(seconds=1)).execute)
+    database.transact(Session.update(expires_at=datetime.now(UTC) - timedelta(seconds=1)).execute)
     assert not browser.is_in
     do_chores()
     assert not rows()

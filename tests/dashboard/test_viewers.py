@@ -7,7 +7,7 @@ from brand import OPERATORS, RULES, Operator, id_of, text_of
 from cast import Partner
 
 import database
-import models
+from leads.backtest import Backtest
 from web.settings import User
 
 VERA, SUNNY = ("vera", "only looks"), ("sunny", "looks at solar")
@@ -60,7 +60,7 @@ def test_a_form_that_changes_something_is_refused_on_a_page_that_says_so(brand, 
     assert "Your login sees everything here and changes nothing" in text_of(response)
     assert "Logged in as vera Viewer" in text_of(response)
     with database.read():
-        assert not models.Backtest.select().count()
+        assert not Backtest.select().count()
 
 
 def test_a_viewer_finds_persons_takes_masked_lists_along_and_tries_leads(brand):

@@ -9,17 +9,17 @@ import pytest
 from cast import NEVER
 
 import database
-import models
 from database import writing
+from web.login import KnownLogin
 
 
 def remember(digest):
-    return models.KnownLogin.insert(digest=digest).execute
+    return KnownLogin.insert(digest=digest).execute
 
 
 def remembered():
     with database.read():
-        return sorted(login.digest for login in models.KnownLogin.select())
+        return sorted(login.digest for login in KnownLogin.select())
 
 
 @contextmanager
@@ -224,3 +224,22 @@ def test_a_chore_that_fails_is_logged_and_the_others_are_done(tmp_path, monkeypa
     assert done.wait(NEVER)
     database.disconnect()
     assert "a chore failed" in caplog.messages
+
+
+def test_who_reads_while_the_database_is_disconnected_reads_to_the_end(ledger):
+    database.transact(lambda: [remember(digest)() for digest in "abc"])
+    begun, go_on = Event(), Event()
+
+    def read():
+        with database.read():
+            found = [next(rows := KnownLogin.select().order_by(KnownLogin.digest).iterator()).digest]
+            begun.set()
+            assert go_on.wait(NEVER)
+            return found + [login.digest for login in rows]
+
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(read)
+        assert begun.wait(NEVER)
+        database.disconnect()
+        go_on.set()
+        assert reading.result() == ["a", "b", "c"]

@@ -143,7 +143,7 @@ def test_rules_check_tells_of_a_file_that_was_renamed(brand):
 
 
 def test_rules_check_makes_no_database(make_app, tmp_path):
-    app = make_app()
+    app = make_app(empty=True)
     assert "ok" in app.test_cli_runner().invoke(args=["rules", "check"]).output
     assert not (tmp_path / "leads.db").exists()
 

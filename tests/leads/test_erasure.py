@@ -285,6 +285,7 @@ def test_erase_tells_programs_whose_leads_were_found_and_what_was_done(service, 
         "erased": 0 if "--dry-run" in options else 4,
         "duplicates_forgotten": "--forget-duplicates" in options,
         "still_in_files": False,
+        "sent_to": [],
     }
 
 

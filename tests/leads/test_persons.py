@@ -11,10 +11,11 @@ from ulid import ULID
 
 import database
 import models
-from leads import erasure, masks, persons
-from leads.export import presenter
+from leads import erasure, persons
 from leads.persons import Inquiry, Wanted
 from leads.search import FilterError
+from web import masks
+from web.presenting import presenter
 
 SUN = program("solar", RULES.replace("300 days", "3 days"))
 ANN = "ann@example.com"
@@ -228,10 +229,27 @@ def test_what_still_stands_in_the_files_is_told_until_it_is_gone(ledger, monkeyp
     assert row.state == "erased" and row.report["still_in_files"]
 
 
+def test_destinations_are_told_of_an_erasure_and_it_says_where_the_person_went(ledger):
+    lead, asking = ann().id, program("default", RULES + "deliver: [{to: crm, erasures: true}, {to: sheet}]")
+    sent = {"lead": lead, "state": "sent", "due_at": NOW, "attempts": 1, "error": "", "remote_id": "", "rules": ""}
+    for to in ("crm", "sheet"):
+        database.transact(models.Delivery.insert(sent | {"destination": to, "sent_at": NOW}).execute)
+    persons.erase(search(), wanted(), "owner", [asking], False)
+    wait_for("inquiry")
+    (row,) = rows(Inquiry)
+    assert {one["to"] for one in row.report["sent_to"]} == {"crm", "sheet"}
+    assert [row.destination for row in rows(models.Delivery) if row.state == "waiting"] == ["crm:erased"]
+
+
 def test_a_lead_is_told_with_where_it_went(ledger):
     lead = stored(ann())
     programs = {"default": PROGRAM}
-    told = persons.told(lead, presenter(programs, True), masks.NOTHING, sensitive=True)
+    row = {"lead": lead.id, "destination": "crm", "state": "sent", "due_at": NOW, "attempts": 1, "error": ""}
+    row |= {"sent_at": datetime(2026, 3, 2, 9, 30, tzinfo=UTC), "remote_id": "", "rules": ""}
+    database.transact(models.Delivery.insert(row).execute)
+    with database.read():
+        told = persons.told(lead, presenter(programs, True), masks.NOTHING, sensitive=True)
+    assert told["sent_to"] == [{"to": "crm", "sent_at": "2026-03-02T09:30:00Z"}]
     assert told["received_from"] == {"partner": "7", "subpartner": "", "login": "impact"}
     answer = {"status": 200, "valid": True, "uniqueid": lead.id, "sale_amount": "10.00"}
     answer |= {"customerid": lead.customerid, "email": ANN, "note": lead.note}

@@ -16,7 +16,9 @@ from database import db
 from database.secret import hash_with, hold_secret, keyed_hash
 from judge.values import folded_before
 from leads import retention, rotation
-from models import FailedLogin, KnownLogin, Lead, Session
+from models import Lead
+from web.login import FailedLogin, KnownLogin
+from web.sessions import Session
 
 OLD, NEW = "a key for tests", "a new secret, made of many letters"
 RULES = """
@@ -375,8 +377,7 @@ def test_an_interruption_changes_nothing(brand, words):
 def test_the_old_secret_is_refused_afterwards(brand):
     brand.lead(email="ann@example.com")
     brand.rotate("--yes")
-    count = len(brand.partner.stored())
-    refused = brand.restart(OLD).lead(email="kim@example.com")
+    count, refused = len(brand.partner.stored()), brand.restart(OLD).lead(email="kim@example.com")
     assert (refused["status"], len(brand.partner.stored())) == (503, count)
     with pytest.raises(database.SchemaError, match=SAME_SECRET):
         database.prepare(hold_secret)
@@ -387,8 +388,7 @@ def test_the_old_secret_is_refused_afterwards(brand):
 
 def test_without_the_old_secret_all_is_lost_but_the_service_starts(brand):
     first = brand.lead(email="ann@example.com", irpid="1", click_id="c1")
-    before = facts()
-    report = brand.report("--lost", old="")
+    before, report = facts(), brand.report("--lost", old="")
     assert report["customers"] == report["places"] == report["repeats"] == {"found": 0, "lost": 1}
     assert report["totals"] == {"found": 0, "lost": 2}
     assert facts()["secret"] == keyed_hash("secret") != before["secret"]

@@ -12,6 +12,7 @@ import database
 from leads import erasure, export, search
 from leads.backtest import Backtest, backtest
 from models import Day, Lead
+from web import presenting
 
 NAMED = RULES.replace("partner: irpid", "partner: [irpid, subid]").replace("irpid: {}", "irpid: {}\n  subid: {}")
 PROGRAM = program("default", NAMED)
@@ -61,13 +62,13 @@ def test_leads_are_found_by_their_sub_partner(ledger):
 def test_a_lead_tells_its_sub_partner_beside_its_partner_where_there_are_any(ledger):
     named, alone = send(), post(b"irpid=bright&subid=s-1")
     with database.read():
-        today = export.presenter({"default": PROGRAM})
+        today = presenting.presenter({"default": PROGRAM})
         shown = today(Lead.get_by_id(named.id))
         assert list(shown)[4:6] == ["partner", "subpartner"] and shown["subpartner"] == "s-1"
         assert today(Lead.get_by_id(alone.id))["subpartner"] == ""
-        before = export.presenter({"default": program("default", RULES)})
+        before = presenting.presenter({"default": program("default", RULES)})
         assert before(Lead.get_by_id(named.id))["subpartner"] == "s-1"
-        assert list(before(Lead.get_by_id(alone.id))) == list(export.KEYS)
+        assert list(before(Lead.get_by_id(alone.id))) == list(presenting.KEYS)
 
 
 def test_csv_has_a_column_of_sub_partners_where_a_program_names_them(ledger):
@@ -75,7 +76,7 @@ def test_csv_has_a_column_of_sub_partners_where_a_program_names_them(ledger):
     for rules, head in [(NAMED, "user,partner,subpartner,valid"), (RULES, "user,partner,valid")]:
         programs = {"default": program("default", rules)}
         with database.read():
-            leads = map(export.presenter(programs), Lead.select())
+            leads = map(presenting.presenter(programs), Lead.select())
             lines = list(export.csv_lines(leads, export.columns(programs)))
         assert head in lines[0]
         assert (",bright,'=s-1,true," in lines[1]) == (rules == NAMED)

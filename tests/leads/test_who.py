@@ -6,9 +6,10 @@ import pytest
 from counted import NOW, program, submit
 
 import database
-from leads import masks, search
+from leads import search
 from leads.search import FilterError, read_filter
 from leads.who import People
+from web import masks
 
 LOANS = program(
     "loans",

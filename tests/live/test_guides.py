@@ -6,19 +6,14 @@ its form; a line `…` stands for any lines.
 """
 
 import json
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-from contextlib import suppress
-from threading import Thread
 
 import pytest
 from cast import ROOT
+from newcomers import Newcomer, agrees
 
 from judge.limits import LIMITS
+from web.destinations import names_one
 from web.settings import SETTINGS
 
 STEP = re.compile(
@@ -29,108 +24,11 @@ STEP = re.compile(
 )
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-class Newcomer:
-    """Somebody with a fresh copy of Datapost and a terminal."""
-
-    def __init__(self, folder, postgresql_url):
-        self.copy, self.before, self.running = folder / "datapost", [], None
-        self.platform, port, platform_port = folder / "platform", free_port(), free_port()
-        self.platform.mkdir()
-        files = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
-        )
-        for name in files.stdout.splitlines():
-            (self.copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, self.copy / name)
-        (self.copy / ".venv").symlink_to(ROOT / ".venv")
-        self.places = {
-            "http://127.0.0.1:8000": f"http://127.0.0.1:{port}",
-            "https://acme-leads.herokuapp.com": f"http://127.0.0.1:{platform_port}",
-        }
-        self.environ = {
-            "PATH": f"{ROOT / 'tests' / 'platform'}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "PORT": str(port),
-            "PLATFORM": str(self.platform),
-            "PLATFORM_PORT": str(platform_port),
-            "PLATFORM_DATABASE": postgresql_url,
-            "PLATFORM_BIN": str(ROOT / ".venv" / "bin"),
-            **{f"GIT_{who}_{what}": "a@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-        }
-        self.say("git init -q -b main && git add -A && git commit -qm Datapost")
-
-    def say(self, command):
-        """Run a command as it stands in the guide, and return what it prints."""
-        for name, place in self.places.items():
-            command = command.replace(name, place)
-        if command.startswith("make run"):
-            return self.start(command)
-        script = "\n".join(["set -euo pipefail", *self.before, command])
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        done = subprocess.run(["bash", "-c", script], cwd=self.copy, env=self.environ, **pipes)
-        if command.startswith((". ", "export ")):
-            self.before.append(command)
-        output = done.stdout
-        for name, place in self.places.items():
-            output = output.replace(place, name)
-        return output, done.returncode
-
-    def start(self, command):
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
-        self.running = subprocess.Popen(["bash", "-c", command], cwd=self.copy, env=self.environ, **pipes)
-        printed = []
-        for line in self.running.stdout:
-            printed.append(line)
-            if "Running on http" in line:
-                break
-        self.reader = Thread(target=self.running.stdout.read)
-        self.reader.start()
-        self.printed = "".join(printed)
-        return self.printed, 0
-
-    def leave(self):
-        if self.running:
-            os.killpg(self.running.pid, signal.SIGTERM)
-            self.running.wait()
-            self.reader.join()
-            self.running.stdout.close()
-        with suppress(FileNotFoundError, ProcessLookupError):
-            os.killpg(int((self.platform / "pid").read_text()), signal.SIGTERM)
-
-
 @pytest.fixture
 def newcomer(tmp_path, postgresql_url):
     somebody = Newcomer(tmp_path, postgresql_url)
     yield somebody
     somebody.leave()
-
-
-# What differs from run to run, and what stands for it in a comparison.
-FORMS = [
-    (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "ULID"),
-    (r"\b[0-9a-f]{64}\b", "HASH"),
-    (r"\b[0-9a-f]{32}\b", "KEY"),
-    (r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "TIME"),
-    (r"\b\d+(\.\d+)? m?s\b", "SECONDS"),
-    (r"\.[0-9a-f]{6}@", ".FRESH@"),
-]
-
-
-def same_form(text):
-    for pattern, form in FORMS:
-        text = re.sub(pattern, form, text)
-    return "\n".join(re.sub(" +", " ", line).rstrip() for line in text.strip().splitlines())
-
-
-def agrees(shown, printed):
-    parts = [re.escape(part.strip("\n")) for part in re.split(r"^…$", same_form(shown), flags=re.MULTILINE)]
-    return re.fullmatch(r"[\s\S]*?".join(parts), same_form(printed)) is not None
 
 
 def follow(newcomer, guide):
@@ -186,4 +84,5 @@ def test_the_reasons_that_partners_are_told_of_are_all_that_there_are():
 def test_the_guides_name_the_settings_that_there_are():
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
     known = {row.name for row in SETTINGS} | {"DATAPOST_PASSWORD"}  # the latter is of flask simulate alone
-    assert set(re.findall(r"DATAPOST_[A-Z_]+", text)) <= known
+    named = set(re.findall(r"DATAPOST_[A-Z_]+(?!<)\b", text))
+    assert {name for name in named if not names_one(name)} <= known

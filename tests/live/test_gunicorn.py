@@ -19,24 +19,24 @@ from werkzeug.security import generate_password_hash
 from web.answer import HEADERS
 
 
-def test_of_24_simultaneous_posts_of_one_lead_to_two_services_exactly_one_is_valid(make_service, migrated_url):
-    services = [make_service(DATABASE_URL=migrated_url).start() for _ in range(2)]
+def test_of_24_simultaneous_posts_of_one_lead_to_two_services_exactly_one_is_valid(make_service, database_url):
+    services = [make_service(DATABASE_URL=database_url).start() for _ in range(2)]
     answers = at_once(24, lambda number: services[number % 2].post('{"email": "ann@example.com"}'))
     assert [status for status, _, _ in answers] == [200] * 24
     assert sum(answer["valid"] is True for _, _, answer in answers) == 1
 
 
-def test_of_16_requests_with_one_key_one_is_judged_and_15_get_its_answer(make_service, migrated_url):
-    service = make_service(DATABASE_URL=migrated_url).start()
+def test_of_16_requests_with_one_key_one_is_judged_and_15_get_its_answer(make_service, database_url):
+    service = make_service(DATABASE_URL=database_url).start()
     answers = at_once(16, lambda _: service.post('{"email": "ann@example.com"}', {"Idempotency-Key": "k"}))
     assert {(status, answer["valid"]) for status, _, answer in answers} == {(200, True)}
     assert len({answer["uniqueid"] for _, _, answer in answers}) == 1
     assert sum(headers["Idempotent-Replayed"] == "true" for _, headers, _ in answers) == 15
 
 
-def test_of_a_limit_of_50_hit_by_300_at_once_50_are_valid(make_service, migrated_url):
+def test_of_a_limit_of_50_hit_by_300_at_once_50_are_valid(make_service, database_url):
     rules = "fields: {email: {}}\nrules: [{id: cap, limit: 50, per: month}]\n"
-    service = make_service(rules, DATABASE_URL=migrated_url).start()
+    service = make_service(rules, DATABASE_URL=database_url).start()
     answers = at_once(300, lambda number: service.post(f'{{"email": "{number}"}}'))
     assert sum(answer["valid"] is True for _, _, answer in answers) == 50
     assert {answer["note"] for _, _, answer in answers if answer["valid"] == "false"} == {
@@ -84,9 +84,9 @@ def test_the_first_lead_is_judged_by_the_files_that_there_are(service):
 
 
 @pytest.mark.long
-def test_no_lead_that_was_answered_valid_is_lost_in_8_kills(make_service, migrated_url):
+def test_no_lead_that_was_answered_valid_is_lost_in_8_kills(make_service, database_url):
     """Four clients post while the whole process group is killed; then the service starts with no help."""
-    service, answered, moments = make_service(DATABASE_URL=migrated_url), [], Random(15)
+    service, answered, moments = make_service(DATABASE_URL=database_url), [], Random(15)
 
     def client(number, killed_after):
         for turn in count():
@@ -107,7 +107,7 @@ def test_no_lead_that_was_answered_valid_is_lost_in_8_kills(make_service, migrat
     leads = service.leads()
     assert set(answered) <= {lead_id for lead_id, _ in leads}
     assert len({email for _, email in leads}) == len(leads)
-    if migrated_url.startswith("sqlite:"):
+    if database_url.startswith("sqlite:"):
         with closing(sqlite3.connect(service.database)) as stored:
             assert stored.execute("pragma integrity_check").fetchone() == ("ok",)
 

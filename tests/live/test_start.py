@@ -85,6 +85,13 @@ def test_gunicorn_listens_where_host_says(service, host, told, answers):
     assert f"Listening at: http://{told}:{service.port} " in service.stop()
 
 
+def test_the_first_start_makes_the_file_and_its_tables(service):
+    service.prepared = None
+    assert not service.database.exists()
+    service.start()
+    assert service.post('{"email": "ann@example.com"}')[2]["valid"] is True
+
+
 def test_without_a_port_gunicorn_listens_to_this_machine_alone(service):
     del service.environ["PORT"]
     service.environ["GUNICORN_CMD_ARGS"] = "--check-config --print-config"
@@ -118,9 +125,9 @@ SECRET_LINE = "DATAPOST_SECRET is not the one that the hashes in this database w
 
 
 @pytest.mark.parametrize("command", [("gunicorn",), ("flask", "run", "--port", "0")], ids=["gunicorn", "flask run"])
-def test_with_another_secret_than_the_database_knows_it_does_not_start(make_service, migrated_url, command):
-    start(migrated_url, "the first")
-    process = make_service(DATABASE_URL=migrated_url).command(*command)
+def test_with_another_secret_than_the_database_knows_it_does_not_start(make_service, database_url, command):
+    start(database_url, "the first")
+    process = make_service(DATABASE_URL=database_url).command(*command)
     _, log = process.communicate()
     assert process.returncode == 1
     assert SECRET_LINE in log and "Traceback" not in log
@@ -135,10 +142,10 @@ def start(url, secret):
         database.disconnect()
 
 
-def test_the_start_notes_the_secret_of_a_database_that_knows_none(make_service, migrated_url):
-    make_service(DATABASE_URL=migrated_url).start().stop()
+def test_the_start_notes_the_secret_of_a_database_that_knows_none(make_service, database_url):
+    make_service(DATABASE_URL=database_url).start().stop()
     with pytest.raises(database.SchemaError, match=SECRET_LINE):
-        start(migrated_url, "another")
+        start(database_url, "another")
 
 
 def test_open_needs_no_users(service):

@@ -17,6 +17,7 @@ import database
 import models
 from commands import transfer
 from database.secret import hold_secret
+from delivery.outbox import Delivered, Standing
 from judge.verdict import Claim, Reason, Verdict
 from leads.publishing import publish
 
@@ -137,14 +138,23 @@ def file(tmp_path):
     models.connect(f"sqlite:///{tmp_path}/file.db", "a key for tests")
     for number in range(20):
         record(number)
+    database.transact(_deliver)
     database.disconnect()
     yield str(tmp_path / "file.db")
     database.disconnect()
 
 
+def _deliver():
+    """Have one lead be sent, and the others wait, as the destination is paused."""
+    sent = models.Delivery.update(state="sent", sent_at=datetime.now(UTC), last_status=200)
+    sent.where(models.Delivery.lead == models.Delivery.get().lead).execute()
+    Standing.insert(name="crm", paused_at=datetime.now(UTC), paused_by="ann", why="paused by ann").execute()
+    Delivered.insert(program="default", day="2026-11-28", destination="crm", sent=1, dead=0).execute()
+
+
 def record(number):
     """Store the lead of a person; those of every third one are refused."""
-    verdict = Verdict("default", "h" * 64, partner="bright", subpartner=f"s-{number % 2}")
+    verdict = Verdict("default", "h" * 64, partner="bright", subpartner=f"s-{number % 2}", deliver=["crm"])
     if number % 3:
         verdict.claims = [Claim("duplicate", (f"ann{number}",), Reason("duplicate", "Already submitted"))]
     else:
@@ -171,6 +181,16 @@ def test_what_was_deleted_or_forgotten_between_two_copies_is_gone_there_too(file
     assert all_of(file, postgresql_url)
     models.connect(postgresql_url, "a key for tests")
     assert sum(record(number).valid for number in range(20)) == 5  # of those who were forgotten
+
+
+def test_what_is_delivered_moves_along_and_a_paused_destination_stays_paused(file, postgresql_url):
+    transfer.copy(file, postgresql_url, progress)
+    models.connect(postgresql_url, "a key for tests")
+    with database.read():
+        assert {row.state for row in models.Delivery.select()} == {"waiting", "sent"}
+        assert (Standing.get().paused_by, Delivered.get().sent) == ("ann", 1)
+    database.disconnect()
+    assert all_of(file, postgresql_url)
 
 
 def delete_some(table):

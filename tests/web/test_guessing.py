@@ -7,7 +7,7 @@ from cast import read_answer
 from logins import HASH, count_hashes, guess, header, status
 
 import database
-import models
+from web.login import FailedLogin
 from web.settings import User
 
 USERS = User("impact", "secret"), User("hashed", HASH)
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 def five_minutes_later():
     later = datetime.now(UTC) - timedelta(minutes=5, seconds=1)
-    database.transact(models.FailedLogin.update(at=later).execute)
+    database.transact(FailedLogin.update(at=later).execute)
 
 
 def test_after_20_failed_logins_an_address_is_told_429(make_app):

@@ -173,6 +173,10 @@ GOOD = {"DATAPOST_USERS": "impact:a-long-password", "DATAPOST_SECRET": "1f2e" * 
         ({"DATAPOST_SECRET": "konfiguration"}, "DATAPOST_SECRET is short, or one word, and may be guessed"),
         ({"DATAPOST_OPEN": "on"}, "DATAPOST_OPEN is on: whoever knows the address may post leads that are paid"),
         ({"DATAPOST_MAX_BODY": "64"}, "DATAPOST_MAX_BODY is 64: many leads are longer"),
+        (
+            {"DATAPOST_DELIVER_INBOX": "mailto:sales@acme.example"},
+            "DATAPOST_SMTP_URL is not set, so that leads wait which are to go by mail: write smtps://",
+        ),
         ({"DATAPOST_TRUSTED_PROXIES": "10"}, "DATAPOST_TRUSTED_PROXIES is 10: write how many proxies stand in front"),
     ],
 )
