@@ -28,6 +28,7 @@ from partners.pages import documents
 from web import logs, proxies
 from web.answer import Answer, answer_lead, finish, named_program, respond
 from web.health import check_writing
+from web.heartbeat import Heartbeat
 from web.login import Login
 from web.logs import log
 from web.pages import page
@@ -231,7 +232,9 @@ def create_app(settings=None):
     for chore in (retention.clear_expired, backtest.clear_old, persons.clear_old):
         database.add_chore(chore)
     logins = (Login(users, settings.secret) for users in (settings.users, settings.seers))
-    app.extensions["datapost"] = made = Service(settings, book, *logins, Sender(settings, book), unread=unread)
+    app.extensions["datapost"] = made = Service(
+        settings, book, *logins, Sender(settings, book), Heartbeat(settings), unread=unread
+    )
     database.add_chore(partial(note_arrival, made))
     app.register_blueprint(site)
     for pages in (*PAGES, documents):

@@ -130,6 +130,15 @@ def _web(setting, text, private):
     return text.partition("#")[0], shown
 
 
+def heartbeat_url(setting, environ):
+    """Return the address that the heartbeat calls, or nothing."""
+    if not (text := environ.get(setting, "").strip()):
+        return ""
+    if text.partition(":")[0].lower() not in ("https", "http") or "@" in _split(setting, text).netloc:
+        raise SettingsError(f"{setting} is no address that can be called: write https://…, without a user name")
+    return _web(setting, text, _is_private(environ))[0]
+
+
 def _is_private(environ):
     try:
         return switch(PRIVATE, environ.get(PRIVATE, ""))

@@ -10,6 +10,7 @@ from flask import current_app
 from judge.rulebook import Book, RuleBook
 from models import Fact
 from web import running
+from web.heartbeat import Heartbeat
 from web.login import Login
 from web.logs import log
 from web.published import PublishedBook
@@ -30,6 +31,7 @@ class Service:
     login: Login
     operators: Login
     sender: Any
+    heartbeat: Heartbeat
     given: set = field(default_factory=set)
     grave: tuple = (-math.inf, 0)
     arrival: dict | None = None
@@ -39,6 +41,7 @@ class Service:
     def begin(self):
         """Begin what a process that serves does by itself."""
         self.sender.wake()
+        self.heartbeat.begin()
 
 
 def service():
@@ -105,6 +108,8 @@ def _features(settings):
         "networks": settings.allowed_ips,
         "proxies": settings.trusted_proxies,
         "delivery": settings.destinations,
+        "heartbeat": settings.heartbeat_url,
+        "metrics": settings.metrics_token,
     }
 
 

@@ -162,6 +162,22 @@ class Settings:
         "by TLS where the server can; `?from=leads@acme.example` says who sends",
         shown=False,
     )
+    heartbeat_url: str = _row(
+        "DATAPOST_HEARTBEAT_URL",
+        "",
+        addresses.heartbeat_url,
+        "called every five minutes while leads can be stored, and not otherwise: who awaits it (healthchecks.io and "
+        "the like) tells when it stays away",
+        shown=False,
+        family=True,
+    )
+    metrics_token: str = _row(
+        "DATAPOST_METRICS_TOKEN",
+        "",
+        readers.text,
+        "bearer token of `/metrics`, which Prometheus reads; without it there is none",
+        shown=False,
+    )
 
     @classmethod
     def load(cls, environ=os.environ, unread=None):
