@@ -51,7 +51,11 @@ class Parcel:
 
 
 def parcel_of(program, entry, lead, present, test=False):
-    """Return what an entry of `deliver:` sends of a lead; `present` shows a whole one (web.presenting)."""
+    """Return what an entry of `deliver:` sends of a lead; `present` shows a whole one (web.presenting).
+
+    A test says so, whatever `fields:` name: nobody is to be called for it.
+    """
+    test = test or lead.test
     if entry.fields is None:
         named, content = None, {name: value for name, value in present(lead).items() if name not in LEFT_OUT}
     else:

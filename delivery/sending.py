@@ -8,6 +8,7 @@ import atexit
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from time import monotonic
 
 import database
@@ -53,8 +54,9 @@ class Sender:
         self._stopping.set()
         self._awake.set()
         until = monotonic() + STOP_WAIT
-        for thread in self._threads:
-            thread.join(max(until - monotonic(), 0))
+        with suppress(KeyboardInterrupt):  # who asks twice waits no longer
+            for thread in self._threads:
+                thread.join(max(until - monotonic(), 0))
 
     def run_due(self):
         """Send all that is due now, and return how many leads had which result. Raises StoreError."""

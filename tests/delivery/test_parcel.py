@@ -54,6 +54,11 @@ def packed(make_app):
 # --- What goes along ---
 
 
+def test_a_test_says_so_whatever_the_fields_are(packed):
+    lead, parcel = packed("fields: {Mail: email}", email="ann@acme.example", is_test="yes")
+    assert parcel.content == {"id": lead.id, "Mail": "ann@acme.example", "test": True} and parcel.test
+
+
 def test_a_mapping_says_what_each_thing_is_called_there(packed):
     lead, parcel = packed("fields: {Mail: email, firstname: first_name, lead: $id}")
     assert parcel.content == {"Mail": "ann@acme.example", "firstname": "Ann Ü", "lead": lead.id}
