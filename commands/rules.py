@@ -13,6 +13,7 @@ from commands.drafts import load_file
 from commands.leads import read_filter
 from commands.output import show
 from commands.shared import as_json, find_program, in_currency, live_book, reading, refuse_empty
+from delivery import hubspot
 from judge.changes import begun_anew
 from judge.compiler import load
 from judge.rulebook import rule_files, why_empty
@@ -59,7 +60,7 @@ def _check(path):
     except RuleFileError as error:
         return {"file": str(path), "ok": False, "errors": [*map(str, error.errors)], "warnings": [], "summary": ""}
     spec, warnings = program.spec, [*program.warnings, *begun_anew(program, *search.last_rules(program))]
-    warnings += without_setting(program)
+    warnings += not_taken(program)
     counts = {"field": spec.fields, "rule": spec.rules, "example": spec.examples}
     summary = ", ".join(f"{len(items)} {word}{'s' * (len(items) != 1)}" for word, items in counts.items())
     if spec.starts or spec.ends:
@@ -72,15 +73,17 @@ def _check(path):
     return {"file": str(path), "ok": True, "errors": [], "warnings": [*map(str, warnings)], "summary": summary}
 
 
-def without_setting(program):
-    """Return as Findings which destinations of a program have no address here."""
+def not_taken(program):
+    """Return as Findings what of a program would wait or be refused, as the destinations are set here."""
     there, found = service().settings.destinations, []
     for index, entry in enumerate(program.spec.deliver):
         if entry.to not in there:
-            told = (
-                f'destination "{entry.to}": {PREFIX}{entry.to.upper()} is not set here, so its leads wait until it is'
-            )
-            found.append(program.source.finding(("deliver", index, "to"), told, is_warning=True))
+            doubts = [("to", f"{PREFIX}{entry.to.upper()} is not set here, so its leads wait until it is")]
+        else:
+            doubts = hubspot.doubts(entry) if there[entry.to].kind == "hubspot" else ()
+        for key, told in doubts:
+            sentence = f'destination "{entry.to}": {told}'
+            found.append(program.source.finding(("deliver", index, key), sentence, is_warning=True))
     return found
 
 

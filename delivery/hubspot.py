@@ -19,7 +19,7 @@ ANSWERED = {200, 201, 207}  # then the body says what became of it
 LATER = {409, 423, 477}
 
 NEEDS_FIELDS = "HubSpot knows no whole leads: write under fields: which of its properties hold what, email among them"
-NEEDS_EMAIL = "HubSpot knows contacts by the property email, and the lead has nothing for it: name it under fields:"
+NEEDS_EMAIL = "HubSpot knows contacts by the property email, and nothing is sent as that: name it under fields:"
 NO_EVENT = "HubSpot takes no such event: delete the contact there"
 UNREADABLE = "what HubSpot answered cannot be read"
 NOTHING_DONE = "HubSpot made no contact of it"
@@ -40,6 +40,16 @@ TOLD = {
     "pause": "HubSpot does not let this token do that",
     "again": "HubSpot could not do it now",
 }
+
+
+def doubts(entry):
+    """Yield what of an entry of `deliver:` HubSpot would not take: the key, and why not."""
+    if entry.fields is None:
+        yield "to", NEEDS_FIELDS
+    elif "email" not in entry.fields:
+        yield "fields", NEEDS_EMAIL
+    if entry.erasures:
+        yield "erasures", NO_EVENT
 
 
 def send(settings, destination, parcel):

@@ -14,6 +14,7 @@ import database
 from commands.deliver import BY_WHOM
 from delivery import outbox
 from models import Delivery, Lead, first_id
+from web.settings import Settings
 
 RULES = """
 title: Solar
@@ -274,6 +275,24 @@ def test_rules_check_warns_of_a_destination_without_its_setting(shop, tmp_path):
     report = json.loads(flask(shop, "rules", "check", f"{tmp_path}/default.yaml", "--format", "json"))
     (warning,) = [text for text in report[0]["warnings"] if "DATAPOST" in text]
     assert ':9: warning: destination "sheet": DATAPOST_DELIVER_SHEET is not set here, so its leads wait' in warning
+
+
+@pytest.mark.parametrize(
+    ("entry", "line", "told"),
+    [
+        ("", 2, "HubSpot knows no whole leads: write under fields: which"),
+        ("    fields: {mail: email}\n", 3, "HubSpot knows contacts by the property email, and nothing is sent as that"),
+        ("    fields: [email]\n    erasures: true\n", 4, "HubSpot takes no such event"),
+        ("    fields: [email]\n", 0, None),
+    ],
+)
+def test_rules_check_warns_of_what_hubspot_would_not_take(make_app, tmp_path, entry, line, told):
+    settings = Settings.load({"DATAPOST_DELIVER_CRM": "hubspot:", "DATAPOST_DELIVER_CRM_TOKEN": "t"})
+    app = make_app(RULES, destinations=settings.destinations)
+    (tmp_path / "new.yaml").write_text(f"deliver:\n  - to: crm\n{entry}fields: {{email: {{}}}}\n")
+    result = app.test_cli_runner().invoke(args=["rules", "check", f"{tmp_path}/new.yaml", "--format", "json"])
+    found = [text for text in json.loads(result.stdout)[0]["warnings"] if "HubSpot" in text]
+    assert len(found) == bool(told) and all(f':{line}: warning: destination "crm": {told}' in text for text in found)
 
 
 def test_an_erasure_says_where_the_person_went_and_tells_who_asks_for_it(make_app, receiver, monkeypatch):

@@ -76,7 +76,7 @@ def test_without_fields_hubspot_knows_no_lead(hubspot):
 
 @pytest.mark.parametrize("named", [{}, {"firstname": "Ann"}, {"email": " "}, {"Email": "ann@acme.example"}])
 def test_without_an_address_there_is_no_contact(hubspot, named):
-    told = "HubSpot knows contacts by the property email, and the lead has nothing for it: name it under fields:"
+    told = "HubSpot knows contacts by the property email, and nothing is sent as that: name it under fields:"
     assert hubspot(replace(PARCEL, named=named)) == (Outcome("dead", error=told, ours=True), [])
 
 
