@@ -93,7 +93,7 @@ class Lead(Table):
     phone = TextField(default="")
     worth = DecimalField(8, 2, null=True)
     observed = JSONField(default=list)
-    masked_at = Time(null=True, default=None)
+    masked_at = Time(null=True)
     subpartner = TextField(default="")
 
     replayed = False
@@ -137,7 +137,7 @@ class Taken(Table):
     key = CharField(64, primary_key=True)
     lead = CharField(26)
     claimed_at = Time()
-    expires_at = Time(null=True, default=None, index=True)
+    expires_at = Time(null=True, index=True)
     fingerprint = CharField(64, default="")
 
     class Meta:
@@ -149,7 +149,7 @@ class Total(Table):
 
     key = CharField(64, primary_key=True)
     used = BigIntegerField()
-    expires_at = Time(null=True, default=None, index=True)
+    expires_at = Time(null=True, index=True)
 
 
 class Fact(Table):

@@ -40,7 +40,7 @@ class Time(TimestampField):
     """Milliseconds since 1970 in the table, an aware datetime in Python."""
 
     def __init__(self, **options):
-        super().__init__(resolution=1000, utc=True, **options)
+        super().__init__(resolution=1000, utc=True, default=None, **options)  # peewee's own is the time of now
 
     def python_value(self, value):
         return value if value is None else super().python_value(value).replace(tzinfo=UTC)

@@ -38,10 +38,10 @@ class Standing(Table):
 
     name = TextField(primary_key=True)
     failures = IntegerField(default=0)
-    paused_at = Time(null=True, default=None)
+    paused_at = Time(null=True)
     paused_by = TextField(default="")
     why = TextField(default="")
-    probe_at = Time(null=True, default=None)
+    probe_at = Time(null=True)
 
 
 class Delivered(Table):
