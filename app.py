@@ -17,7 +17,9 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnava
 
 import database
 import models
-from dashboard import PAGES, overview, warnings
+from alerts import sources
+from alerts.looking import Watch
+from dashboard import PAGES, overview
 from database import SchemaError, StoreError
 from database.secret import hold_secret
 from delivery.sending import Sender
@@ -72,9 +74,10 @@ def health():
         reachable = True
     except StoreError as error:
         log.error("health: the store cannot be reached: %s", error)
+        service().outage.happens()
         reachable = False
     book, strict = rulebook(), request.args.get("strict") == "1"
-    grave = warnings.count_grave() if strict and reachable and book.known else 0
+    grave = sources.count_grave() if strict and reachable and book.known else 0
     report = {
         "status": "failing" if not (reachable and book.known) or book.errors or grave else "ok",
         "version": version(),
@@ -146,6 +149,10 @@ def refuse_other_networks():
             raise Forbidden
 
 
+class Unusable(StoreError):
+    """The live rules of a program cannot be used: the store can."""
+
+
 def find_program(name, user):
     if user.programs is not None and name not in user.programs:
         raise Forbidden
@@ -153,7 +160,7 @@ def find_program(name, user):
         return (book := rulebook()).programs[name]
     except KeyError:
         if name in book.unusable:
-            raise StoreError(f"the live rules of {name} cannot be used") from None
+            raise Unusable(f"the live rules of {name} cannot be used") from None
         raise NotFound from None
 
 
@@ -194,6 +201,8 @@ def answer_unsupported(error):
 
 @site.app_errorhandler(StoreError)
 def answer_store_error(error):
+    if not isinstance(error, Unusable):
+        service().outage.happens(is_lead=request.endpoint == "site.receive_lead")
     return answer_error(503, headers={"Retry-After": RETRY_AFTER}, error=str(error))
 
 
@@ -233,9 +242,10 @@ def create_app(settings=None):
         database.add_chore(chore)
     logins = (Login(users, settings.secret) for users in (settings.users, settings.seers))
     app.extensions["datapost"] = made = Service(
-        settings, book, *logins, Sender(settings, book), Heartbeat(settings), unread=unread
+        settings, book, *logins, Sender(settings, book), Heartbeat(settings), Watch(app), unread=unread
     )
     database.add_chore(partial(note_arrival, made))
+    database.add_chore(made.outage.note)
     app.register_blueprint(site)
     for pages in (*PAGES, documents):
         app.register_blueprint(pages)

@@ -4,6 +4,7 @@ from functools import wraps
 
 import click
 
+from commands.alerts import alerts
 from commands.backup import backup, restore
 from commands.database import copy_to, migrate
 from commands.deliver import deliver
@@ -24,7 +25,7 @@ for command in (publish_file, show_log, roll_back, pull_rules, adopt_file, retir
     rules.add_command(command)
 
 GROUPS = {
-    "Rules and leads": (rules, leads, deliver),
+    "Rules and leads": (rules, leads, deliver, alerts),
     "Partners and impact.com": (show_contract, show_docs, simulate_posts, example),
     "The database": (backup, restore, migrate, copy_to, rotate_secret),
     "This installation": (doctor, hash_password),

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import sqlite3
 import sys
 from contextlib import suppress
@@ -15,6 +14,7 @@ from flask.cli import with_appcontext
 
 import database
 import models
+from alerts import telling
 from commands.deliver import no_setting, number, paused_since
 from commands.shared import as_json
 from database import StoreError, disk
@@ -33,7 +33,6 @@ from web.service import service
 from web.settings import processes, version
 
 ROOT = Path(__file__).parents[1]
-LEAST_FREE = 500_000_000  # bytes: for days of leads, and to notice in time
 OLDEST_POSTGRESQL = 14
 CONNECTIONS = 5  # of a process, at most
 CLOCKS_APART = 2  # seconds
@@ -144,8 +143,8 @@ def _of_sqlite():
         yield False, f"{path} is damaged ({found}): docs/operations.md says how to put a backup in its place"
     if where := disk.fleeting(path):
         yield False, f"the leads are in {path}, and {where} does not last: a restart may lose them all"
-    free = shutil.disk_usage(path.parent.absolute()).free
-    if free < LEAST_FREE:
+    free = disk.free(path)
+    if free < disk.LEAST_FREE:
         yield False, f"only {free / 1e6:,.0f} MB are free where {path} is: without room no lead is stored. Make room"
     size = path.stat().st_size
     yield True, f"{path}: {_count_leads()}, {size / 1e6:,.1f} MB, {free / 1e9:,.1f} GB free, no damage found"
@@ -248,6 +247,22 @@ def _wrong_with(one):
         yield f"{told}, and flask deliver again --to {one.name} sends what was mended"
 
 
+def _alerts():
+    made = service().settings
+    if not made.alerts:
+        told = "nobody is told what is wrong, as DATAPOST_ALERTS is not set"
+        yield True, f"{told}: the dashboard shows it, and flask alerts list"
+    with database.read():
+        found = telling.fares(made)
+    for one in found:
+        if one.failed:
+            told = f"{one.receiver.shown}: what is told does not arrive, since {one.since:%Y-%m-%d %H:%M UTC}"
+            yield False, f"{told}: {one.error}. Mend why, and see by flask alerts test whether it arrives"
+        else:
+            last = f"last told on {one.sent_at:%Y-%m-%d, %H:%M UTC}" if one.sent_at else "nothing was sent there yet"
+            yield True, f"{one.receiver.shown}: {last}; flask alerts test tries it"
+
+
 def _versions():
     for name, tested in re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.txt").read_text()):
         with suppress(metadata.PackageNotFoundError):  # on this machine it may not be needed
@@ -266,6 +281,7 @@ CHECKS = {
     "proxies": _proxies,
     "docs": _docs,
     "delivery": _delivery,
+    "alerts": _alerts,
     "versions": _versions,
 }
 CHECKS_OF_THE_UNREAD = {"settings": _settings, "versions": _versions}  # others would look elsewhere than is meant

@@ -14,7 +14,7 @@ from ulid import ULID
 from werkzeug.exceptions import Forbidden, NotFound
 
 import database
-from dashboard.deliverywarnings import setting_of, waiting
+from alerts.destinations import setting_of, waiting
 from database import StoreError
 from delivery import listing, outbox
 from delivery.trial import trial

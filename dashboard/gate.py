@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from flask import redirect, request, url_for
 from werkzeug.exceptions import NotFound
 
-from dashboard import explain, subjects
+from dashboard import subjects
 from dashboard.difference import difference
 from dashboard.editor import as_file
 from dashboard.subjects import Subject
 from judge.rulefile import RuleFileError
 from leads import backtest, publishing
 from leads.publishing import Outdated, PublishingError
-from web import logs, pages
+from web import logs, pages, reasons
 from web.pages import page
 from web.published import RULES
 from web.service import service
@@ -225,7 +225,7 @@ def _changes(row, program):
     notes = row.report.get("notes", {})
 
     def sentence(code, side):
-        return (side == "refused" and notes.get(code, "").rstrip(".")) or explain.reason(code, program)
+        return (side == "refused" and notes.get(code, "").rstrip(".")) or reasons.reason(code, program)
 
     since = row.started_at - timedelta(days=row.report["days"])
     return {"leads": leads[: backtest.LISTED], "asked": asked, "told_by": sentence, "since": since}

@@ -25,7 +25,7 @@ from leads.export import columns, csv_lines, json_lines, jsonl_lines
 from leads.rulesofday import rules_of
 from leads.search import FilterError
 from leads.who import People
-from web import logs, masks, pages
+from web import logs, masks, pages, reasons
 from web.answer import render
 from web.pages import page
 from web.payload import as_text
@@ -80,7 +80,7 @@ def _list_page(given, found=None, who=(), partners=(), problem=None, status=200)
         leads=found.leads if found else (),
         who_is=dict(who),
         partners=_to_choose_from(partners, found),
-        reasons=explain.choices(chosen),
+        reasons=reasons.choices(chosen),
         searchable=search.searchable(chosen),
         zone=search.zone(chosen),
         zones={str(program.spec.timezone) for program in chosen},
@@ -92,7 +92,7 @@ def _list_page(given, found=None, who=(), partners=(), problem=None, status=200)
         problem=problem,
         programs=programs,
         has_subpartners=any(program.senders[1] for program in programs.values()),
-        words=lambda lead, code: explain.reason(code, programs.get(lead.program)),
+        words=lambda lead, code: reasons.reason(code, programs.get(lead.program)),
         first=not request.values.get("after"),
     )
 
@@ -299,7 +299,7 @@ def _lead_page(lead, revealed):
         program=book.programs.get(lead.program),
         programs=book.programs,
         currency=pages.currency_of(judged_by),
-        reasons=[(code, explain.reason(code, judged_by)) for code in lead.reasons],
+        reasons=[(code, reasons.reason(code, judged_by)) for code in lead.reasons],
         steps=explain.steps(lead.trace, judged_by),
         values=values_of(lead, judged_by, masked),
         others=others,

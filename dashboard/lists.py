@@ -11,6 +11,7 @@ from judge.compiler import compile_text
 from judge.lists import ListError, lines_of
 from judge.rulefile import RuleFileError
 from leads import publishing
+from leads.deployed import programs_naming
 from leads.publishing import Outdated, PublishingError
 from web import logs, pages
 from web.pages import page
@@ -110,7 +111,7 @@ def _publish(subject, live, text, based_on):
 
 def _page(subject, live, text, based_on=0, sentence=None, status=200, found=None, told=()):
     values = {"subject": subject, "live": live, "text": text, "based_on": based_on, "found": found, "told": told}
-    values |= {"programs": subjects.programs_naming(subject.name), "comment": request.form.get("comment", "")}
+    values |= {"programs": programs_naming(pages.rulebook(), subject.name), "comment": request.form.get("comment", "")}
     values["long_ends"] = subjects.has_long_ends(text)
     if status != 200:
         return pages.refuse(status, (), sentence, "dashboard/list.html", values)
@@ -132,7 +133,7 @@ def _told_of(subject, text):
         lines_of(book.folder / subject.name, {subject.path: text})
     except ListError as error:
         return [("error", str(error))]
-    for name in subjects.programs_naming(subject.name):
+    for name in programs_naming(pages.rulebook(), subject.name):
         program = book.programs[name]
         try:
             changed = compile_text(name, program.path, program.text, texts=book.texts | {subject.path: text})

@@ -17,7 +17,7 @@ from ulid import ULID
 from werkzeug.exceptions import NotFound
 
 import database
-from dashboard.caps import limits
+from alerts.caps import limits
 from delivery.outbox import DEAD, WAITING
 from leads.counts import REASON, REFUSED, VALID, Counts
 from leads.daily import leads_between, money

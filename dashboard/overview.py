@@ -7,12 +7,14 @@ from flask import request, url_for
 from werkzeug.exceptions import NotFound
 
 import database
-from dashboard import chart, explain, warnings
+from alerts.concern import title
+from alerts.sources import Scope, standing
+from dashboard import chart
 from dashboard.programs import instructions_of
 from leads import figures, periods, search
 from leads.daily import today
 from leads.periods import Period, PeriodError
-from web import pages
+from web import pages, reasons
 from web.pages import page
 
 PERIODS = {"1": "Today", "yesterday": "Yesterday", "7": "7 days", "30": "30 days", "90": "90 days"}
@@ -77,7 +79,7 @@ class View:
         """The time zones of the programs, each with the names of those whose days begin in it."""
         found = {}
         for program in self.chosen:
-            found.setdefault(str(program.spec.timezone), []).append(warnings.title(program))
+            found.setdefault(str(program.spec.timezone), []).append(title(program))
         return found
 
     @property
@@ -137,7 +139,7 @@ def start():
     view = _view()
     with database.read():
         found = figures.collect(view.chosen, view.period, view.now)
-        told = warnings.standing(view.programs, view.now, pages.may_see)
+        told = standing(Scope(view.programs, pages.rulebook(), view.now, pages.may_see))
     return page(
         "dashboard/start.html",
         400 if view.problem else 200,
@@ -148,7 +150,7 @@ def start():
         tiles=_tiles(found.totals, found.before),
         **chart.picture(found.by_day),
         warnings=told,
-        reason=lambda figure: explain.reason(figure.code, view.programs.get(figure.program)),
+        reason=lambda figure: reasons.reason(figure.code, view.programs.get(figure.program)),
         sentence=lambda code: _sentence(code, view.chosen),
     )
 
@@ -178,7 +180,7 @@ def show_partner():
         uncompared=_uncompared(found),
         **chart.picture(found.by_day),
         subpartners=by_subpartner.partners,
-        sentence=lambda figure: explain.reason(figure.code, view.programs.get(figure.program)),
+        sentence=lambda figure: reasons.reason(figure.code, view.programs.get(figure.program)),
         code_sentence=lambda code: _sentence(code, view.chosen),
     )
 
@@ -199,14 +201,14 @@ def show_subpartner():
         figures=found,
         tiles=_tiles(found.totals, found.before),
         uncompared=_uncompared(found, "sub-partners"),
-        sentence=lambda figure: explain.reason(figure.code, view.programs.get(figure.program)),
+        sentence=lambda figure: reasons.reason(figure.code, view.programs.get(figure.program)),
     )
 
 
 def _sentence(code, programs):
     """Return the sentence of a reason code that may be of any of the programs."""
-    told = [explain.reason(code, program) for program in programs if explain.knows(code, program)]
-    return told[0] if told else explain.reason(code, None)
+    told = [reasons.reason(code, program) for program in programs if reasons.knows(code, program)]
+    return told[0] if told else reasons.reason(code, None)
 
 
 @site.route("/dashboard", defaults={"_rest": ""}, methods=METHODS)
@@ -244,7 +246,7 @@ def _uncompared(found, what="leads"):
     """Return in words why a period is not compared with the one before."""
     program, since = found.since or (None, None)
     return {
-        figures.NOT_COVERED: since and f"no {what} of {warnings.title(program)} are known before {periods.told(since)}",
+        figures.NOT_COVERED: since and f"no {what} of {title(program)} are known before {periods.told(since)}",
         figures.COUNTING: "some days are still being counted",
         figures.GONE: "the leads that came then until this time of day are deleted",
         figures.TOO_MANY: "too many leads came then to count them until this time of day",

@@ -9,9 +9,9 @@ from flask import Response, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
 
 import database
+from alerts.sources import of_program as concerns
 from dashboard import explain, subjects
 from dashboard.sheets import published_sheet, read_sheet
-from dashboard.warnings import of_program as concerns
 from database import StoreError
 from judge.examples import values_of
 from leads import publishing, search

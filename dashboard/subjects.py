@@ -10,7 +10,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 import database
 from judge.values import FORBIDDEN
 from leads import publishing
-from leads.deployed import list_name
+from leads.deployed import list_name, programs_naming
 from web import pages
 from web.published import LIST, RULES, path_of
 from web.service import service
@@ -103,19 +103,12 @@ def as_name(name):
     return name
 
 
-def programs_naming(list_name):
-    """Return the names of the programs that name a list."""
-    book = pages.rulebook()
-    path = path_of(book.folder, list_name, LIST)
-    return sorted(program.name for program in book.programs.values() if path in program.lists)
-
-
 def _may_change_list(name):
     """Tell whether an operator may publish a list, and so read it: if all programs that name it are his.
 
     One that no program names, as before or after, is for whoever published it last, and for operators of all programs.
     """
-    user, programs = pages.operators.current_user(), programs_naming(name)
+    user, programs = pages.operators.current_user(), programs_naming(pages.rulebook(), name)
     if programs or user.programs is None:
         return all(map(pages.may_see, programs))
     row = getattr(pages.rulebook(), "rows", {}).get((LIST, name))
@@ -130,7 +123,7 @@ def list_names():
     else:
         paths = set().union(*(program.lists for program in book.programs.values()))
         names = {list_name(book.folder, path) for path in paths}
-    return {name: programs_naming(name) for name in sorted(names)}
+    return {name: programs_naming(pages.rulebook(), name) for name in sorted(names)}
 
 
 def lists_to_name(program_name):

@@ -1,8 +1,10 @@
 """The disk that a SQLite file is on."""
 
 import os
+import shutil
 from pathlib import Path
 
+LEAST_FREE = 500_000_000  # bytes: for days of leads, and to notice in time
 FLEETING = {"tmpfs", "ramfs", "overlay", "aufs"}  # file systems that a restart empties
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -11,6 +13,11 @@ def fleeting(path, environ=os.environ):
     """Return what does not last of where a file is, or "" if nothing is known against it."""
     kind = file_system(Path(path).resolve())
     return "this platform" if environ.get("DYNO") else f"this disk ({kind})" if kind in FLEETING else ""
+
+
+def free(path):
+    """Return how many bytes are free where a file is."""
+    return shutil.disk_usage(Path(path).absolute().parent).free
 
 
 def file_system(path, mounts=None):

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from web.calling import Forbidden, Unreached
 from web.settings import version
 
 LONGEST_WAIT = 24 * 60 * 60  # seconds: more than that, a Retry-After is not followed
 AGAIN, DEAD = {408, 425, 429}, {400, 409, 413, 415, 422}
-# A script of Google's answers with a redirect to here after it ran: the lead is taken.
-RAN = "script.googleusercontent.com"
+# A script of Google can choose no status: one that ran redirects to the second host, and one that failed answers
+# 200, with a page.
+SCRIPTS, RAN = "script.google.com", "script.googleusercontent.com"
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,38 @@ class Outcome:
     ours: bool = False
 
 
-def headers(destination, key):
+def attempted(send, *values):
+    """Return the Outcome of `send`, or what it means that nobody could be called."""
+    try:
+        return send(*values)
+    except Forbidden as error:
+        return Outcome("pause", error=str(error))
+    except Unreached as error:
+        return Outcome("again", error=str(error))
+
+
+def headers(key, token=""):
     """Return the headers of a call: who calls, what lets us in, and a key that is the same in every attempt."""
     found = {"User-Agent": f"Datapost/{version()}", "Idempotency-Key": key}
-    return found | ({"Authorization": f"Bearer {destination.token}"} if destination.token else {})
+    return found | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
-def outcome(reply):
-    """Return what a status means."""
+def signed(secrets, key, body):
+    """Return the headers of Standard Webhooks, with a signature of the text by each secret."""
+    from standardwebhooks import Webhook
+
+    now = datetime.now(UTC)  # sign() takes the hour of any other zone for one of UTC
+    found = {"webhook-id": key, "webhook-timestamp": str(int(now.timestamp()))}
+    if secrets:
+        found["webhook-signature"] = " ".join(Webhook(secret).sign(key, now, body) for secret in secrets)
+    return found
+
+
+def outcome(reply, address=""):
+    """Return what an answer means, of whoever is at this address."""
     status, error = reply.status, f"it answered {reply.status}"
+    if status == 200 and _host(address) == SCRIPTS:
+        return Outcome("again", 200, "its script failed, or does not end by ContentService")
     if 200 <= status < 300 or (status == 302 and _host(reply.headers.get("Location", "")) == RAN):
         return Outcome("sent", status)
     if status in DEAD:

@@ -63,7 +63,7 @@ def send(settings, destination, parcel):
         return Outcome("dead", error=NEEDS_EMAIL, ours=True)
     email = properties["email"]
     body = json.dumps({"inputs": [{"idProperty": "email", "id": email, "properties": properties}]}).encode()
-    made = {"Content-Type": "application/json"} | headers(destination, parcel.id)
+    made = {"Content-Type": "application/json"} | headers(parcel.id, destination.token)
     return _outcome(call("POST", destination.address + UPSERT, body, made, settings.deliver_private))
 
 

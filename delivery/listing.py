@@ -145,6 +145,16 @@ def _count_sent(of, programs):
         of(destination).sent_in_a_week += sum(count for day, count in sent.items() if day in week)
 
 
+def sent_on(days):
+    """Return `{destination: (sent, dead)}` of the leads of programs, each on a day: `{program: day}`."""
+    found = defaultdict(lambda: (0, 0))
+    for program, day in days.items():
+        for row in Delivered.select().where(Delivered.program == program, Delivered.day == f"{day}"):
+            sent, dead = found[name_of(row.destination)]
+            found[name_of(row.destination)] = sent + row.sent, dead + row.dead
+    return dict(found)
+
+
 @dataclass(frozen=True)
 class Dead:
     """Leads that are dead for the same `error`: how many, since when the last is dead, and the newest of them."""

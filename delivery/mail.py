@@ -23,13 +23,25 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # what ends a line,
 
 def send(settings, destination, parcel):
     """Mail a parcel, and return the Outcome; see kinds.send."""
+    subject, lines = _erasure(parcel) if parcel.erased else _lead(parcel, settings.url)
+    return post(settings, destination.address, parcel.id, subject, "\n".join(lines))
+
+
+def post(settings, address, key, subject, text, html=""):
+    """Mail a text, and beside it the same as a page, to recipients with commas, and return the Outcome.
+
+    The key is the same in every attempt.
+    """
     if not settings.smtp_url:
         return Outcome("pause", error=NO_SERVER)
-    server, recipients = mail_server(settings.smtp_url), destination.address.split(",")
+    server, recipients = mail_server(settings.smtp_url), address.split(",")
     sender = server.sender or _sender(settings.url)
     if not sender:
         return Outcome("pause", error=NO_SENDER)
-    message = _message(sender, recipients, parcel, settings.url)
+    message = _headed(sender, recipients, key, subject)
+    message.set_content(text + "\n", cte="quoted-printable")  # which every server takes
+    if html:
+        message.add_alternative(html, subtype="html", cte="quoted-printable")
     try:
         refused = mail.send(server, message, recipients, settings.deliver_private)
     except mail.Refused as error:
@@ -52,15 +64,13 @@ def _sender(url):
     return ""
 
 
-def _message(sender, recipients, parcel, url):
+def _headed(sender, recipients, key, subject):
     made = EmailMessage(policy=SMTP)
-    subject, lines = _erasure(parcel) if parcel.erased else _lead(parcel, url)
     made["Subject"], made["From"], made["To"] = subject, sender, ", ".join(recipients)
     made["Date"] = format_datetime(datetime.now(UTC))
-    made["Message-ID"] = f"<{parcel.id.replace(':', '.')}@{sender.partition('@')[2]}>"
-    made["webhook-id"] = parcel.id
+    made["Message-ID"] = f"<{key.replace(':', '.')}@{sender.partition('@')[2]}>"
+    made["webhook-id"] = key
     made["Auto-Submitted"] = "auto-generated"  # so that nobody's absence answers (RFC 3834)
-    made.set_content("\n".join(lines) + "\n", cte="quoted-printable")  # which every server takes
     return made
 
 

@@ -167,7 +167,7 @@ def _rows(sql, *values):
 
 
 def settle(claimed, outcome, program=None):
-    """Note what became of an attempt, as a kinds.Outcome; return why its destination is paused from now on, or None.
+    """Note what became of an attempt, as an answers.Outcome; return why its destination is paused from now on, or None.
 
     `program` is that of the lead, if there still is one. Raises StoreError.
     """

@@ -14,7 +14,7 @@ from time import monotonic
 import database
 from database import StoreError
 from delivery import kinds, outbox
-from delivery.kinds import Outcome
+from delivery.answers import Outcome
 from delivery.parcel import erased, parcel_of
 from models import OF_ERASURE, Lead
 from web import logs

@@ -18,7 +18,7 @@ def trial(settings, programs, program, to, made=()):
     """Send an example of a program to a destination that it names and that has a setting, paused or not.
 
     It is the file's first example that goes there, else the first valid one; `made` are leads for a file without one,
-    as rule files write them. Returns the id of the lead, which no other has, and the kinds.Outcome.
+    as rule files write them. Returns the id of the lead, which no other has, and the answers.Outcome.
     """
     lead = _lead(program, _verdict(program, to, made))
     with database.read():  # for what is masked

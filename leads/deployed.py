@@ -9,7 +9,7 @@ from judge.compiler import load
 from judge.rulebook import rule_files
 from judge.rulefile import Finding, RuleFileError
 from web.logs import log
-from web.published import LIST, RULES
+from web.published import LIST, RULES, path_of
 
 
 @dataclass(frozen=True)
@@ -99,3 +99,9 @@ def read_text(path):
         return raw.decode("utf-8-sig"), hashlib.sha256(raw).hexdigest()
     except UnicodeDecodeError:
         raise RuleFileError([Finding(str(path), 1, "this is not UTF-8 text: save the file as UTF-8")]) from None
+
+
+def programs_naming(book, list_name):
+    """Return the names of the programs that name a list."""
+    path = path_of(book.folder, list_name, LIST)
+    return sorted(program.name for program in book.programs.values() if path in program.lists)

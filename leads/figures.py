@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from peewee import fn
+
 from leads import periods
 from leads.counts import OTHERS, REASON, REFUSED, TEST, VALID, VALID_TEST, Counts
 from leads.daily import count_leads, dates, first_day, id_at, leads_between, rows_of, span_of, today
@@ -275,18 +277,29 @@ def _add_before(sheet, reader, program, period, now):
 
 
 def _began(program, now, read):
-    """Return the day of the first lead that is known of a program, or None: figures stay when leads are deleted.
+    """Return the day of the first lead that is known of a program, or None.
 
     Where a part is read, it is the first lead that named a sub-partner.
     """
-    counted, live = Day.select(Day.day).where(Day.program == program.name).order_by(Day.day).limit(1), None
     if not read.subpartners:
-        live = first_day(program)
-    elif program.name in read.found:
-        live = today(program, now)
-    counted = (counted.where(Day.subpartners != {}) if read.subpartners else counted).scalar()
-    days = [live, counted and date.fromisoformat(counted)]
-    return min(filter(None, days), default=None)
+        return known_since(program)
+    return _first_of(program, today(program, now) if program.name in read.found else None, Day.subpartners != {})
+
+
+def known_since(program):
+    """Return the day of the first lead that is known of a program, or None: figures stay when leads are deleted."""
+    return _first_of(program, first_day(program))
+
+
+def last_days():
+    """Return `{name: when the last day began}` of all programs whose days were ever counted, in milliseconds."""
+    return dict(Day.select(Day.program, fn.MAX(Day.starts)).group_by(Day.program).tuples())
+
+
+def _first_of(program, live, *conditions):
+    """Return the first day of a program that is counted and fits the conditions, or `live` if that is earlier."""
+    counted = Day.select(Day.day).where(Day.program == program.name, *conditions).order_by(Day.day).limit(1).scalar()
+    return min(filter(None, [live, counted and date.fromisoformat(counted)]), default=None)
 
 
 def _until_same_time(reader, program, day, now):

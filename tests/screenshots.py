@@ -5,16 +5,22 @@ import tempfile
 import time
 from base64 import b64encode
 from contextlib import chdir
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import sample
+from brand import record
 from browser import CHROMIUM, DESKTOP, MISSING, PHONE, start
 from cast import ROOT
 
 import database
+from alerts.digest import of_day
+from alerts.links import link as alerts_link
+from alerts.sources import Scope, standing
 from app import create_app
-from leads import publishing, search
+from delivery.outbox import Delivered
+from leads import daily, publishing, search
 from partners.pages import link
 from web.settings import Settings, User
 
@@ -94,6 +100,47 @@ def take_dashboard(browser, folder):
     database.disconnect()
 
 
+def take_digest(browser, folder):
+    """Photograph the daily summary of that brand, as a phone shows a mail."""
+    if not (folder / "rules").exists():
+        sample.main(folder)
+    app, now = create_app(Settings(secret=sample.KEY)), datetime.now(UTC)
+    now = now.replace(hour=13, minute=0) - timedelta(days=now.hour < 14)
+    programs = app.extensions["datapost"].rulebook.programs
+    for number in range(11):
+        lead = {"email": f"kim{number}@example.com", "first_name": "Kim", "state": "CA", "irpid": "harbor-mortgage"}
+        record(
+            programs["default"],
+            now - timedelta(hours=20, minutes=9 * number),
+            **lead,
+            consent="yes" if number % 4 else "no",
+        )
+    while database.transact(lambda: daily.roll_up(list(programs.values()))):
+        pass
+    with database.write():
+        yesterday = f"{now.astimezone(programs['default'].spec.timezone).date() - timedelta(days=1)}"
+        Delivered.insert(program="default", day=yesterday, destination="crm", sent=92, dead=0).execute()
+    with app.app_context():
+        with database.read():
+            concerns = standing(Scope(programs, app.extensions["datapost"].rulebook, now))
+        message = of_day(programs.values(), now, [_alert(concern, now) for concern in concerns], SITE)
+    (folder / "digest.html").write_text(message.html, encoding="utf-8")
+    context = browser.new_context(viewport=PHONE, device_scale_factor=1.5, color_scheme="light")
+    page = context.new_page()
+    page.goto(f"file://{folder}/digest.html")
+    page.screenshot(path=PICTURES / "digest-phone.png", full_page=True)
+    context.close()
+    database.disconnect()
+
+
+def _alert(concern, now):
+    """Return a Concern as an alert that came up in the night."""
+    since = (now - timedelta(hours=6)).isoformat()
+    named = {key: getattr(concern, key) for key in ("key", "kind", "program", "subject", "grave", "sentence")}
+    advice = f"{concern.advice} See {alerts_link(SITE, concern.endpoint or 'dashboard.start', **concern.values)}"
+    return named | {"advice": advice, "since": since, "told_at": None, "gone_at": None}
+
+
 def main():
     if not CHROMIUM:
         sys.exit(MISSING)
@@ -107,6 +154,7 @@ def main():
         take(browser, app, address, "posting-instructions")
         with chdir(folder):
             take_dashboard(browser, Path(folder))
+            take_digest(browser, Path(folder))
 
 
 if __name__ == "__main__":

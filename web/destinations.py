@@ -1,29 +1,16 @@
 """Where leads are delivered to, and by which mail server: the addresses of the environment, and how they are read."""
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import idna
-
-from web.readers import SettingsError, switch
+from web.addresses import PRIVATE, is_private, mail_addresses, mailbox, signing_secrets, web_address
+from web.readers import SettingsError
 
 PREFIX = "DATAPOST_DELIVER_"
-PRIVATE = "DATAPOST_DELIVER_PRIVATE"  # a setting of its own, and no destination
 _NAME = re.compile(r"DATAPOST_DELIVER_([A-Z][A-Z0-9_]{0,39}?)(_SECRET|_TOKEN)?")
-LEAST_KEY = 24  # bytes: what Standard Webhooks asks of a secret
-HOW_TO_MAKE_ONE = (
-    "make one by python3 -c 'import base64, secrets; "
-    'print("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())\''
-)
 HUBSPOT = "https://api.hubapi.com"
-LIKE = "https://leads.acme.example"
-# What mail servers everywhere take, without quotes. Whatever could end an address or a header is left out.
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_MAILBOX = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(\.{_ATOM})*@([^\s@,;:<>()\[\]\"\\]{{1,253}})")
 
 
 @dataclass(frozen=True)
@@ -75,7 +62,7 @@ def all_of(_name, environ):
         if "" not in parts:
             continue  # a doubt
         try:
-            found[name] = _destination(name, parts, _is_private(environ))
+            found[name] = _destination(name, parts, is_private(environ))
         except SettingsError as error:
             wrong.append(str(error))
     if wrong:
@@ -85,7 +72,7 @@ def all_of(_name, environ):
 
 def _destination(name, parts, private):
     setting, address = PREFIX + name.upper(), parts[""]
-    secrets = _secrets(f"{setting}_SECRET", parts.get("_SECRET", ""))
+    secrets = signing_secrets(f"{setting}_SECRET", parts.get("_SECRET", ""))
     token = parts.get("_TOKEN", "")
     if not re.fullmatch("[!-~]*", token):
         raise SettingsError(f"{setting}_TOKEN holds a blank, or what no header can carry: write the token alone")
@@ -100,102 +87,20 @@ def _destination(name, parts, private):
     return Destination(name, kind, address, shown, secrets, token)
 
 
-def _secrets(setting, text):
-    secrets = tuple(text.split())
-    if len(secrets) > 2:
-        raise SettingsError(f"{setting} holds more than two secrets: write one, or two while you change them")
-    for secret in secrets:
-        try:
-            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except (binascii.Error, ValueError):
-            key = b""
-        if not secret.startswith("whsec_") or len(key) < LEAST_KEY:
-            raise SettingsError(f"{setting} is no whsec_ and base64 of {LEAST_KEY} bytes or more: {HOW_TO_MAKE_ONE}")
-    return secrets
-
-
-def _web(setting, text, private):
-    """Return a URL as it is called, and what of it may be shown."""
-    place = _split(setting, text)
-    if place.scheme.lower() == "http" and not private:
-        raise SettingsError(
-            f"{setting} begins with http: write https, or set {PRIVATE}=on if it is in a network of your own"
-        )
-    if place.username is not None or place.password is not None:
-        raise SettingsError(f"{setting} holds a user name: take it out, and write a token in {setting}_TOKEN")
-    if not re.fullmatch("[!-~]+", text):
-        how = "write it as %20 or so, and in the name of a host as xn--…"
-        raise SettingsError(f"{setting} holds a blank or a letter that no address can carry: {how}")
-    shown = f"{place.scheme.lower()}://{place.netloc.lower()}"
-    return text.partition("#")[0], shown
-
-
-def heartbeat_url(setting, environ):
-    """Return the address that the heartbeat calls, or nothing."""
-    if not (text := environ.get(setting, "").strip()):
-        return ""
-    if text.partition(":")[0].lower() not in ("https", "http") or "@" in _split(setting, text).netloc:
-        raise SettingsError(f"{setting} is no address that can be called: write https://…, without a user name")
-    return _web(setting, text, _is_private(environ))[0]
-
-
-def _is_private(environ):
-    try:
-        return switch(PRIVATE, environ.get(PRIVATE, ""))
-    except SettingsError:  # which is told by that setting itself
-        return True
-
-
-def _split(setting, text, like="https://crm.acme.example/leads"):
-    """Return the parts of an address that names a host, or say what is wrong without showing it."""
-    try:
-        place = urlsplit(text)
-        _ = place.port  # raises too
-        whole = bool(place.hostname) and place.port != 0
-    except ValueError:
-        whole = False
-    if not whole:
-        raise SettingsError(f"{setting} cannot be read: write it like {like}")
-    return place
-
-
-def _mail(setting, text, _private):
-    parts = [unquote(part.strip()) for part in text.partition(":")[2].split(",")]
-    if any(part.startswith("/") for part in parts):  # mailto://, which mail servers would take for a part of the name
-        raise SettingsError(f"{setting} has slashes after mailto: write it like mailto:sales@acme.example")
-    how = "write it like mailto:sales@acme.example,ann@acme.example"
-    recipients = [_mailbox(part) or _refuse(f"{setting} holds what is no mail address: {how}") for part in parts]
-    domains = dict.fromkeys(recipient.partition("@")[2] for recipient in recipients)
-    return ",".join(recipients), "mail to " + ", ".join(domains)
-
-
-def _mailbox(text):
-    """Return a mail address as mail servers everywhere take it, or nothing."""
-    try:
-        local, _, domain = _MAILBOX.fullmatch(text)[0].partition("@")
-        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
-    except (TypeError, UnicodeError):
-        return ""
-
-
-def _refuse(sentence):
-    raise SettingsError(sentence)
-
-
 def _hubspot(setting, text, private):
     address = text.partition(":")[2]
     if not address:
         return HUBSPOT, HUBSPOT
     if address.partition(":")[0].lower() not in ("http", "https"):
         raise SettingsError(f"{setting} is no address: write hubspot: alone, or hubspot:https://…")
-    address, shown = _web(setting, address, private)
+    address, shown = web_address(setting, address, private)
     return address.rstrip("/"), shown
 
 
 SCHEMES = {
-    "https": ("webhook", _web),
-    "http": ("webhook", _web),
-    "mailto": ("mail", _mail),
+    "https": ("webhook", web_address),
+    "http": ("webhook", web_address),
+    "mailto": ("mail", mail_addresses),
     "hubspot": ("hubspot", _hubspot),
 }
 
@@ -205,17 +110,6 @@ UNUSED = {
     ("mail", "_TOKEN"): "a mail has none, take it out",
     ("hubspot", "_SECRET"): "HubSpot looks at no signature, take it out",
 }
-
-
-def service_url(setting, text):
-    """Return the address of this service, without a slash at its end."""
-    if not (text := text.strip()):
-        return ""
-    place = _split(setting, text, LIKE)
-    known = place.scheme in ("http", "https") and re.fullmatch("[!-~]+", text)
-    if not known or "@" in place.netloc or place.query or place.fragment:
-        raise SettingsError(f"{setting} is not the address of a service: write it like {LIKE}")
-    return text.rstrip("/")
 
 
 def smtp_url(setting, text):
@@ -241,7 +135,7 @@ def mail_server(url, setting="DATAPOST_SMTP_URL"):
         raise SettingsError(how)
     if not re.fullmatch("[ -~]*", user + password):
         raise SettingsError(f"{setting}: its user name or password has letters that are not ASCII")
-    sender = _mailbox(options.get("from", user))  # many servers call a user by his mail address
+    sender = mailbox(options.get("from", user))  # many servers call a user by his mail address
     if "from" in options and not sender:
         raise SettingsError(f"{setting}: from= is no mail address: write from=leads@acme.example, and + in it as %2B")
     return MailServer(place.hostname, port, tls, user, password, sender)

@@ -1,7 +1,7 @@
 """A call every five minutes while leads can be stored, and none otherwise: who awaits it tells when it stays away.
 
-Of all processes and machines one calls at a time: who moves the time of the next call on, in the database. So that it
-can be moved, leads can be stored.
+Of all processes and machines one calls at a time: whose turn it is (turns.py). So that the turn can be taken, leads can
+be stored.
 """
 
 import threading
@@ -9,7 +9,7 @@ import threading
 import database
 from database import StoreError
 from database.claims import milliseconds
-from models import Fact
+from web import turns
 from web.calling import Forbidden, Unreached, call
 from web.health import check_writing
 from web.logs import log
@@ -42,7 +42,7 @@ class Heartbeat:
     def beat(self):
         """Call if it is time to and leads can be stored; tell whether somebody answered that he heard it."""
         try:
-            if not database.transact(lambda: _move_on(EVERY)):
+            if not database.transact(lambda: turns.take(NAME, EVERY)):
                 return False
             check_writing()
             reply = call("GET", self._settings.heartbeat_url, private=self._settings.deliver_private)
@@ -61,22 +61,6 @@ class Heartbeat:
 
     def _try_again(self):
         try:
-            database.transact(lambda: _set(milliseconds(database.now()) + AGAIN))
+            database.transact(lambda: turns.move(NAME, milliseconds(database.now()) + AGAIN))
         except StoreError as error:
             log.error("no heartbeat: the store cannot be written: %s", error)
-
-
-def _move_on(span):
-    """Tell whether a call is due now, and have the next one be due after a span."""
-    now = milliseconds(database.now())
-    Fact.insert(name=NAME, value="0").on_conflict_ignore().execute()
-    due = Fact.select().where(Fact.name == NAME)
-    at = int(database.engine().to_write(due, wait=True).get().value)
-    if now < at <= now + EVERY:  # a clock may have been ahead
-        return False
-    _set(now + span)
-    return True
-
-
-def _set(at):
-    Fact.update(value=str(at)).where(Fact.name == NAME).execute()

@@ -4,7 +4,9 @@ import hmac
 import math
 import secrets
 import threading
+from collections import Counter
 from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from unicodedata import normalize
 
@@ -249,3 +251,29 @@ def _failed_logins(address, name, now):
     recent = recent.order_by(FailedLogin.at.desc()).limit(FAILURES_AT_A_NAME)
     same = FailedLogin.address == address, FailedLogin.name == name
     return [[row.at for row in recent.where(which)] for which in same]
+
+
+COUNTED = 5000  # failed logins
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """How many logins failed within five minutes (COUNTED: or more), from how many addresses, at how many names.
+
+    `of_address` and `at_name` are how many at most came from one address, and at one name.
+    """
+
+    failures: int
+    addresses: int
+    names: int
+    of_address: int
+    at_name: int
+
+
+def guesses(now):
+    """Return the Guesses at logins that go on. Within a reading."""
+    recent = FailedLogin.select(FailedLogin.address, FailedLogin.name).where(FailedLogin.at > now - LOGIN_WINDOW)
+    rows = list(recent.limit(COUNTED).tuples())
+    addresses, names = (Counter(column) for column in (zip(*rows, strict=True) if rows else ((), ())))
+    most = (max(counts.values(), default=0) for counts in (addresses, names))
+    return Guesses(len(rows), len(addresses), len(names), *most)

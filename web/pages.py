@@ -63,6 +63,7 @@ def _refuse_busy(error):
 
 def _refuse_without_store(error):
     g.has_no_store = True  # the page of the error must not wait for it once more
+    service().outage.happens()
     return refuse(503, error=str(error))
 
 

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from datetime import time
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -56,6 +57,15 @@ def whole_number(name, text):
     if not re.fullmatch("[0-9]{1,12}", text):
         raise SettingsError(f'{name} is "{text}": write a whole number')
     return int(text)
+
+
+def time_of_day(name, text):
+    """Return a time of day, or None."""
+    if not (text := text.strip()):
+        return None
+    if not (match := re.fullmatch("([01]?[0-9]|2[0-3]):([0-5][0-9])", text)):
+        raise SettingsError(f'{name} is "{text[:100]}": write a time of day in 24 hours, such as 08:00 or 17:30')
+    return time(int(match[1]), int(match[2]))
 
 
 def size(name, text):

@@ -13,13 +13,15 @@ from web import running
 from web.heartbeat import Heartbeat
 from web.login import Login
 from web.logs import log
+from web.outage import Outage
 from web.published import PublishedBook
 from web.settings import Settings, version
 
 
 @dataclass
 class Service:
-    """The parts of one app. `sender` sends valid leads on (delivery.sending.Sender).
+    """The parts of one app. `sender` sends valid leads on (delivery.sending.Sender), `watch` looks at what is wrong and
+    tells it (alerts.looking.Watch).
 
     `given` holds the warnings that are not repeated; `grave` when grave ones were counted last, and how many they were;
     `arrival` by what way the last request came, and `noted` what of that the database knows; `unread` the settings
@@ -32,16 +34,19 @@ class Service:
     operators: Login
     sender: Any
     heartbeat: Heartbeat
+    watch: Any
     given: set = field(default_factory=set)
     grave: tuple = (-math.inf, 0)
     arrival: dict | None = None
     noted: dict | None = None
     unread: list = field(default_factory=list)
+    outage: Outage = field(default_factory=Outage)
 
     def begin(self):
         """Begin what a process that serves does by itself."""
         self.sender.wake()
         self.heartbeat.begin()
+        self.watch.begin()
 
 
 def service():
@@ -108,6 +113,7 @@ def _features(settings):
         "networks": settings.allowed_ips,
         "proxies": settings.trusted_proxies,
         "delivery": settings.destinations,
+        "alerts": settings.alerts,
         "heartbeat": settings.heartbeat_url,
         "metrics": settings.metrics_token,
     }

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from datetime import time
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +13,12 @@ from unicodedata import normalize
 from psycopg.conninfo import conninfo_to_dict
 
 from judge.meant import nearest
-from web import destinations as addresses
-from web import readers
+from web import addresses, readers, receivers
+from web import destinations as delivered
 from web.destinations import Destination
 from web.listening import can_listen, host, is_number, port, processes
 from web.readers import SettingsError, User
+from web.receivers import Receiver
 
 SHORTEST_PASSWORD, SHORTEST_SECRET = 8, 12  # characters
 SMALLEST_BODY = 1000  # bytes
@@ -141,7 +143,7 @@ class Settings:
     destinations: dict[str, Destination] = _row(  # noqa: RUF009 (each has its own)
         "DATAPOST_DELIVER_<NAME>",
         "",
-        addresses.all_of,
+        delivered.all_of,
         "where the destination `<name>` of a rule file's `deliver:` is: `https://…`, `mailto:sales@acme.example` or "
         "`hubspot:`; `DATAPOST_DELIVER_<NAME>_SECRET` signs (one `whsec_…`, or two for rotation), "
         "`DATAPOST_DELIVER_<NAME>_TOKEN` is a bearer token",
@@ -157,7 +159,7 @@ class Settings:
     smtp_url: str = _row(
         "DATAPOST_SMTP_URL",
         "",
-        addresses.smtp_url,
+        delivered.smtp_url,
         "the mail server for destinations by mail: `smtps://user:password@host:465`, or `smtp://…:587`, which goes on "
         "by TLS where the server can; `?from=leads@acme.example` says who sends",
         shown=False,
@@ -171,12 +173,36 @@ class Settings:
         shown=False,
         family=True,
     )
+    alerts: tuple[Receiver, ...] = _row(
+        "DATAPOST_ALERTS",
+        "",
+        receivers.all_of,
+        "who is told what is wrong, space separated: `mailto:ann@acme.example`, the webhook of a channel in Slack or "
+        "Teams, a topic of ntfy, `https://…` for a webhook of your own, or what the library apprise knows "
+        "([how](#be-told))",
+        shown=False,
+        family=True,
+    )
+    alerts_secret: tuple[str, ...] = _row(
+        "DATAPOST_ALERTS_SECRET",
+        "",
+        addresses.signing_secrets,
+        "signs what webhooks of your own are told: one `whsec_…`, or two for rotation",
+        shown=False,
+    )
     metrics_token: str = _row(
         "DATAPOST_METRICS_TOKEN",
         "",
         readers.text,
         "bearer token of `/metrics`, which Prometheus reads; without it there is none",
         shown=False,
+    )
+    digest: time | None = _row(  # noqa: RUF009 (a time cannot change)
+        "DATAPOST_DIGEST",
+        "",
+        readers.time_of_day,
+        "when those in `DATAPOST_ALERTS` are told what yesterday brought ([a daily summary](#a-daily-summary)): a time "
+        "in 24 hours, such as `08:00`, in each program's time zone",
     )
 
     @classmethod
@@ -263,15 +289,21 @@ class Settings:
         unknown = [
             name
             for name in sorted(environ)
-            if name.startswith(PREFIX) and name not in known and not addresses.names_one(name)
+            if name.startswith(PREFIX) and name not in known and not delivered.names_one(name)
         ]
         found = [f"{name} is no setting of Datapost{_meant(name, known)}" for name in unknown]
         for setting, users in zip(LOGINS, (self.users, self.operators, self.viewers), strict=True):
             for user in users:
                 found += _doubts_of(setting, user, programs)
-        found += addresses.doubts(self.destinations, programs, environ)
+        found += delivered.doubts(self.destinations, programs, environ)
         if not self.smtp_url and any(destination.kind == "mail" for destination in self.destinations.values()):
             found.append("DATAPOST_SMTP_URL is not set, so that leads wait which are to go by mail: write smtps://…")
+        found += receivers.doubts(self)
+        if self.digest and not self.alerts:
+            found.append(
+                "DATAPOST_DIGEST is set, and DATAPOST_ALERTS is not, so that nobody gets the daily summary: write "
+                "there who shall, such as mailto:ann@acme.example, or take DATAPOST_DIGEST out"
+            )
         if self.open and not self.allowed_ips:
             found.append(
                 "DATAPOST_OPEN is on: whoever knows the address may post leads that are paid. Set DATAPOST_USERS "

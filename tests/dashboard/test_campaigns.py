@@ -81,8 +81,8 @@ def test_a_cap_of_all_time_is_told_when_it_is_reached(brand):
     assert shop.lead(email="bob@example.com", irpid="other")["valid"] == "true"
     assert shop.lead(email="cid@example.com", irpid="bright")["note"] == "The limit of leads is reached"
     (notice,) = notices(shop)
-    assert "“cap” is reached for bright: 2 of 2 leads in total." in notice
-    assert "Further leads are refused until the rule file allows for more." in notice
+    assert "“cap” is reached for 1 group: 2 of 2 leads in total." in notice
+    assert "Further leads are refused until the rule file allows for more. So far for bright." in notice
 
 
 def test_a_computed_amount_is_answered_and_shown(brand):

@@ -11,7 +11,8 @@ from lxml import html
 from receiving import Receiver, answer, delivering
 
 import database
-from dashboard.deliverywarnings import of_destinations
+from alerts.destinations import of_destinations
+from alerts.sources import Scope
 from delivery import outbox
 from models import Delivery, Lead, first_id
 
@@ -89,8 +90,8 @@ def test_a_destination_that_paused_by_itself_is_grave_with_its_reason_and_what_w
 def test_one_that_somebody_paused_says_who_did(shop):
     outbox.pause("crm", "owner")
     ((kind, told),) = notices(shop)
-    assert kind == "error" and told.startswith("crm is paused by owner since ")
-    assert "Nothing is sent there until somebody resumes it." in told
+    assert kind == "error" and told.startswith("crm is paused since ")
+    assert "Nothing is sent there until somebody resumes it. owner paused it." in told
 
 
 def test_a_lead_that_waits_for_more_than_an_hour_is_grave(shop, receiver):
@@ -173,10 +174,10 @@ def test_ten_thousand_that_wait_are_told_of_quickly_and_by_the_index_of_these_al
         for start in range(0, len(rows), 1000):
             Delivery.insert_many(rows[start : start + 1000]).execute()
     outbox.pause("crm", "owner")
-    programs = shop.app.extensions["datapost"].rulebook.programs
+    book = shop.app.extensions["datapost"].rulebook
     with database.read(), shop.app.test_request_context(), statements() as seen:
         began = perf_counter()
-        (concern,) = of_destinations(programs, now)
+        (concern,) = of_destinations(Scope(book.programs, book, now))
         took = perf_counter() - began
     assert "10,000 leads wait" in concern.sentence and took < 0.5
     with database.read():

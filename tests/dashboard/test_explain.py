@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.explain import reason, steps
+from dashboard.explain import steps
 from judge.compiler import compile_text
 from judge.judgement import judge
 from judge.verdict import Claims
 from web.payload import decode
+from web.reasons import reason
 
 RULES = """
 starts: 2020-01-01

@@ -8,7 +8,9 @@ from cast import Partner
 from lxml import html
 
 import database
-from dashboard import warnings
+from alerts import programs as concerns
+from alerts.arrivals import MANY_TESTS
+from alerts.concern import duration
 from leads import daily
 
 LIMITED = RULES.replace("{id: duplicate, unique: [email]}", "{id: cap, limit: 5, per: day, by: [irpid]}")
@@ -60,18 +62,19 @@ def test_a_limit_is_told_when_it_is_near_and_when_it_is_reached(shop):
     assert notices(shop) == []
     shop.lead(email="ann4@example.com", irpid="Bright")
     (notice,) = notices(shop)
-    assert notice[0] == "warning" and "“cap” is nearly reached for bright: 4 of 5 leads this day" in notice[1]
+    assert notice[0] == "warning" and "“cap” is nearly reached for 1 group: 4 of 5 leads this day" in notice[1]
+    assert "Then leads are refused. So far for bright. See the rule" in notice[1]
     shop.lead(email="ann5@example.com", irpid="Bright")
     (notice,) = notices(shop)
-    assert notice[0] == "error" and "is reached for bright: 5 of 5 leads" in notice[1]
+    assert notice[0] == "error" and "is reached for 1 group: 5 of 5 leads" in notice[1]
 
 
 def test_many_limits_are_told_together(shop):
     for partner in range(5):
         for number in range(4):
             shop.lead(email=f"ann{number}@example.com", irpid=f"p{partner}")
-    found = notices(shop)
-    assert len(found) == 4 and "for 2 more" in found[-1][1]
+    (notice,) = notices(shop)
+    assert "nearly reached for 5 groups: 4 of 5" in notice[1] and "So far for p0; p1; p2, and 2 more." in notice[1]
 
 
 def test_a_limit_by_a_sensitive_field_names_nobody(make_app):
@@ -81,7 +84,7 @@ def test_a_limit_by_a_sensitive_field_names_nobody(make_app):
     for number in range(4):
         shop.lead(email=f"ann{number}@example.com", irpid="bright")
     (notice,) = notices(shop)
-    assert "for ***:" in notice[1]
+    assert "So far for ***." in notice[1]
 
 
 def test_silence_that_is_unusual_is_told(shop):
@@ -89,7 +92,7 @@ def test_silence_that_is_unusual_is_told(shop):
     for hours in range(2, 24 * 29):
         record(shop.program, now - timedelta(hours=hours, minutes=20), email=f"a{hours}@example.com", irpid=str(hours))
     assert notices(shop) == []
-    with_silence = warnings.silence(shop.program, now + timedelta(hours=8))
+    with_silence = concerns.silence(shop.program, now + timedelta(hours=8))
     with database.read(), shop.app.test_request_context():
         (warning,) = with_silence
     assert warning.grave and "no lead has come for 10 hours; usually one comes every" in warning.sentence
@@ -116,29 +119,27 @@ def test_a_partner_who_sends_many_tests_is_told_with_what_they_cost(shop):
     def send(partner, number, ago=timedelta(), **fields):
         record(shop.program, now - ago, email=f"{partner}{number}@example.com", irpid=partner, is_test="yes", **fields)
 
-    for number in range(warnings.MANY_TESTS):
+    for number in range(MANY_TESTS):
         send("refused", number, years="9")
         send("earlier", number, timedelta(days=2))
-    for number in range(warnings.MANY_TESTS - 1):
+    for number in range(MANY_TESTS - 1):
         send("young", number, timedelta(days=1))
     assert notices(shop) == []
-    send("young", warnings.MANY_TESTS)
+    send("young", MANY_TESTS)
     ((kind, text),) = notices(shop)
     assert kind == "error"
-    assert f"Home loans: young sent {warnings.MANY_TESTS} test leads since yesterday that were answered valid" in text
-    assert f"valid, worth {warnings.MANY_TESTS * 10}.00." in text
+    assert f"Home loans: young sent {MANY_TESTS} test leads since yesterday that were answered valid" in text
+    assert f"valid, worth {MANY_TESTS * 10}.00." in text
     assert "impact.com pays for tests too." in text and "take test_flag out of the rule file" in text
     (link,) = html.fromstring(shop.operator.get("/dashboard").text).xpath("//a[text()='See the tests']/@href")
-    assert (
-        len(html.fromstring(shop.operator.get(link).text).xpath("//*[@class='found']/tbody/tr")) == warnings.MANY_TESTS
-    )
+    assert len(html.fromstring(shop.operator.get(link).text).xpath("//*[@class='found']/tbody/tr")) == MANY_TESTS
 
 
 def test_tests_under_made_up_names_of_partners_are_told_together(shop):
-    for number in range(warnings.MANY_TESTS):
+    for number in range(MANY_TESTS):
         record(shop.program, datetime.now(UTC), email=f"t{number}@example.com", irpid=f"p{number}", is_test="yes")
     ((_, text),) = notices(shop)
-    assert f"Home loans: several partners together sent {warnings.MANY_TESTS} test leads since yesterday" in text
+    assert f"Home loans: several partners together sent {MANY_TESTS} test leads since yesterday" in text
 
 
 def test_a_sqlite_file_that_a_restart_loses_is_grave(shop, monkeypatch):
@@ -157,4 +158,4 @@ def test_a_sqlite_file_that_a_restart_loses_is_grave(shop, monkeypatch):
     ],
 )
 def test_spans_are_told_in_one_unit(span, words):
-    assert warnings.duration(span) == words
+    assert duration(span) == words

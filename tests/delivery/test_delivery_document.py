@@ -13,8 +13,9 @@ from standardwebhooks import Webhook
 from delivery import kinds, outbox, sending
 from delivery.parcel import erased
 from web import calling
+from web.addresses import PRIVATE
 from web.calling import NEVER, PRIVATE_NETWORK, Reply, may_be_called
-from web.destinations import PRIVATE, SCHEMES
+from web.destinations import SCHEMES
 from web.settings import Settings
 
 GUIDE = (ROOT / "docs" / "delivery.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from receiving import Receiver, answer
 
-from delivery.kinds import Outcome
+from delivery.answers import Outcome
 from delivery.parcel import Parcel, erased
 
 PARCEL = Parcel("01LEAD_crm", "01LEAD", "crm", {}, named={"email": "ann@acme.example", "firstname": "Ann"})

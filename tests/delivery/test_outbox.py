@@ -10,7 +10,7 @@ from cast import submit
 
 import database
 from delivery import outbox
-from delivery.kinds import Outcome
+from delivery.answers import Outcome
 from delivery.outbox import Standing
 from judge.compiler import compile_program
 from judge.verdict import Verdict

@@ -9,7 +9,7 @@ from receiving import delivering
 
 import database
 from delivery import outbox
-from delivery.kinds import Outcome
+from delivery.answers import Outcome
 from delivery.parcel import Parcel, erased
 from models import Delivery
 

@@ -10,7 +10,7 @@ import pytest
 from receiving import Receiver, answer
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from delivery.kinds import Outcome
+from delivery.answers import Outcome
 from delivery.parcel import Parcel
 from web.settings import version
 

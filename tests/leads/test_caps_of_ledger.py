@@ -6,7 +6,7 @@ from decimal import Decimal
 from counted import NOW, RULES, program, submit
 
 import database
-from dashboard import caps, warnings
+from alerts import caps, programs
 from judge.judgement import judge, recognize
 from leads import retention
 from leads.backtest import backtest, memory_of
@@ -105,7 +105,7 @@ def test_a_backtest_refuses_the_leads_of_days_that_the_changed_file_leaves_out(l
 
 def silence(made, now):
     with database.read():
-        return [concern.sentence for concern in warnings.silence(made, now)]
+        return [concern.sentence for concern in programs.silence(made, now)]
 
 
 def test_nobody_waits_for_leads_where_none_are_taken(ledger):

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import database
 import models
-from dashboard import warnings
+from alerts import arrivals as usual
+from alerts.caps import limits
 from judge.judgement import unreadable
 from leads import counts as tally
 from leads import daily, figures
@@ -339,20 +340,20 @@ def test_a_field_that_vanished_is_told_by_partner_and_what_may_have_come_instead
         submit(NOW - timedelta(minutes=number))
     count_all(NOW)
     with database.read():
-        found = warnings.field_use(PROGRAM, NOW)
-        assert warnings.new_names(PROGRAM, "8", NOW) == ["age"]
-        assert warnings.new_names(PROGRAM, "7", NOW) == []
+        found = usual.field_use(PROGRAM, NOW)
+        assert usual.new_names(PROGRAM, "8", NOW) == ["age"]
+        assert usual.new_names(PROGRAM, "7", NOW) == []
     gone = [(use.partner, use.field, use.count, use.leads, use.share_before) for use in found if use.vanished]
     assert gone == [("8", "years", 0, 12, 1.0)]
 
 
 def arrivals(now):
     with database.read():
-        return warnings.arrivals(PROGRAM, now)
+        return usual.arrivals(PROGRAM, now)
 
 
 def test_silence_is_unusual_where_leads_came_at_this_time_in_the_weeks_before(ledger):
-    assert arrivals(NOW) == warnings.Arrivals(None, None, 0.0, None)
+    assert arrivals(NOW) == usual.Arrivals(None, None, 0.0, None)
     for week in range(1, 5):
         for number in range(12):
             # By the clock on the wall: the clocks have gone forward meanwhile.
@@ -372,7 +373,7 @@ def test_limits_tell_what_is_used_up_of_each_group_that_came_today(ledger):
     for partner in ("A", "A", "b", ""):
         submit(NOW, partner=partner)
     with database.read():
-        found = warnings.limits(PROGRAM, NOW)
+        found = limits(PROGRAM, NOW)
     shown = [(limit.rule, limit.kind, limit.per, limit.group, limit.used, limit.limit) for limit in found]
     assert shown == [
         ("daily-cap", "limit", "day", ("a",), 2, 100),
@@ -387,7 +388,7 @@ def test_counting_and_collecting_read_no_whole_table(month):
         count_all(NOW)
         collect(30)
         with database.read():
-            for question in (warnings.field_use, warnings.arrivals, warnings.limits):
+            for question in (usual.field_use, usual.arrivals, limits):
                 question(PROGRAM, NOW)
     queries = {sql: params for sql, params in seen if "FROM" in sql}
     assert len(queries) > 10

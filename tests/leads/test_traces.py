@@ -97,7 +97,6 @@ def test_the_page_of_a_lead_tells_old_and_new_traces_alike(brand):
     brand.lead(email="ann@example.com", years="44")
     (lead,) = brand.stored()
 
-
     def shown():
         return brand.operator.words(f"/dashboard/leads/{lead.id}").rpartition("As it was on")[0]  # with its second
 

@@ -5,7 +5,8 @@ import base64
 import pytest
 
 from web import destinations
-from web.destinations import HOW_TO_MAKE_ONE, Destination
+from web.addresses import HOW_TO_MAKE_ONE
+from web.destinations import Destination
 from web.settings import Settings, SettingsError
 
 KEY = "whsec_" + base64.b64encode(b"k" * 24).decode()
@@ -127,7 +128,7 @@ def test_an_address_without_a_host_is_refused(text):
 @pytest.mark.parametrize("kind", ["", "hubspot:"])
 def test_a_login_in_an_address_is_refused(login, kind):
     assert refusal(CRM=f"{kind}https://{login}crm.acme.example/", CRM_TOKEN="t") == (
-        "DATAPOST_DELIVER_CRM holds a user name: take it out, and write a token in DATAPOST_DELIVER_CRM_TOKEN"
+        "DATAPOST_DELIVER_CRM holds a user name: take it out; a destination may have a token, in …_TOKEN"
     )
 
 

@@ -1,5 +1,7 @@
 """The environment: what each variable means, and what is refused."""
 
+from datetime import time
+
 import pytest
 
 from web.settings import Settings, SettingsError, User, host, version
@@ -51,6 +53,28 @@ def test_a_blank_secret_is_none():
 @pytest.mark.parametrize(("text", "value"), [("on", True), ("1", True), ("off", False), ("", False)])
 def test_a_switch_is_on_or_off(text, value):
     assert load(DATAPOST_OPEN=text).open is value
+
+
+@pytest.mark.parametrize("text", ["08:00", "8:00", " 8:00 "])
+def test_the_time_of_the_summary_is_in_24_hours(text):
+    assert load(DATAPOST_DIGEST=text).digest == time(8)
+    assert load(DATAPOST_DIGEST="23:59").digest == time(23, 59)
+    assert load().digest is load(DATAPOST_DIGEST=" ").digest is None
+
+
+@pytest.mark.parametrize("text", ["8", "8am", "08:60", "24:00", "8:0", "08.00", "٠٨:00", "08:00:00", "08:00\n09:00"])
+def test_a_time_that_is_none_is_told_how_to_write_it(text):
+    with pytest.raises(
+        SettingsError, match="(?s)DATAPOST_DIGEST is .*: write a time of day in 24 hours, such as 08:00"
+    ):
+        load(DATAPOST_DIGEST=text)
+
+
+def test_a_summary_that_nobody_gets_is_a_doubt():
+    (doubt,) = load(DATAPOST_DIGEST="08:00", DATAPOST_SECRET="a" * 24).doubts(None, {})
+    assert doubt.startswith("DATAPOST_DIGEST is set, and DATAPOST_ALERTS is not")
+    told = {"DATAPOST_DIGEST": "08:00", "DATAPOST_ALERTS": "https://ops.acme.example/x", "DATAPOST_SECRET": "a" * 24}
+    assert not any("DATAPOST_DIGEST" in doubt for doubt in load(**told).doubts(None, {}))
 
 
 def test_networks_are_ipv4_and_ipv6():

@@ -2,9 +2,7 @@
 
 from datetime import datetime, time
 
-from flask import url_for
-
-from dashboard.concern import Concern, duration
+from alerts.concern import Concern, duration
 from delivery import listing
 from leads.search import zone
 from web.destinations import PREFIX
@@ -12,11 +10,9 @@ from web.destinations import PREFIX
 LINK = "See the deliveries"
 
 
-def of_destinations(programs, now, only=False):
-    """Yield the Concerns about the destinations of these programs (by name); with `only`, of their leads alone.
-
-    Each destination has at most one about what waits, and one about what is dead. Needs the database.
-    """
+def of_destinations(scope):
+    """Yield the Concerns about destinations: of each at most one about what waits, and one about what is dead."""
+    programs, now, only = scope.programs, scope.now, not scope.whole
     found = listing.overview(programs, only)
     reasons = listing.why_dead(list(programs) if only else None) if any(one.dead for one in found.values()) else {}
     for one in found.values():
@@ -38,19 +34,19 @@ def _clock(one, programs):
 
 def _paused(one, now, clock):
     standing = one.paused
-    since = f"since {standing.paused_at.astimezone(clock):%d %b %Y, %H:%M %Z}"
+    told, inside = f"{one.name} is paused since {standing.paused_at.astimezone(clock):%d %b %Y, %H:%M %Z}", ""
     if standing.paused_by:
-        told = f"{one.name} is paused by {standing.paused_by} {since}"
-        advice = "Nothing is sent there until somebody resumes it."
+        advice, inside = "Nothing is sent there until somebody resumes it.", f"{standing.paused_by} paused it."
     else:
-        told = f"{one.name} is paused {since}: {standing.why}"
+        told += f": {standing.why}"
         advice = "One lead is tried each hour. Mend what is wrong there, test it, and resume it."
-    return _grave(one, f"{told}{'; ' + waiting(one, now) if one.waiting else ''}.", advice)
+    return _grave("delivery_paused", one, f"{told}{'; ' + waiting(one, now) if one.waiting else ''}.", advice, inside)
 
 
 def _unset(one, now):
     address = f"{setting_of(one.name)}=https://… (or mailto:…, hubspot:)"
     return _grave(
+        "delivery_unset",
         one,
         f"Nothing says where {one.name} is; {waiting(one, now)}.",
         f"Set {address}, and start the service again: then they are sent.",
@@ -62,7 +58,7 @@ def _waits(one, now):
         advice = "See what was answered. Each lead has ten attempts, over three days."
     else:
         advice = "No rule file names it under deliver: any more. Name it there again, and they are sent."
-    return _grave(one, f"{one.name}: {waiting(one, now)}.", advice)
+    return _grave("delivery_waits", one, f"{one.name}: {waiting(one, now)}.", advice)
 
 
 def _dead(one, reasons, now, clock):
@@ -71,15 +67,16 @@ def _dead(one, reasons, now, clock):
     told = f"{leads(one.dead)} for {one.name} {'is' if one.dead == 1 else 'are'} dead{most}: {reasons[0].error}."
     midnight = datetime.combine(now.astimezone(clock).date(), time(), clock)
     advice = f"The last of them since {last:%d %b %Y, %H:%M %Z}. Mend why, and send them again."
-    return Concern(told, advice, last >= midnight, _href(one), LINK)
+    return _concern("delivery_dead", one, told, advice, last >= midnight)
 
 
-def _grave(one, sentence, advice):
-    return Concern(sentence, advice, True, _href(one), LINK)
+def _grave(kind, one, sentence, advice, inside=""):
+    return _concern(kind, one, sentence, advice, True, inside)
 
 
-def _href(one):
-    return url_for("deliveries.show", _anchor=f"to-{one.name}")
+def _concern(kind, one, sentence, advice, grave, inside=""):
+    place = "deliveries.show", {"_anchor": f"to-{one.name}"}
+    return Concern(kind, "", one.name, sentence, advice, grave, *place, LINK, inside)
 
 
 def waiting(one, now):

@@ -1,0 +1,192 @@
+"""The life of an alert: since when it is on, whether it was told, when it was over; and the messages that wait.
+
+A grave one is told when two looks in a row found it, again after a day while it lasts, and that it is over when two
+looks in a row missed it, if it was told. The others are told in the summary of the day alone. What is to be told waits
+as a Notice for each receiver, written in the transaction that says that it was told.
+"""
+
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+from operator import itemgetter
+
+from peewee import BooleanField, CharField, IntegerField, TextField
+from ulid import ULID
+
+import database
+from alerts import wording
+from alerts.links import link
+from database.columns import Table, Time
+from database.secret import keyed_hash
+from delivery.listing import moment
+from web import turns
+
+NAME = "alerts"  # of the turn to look
+TWICE = 2  # looks in a row
+REPEATED = timedelta(hours=24)
+KEPT = timedelta(days=7)  # what is over, and what was sent
+LONGEST_KEY = 600  # characters: PostgreSQL takes index entries of up to 2,704 bytes
+
+KEYS = ("key", "kind", "program", "subject", "grave", "since", "told_at", "gone_at", "sentence", "advice")
+MOMENTS = ("since", "told_at", "gone_at")
+
+
+class Alert(Table):
+    """Something that is wrong `since` a look, or was until `gone_at`; as long as it is the same thing, `key` is.
+
+    So many `looks` in a row found it, as grave as it is, or so many `missed` it.
+    """
+
+    moves = False  # the next looks find it anew
+
+    key = TextField(primary_key=True)
+    kind = TextField()
+    program = TextField()
+    subject = TextField()
+    grave = BooleanField()
+    sentence = TextField()
+    advice = TextField()
+    since = Time()
+    seen_at = Time()
+    told_at = Time(null=True)
+    gone_at = Time(null=True)
+    looks = IntegerField(default=1)
+    missed = IntegerField(default=0)
+
+
+class Notice(Table):
+    """A message to a receiver. At `due_at` it is tried; None: it was sent, or is given up.
+
+    The receiver is known by a keyed hash, as addresses are secrets, and by its `kind`. `error` is our own sentence on
+    the last attempt.
+    """
+
+    moves = False  # who is told, and where, may be others there
+
+    id = CharField(26, primary_key=True)
+    receiver = CharField(64)
+    kind = TextField()
+    message = TextField()
+    made_at = Time()
+    due_at = Time(null=True)
+    attempts = IntegerField(default=0)
+    error = CharField(200, default="")
+    sent_at = Time(null=True)
+
+
+def name_of(receiver):
+    """Return by what the database knows a receiver."""
+    return keyed_hash("receiver", receiver.kind, receiver.address)
+
+
+def as_told(alert):
+    """Return an alert as programs read it."""
+    row = {key: getattr(alert, key) for key in KEYS}
+    return row | {key: row[key] and moment(row[key]) for key in MOMENTS}
+
+
+# --- What a look changes ---
+
+
+def note(concerns, now, at_once=False, *, receivers=(), url="", whole=True, token=""):
+    """Note what a look found, and have the receivers told; return what they are told is new, and what is over.
+
+    Both are as programs read alerts. What is told again has its earlier `told_at`, and else None stands there.
+    `at_once`, no second look is waited for. Where not all was looked at, as it is not `whole`, nothing is taken for
+    over. With a token, nothing is noted once somebody else took the turn. Within an app's context; raises StoreError.
+    """
+    found = {_key(concern.key): _values(concern, url) for concern in concerns}
+    return database.transact(partial(_note, found, now, 1 if at_once else TWICE, receivers, url, whole, token))
+
+
+def _values(concern, url):
+    """Return what of a Concern stands in its row."""
+    found = {name: getattr(concern, name) for name in ("kind", "program", "subject", "grave", "sentence")}
+    address = link(url, concern.endpoint, **concern.values)
+    return found | {"advice": f"{concern.advice} See {address}" if address else concern.advice}
+
+
+def _key(text):
+    if len(text) <= LONGEST_KEY:
+        return text
+    return f"{text[: LONGEST_KEY - 65]}:{sha256(text.encode(errors='replace')).hexdigest()}"
+
+
+def _note(found, now, enough, receivers, url, whole, token):
+    database.lock(NAME)
+    if token and not turns.holds(NAME, token):
+        return [], []
+    known = {row.key: row for row in Alert.select()}
+    new, over = [], []
+    for key, values in found.items():
+        alert = _seen(key, values, known.get(key), now)
+        if receivers and alert.grave and alert.looks >= enough and _is_due(alert, now):
+            new.append((_order(alert), as_told(alert)))
+            alert.told_at = now
+        alert.save(force_insert=key not in known)
+    for alert in [row for key, row in known.items() if key not in found and not row.gone_at] if whole else ():
+        alert.missed, alert.looks = alert.missed + 1, 0
+        if alert.missed >= enough:
+            alert.gone_at = now
+            over += [(_order(alert), as_told(alert))] if alert.told_at and receivers else []
+        alert.save()
+    new, over = ([told for _, told in sorted(some, key=itemgetter(0))] for some in (new, over))
+    if new or over:
+        have_sent(wording.of_alerts(new, over, now, url), receivers, now)
+    _forget(now)
+    return new, over
+
+
+def _seen(key, values, before, now):
+    """Return the Alert that a look found, with what was known of it `before`."""
+    alert = Alert(key=key, since=now, seen_at=now, told_at=None, gone_at=None, **values)  # None is not written else
+    if before and not before.gone_at:
+        alert.since, alert.told_at = before.since, before.told_at
+        alert.looks = before.looks + 1 if before.grave == alert.grave else 1
+    return alert
+
+
+def _is_due(alert, now):
+    return alert.told_at is None or now - alert.told_at >= REPEATED
+
+
+def _order(alert):
+    return not alert.grave, alert.since, alert.key
+
+
+def have_sent(message, receivers, now):
+    """Have a Message wait for each of the receivers. Within a transaction."""
+    waits = {"message": message.to_json(), "made_at": now, "due_at": now}
+    for receiver in receivers:
+        Notice.insert(id=str(ULID()), receiver=name_of(receiver), kind=receiver.kind, **waits).execute()
+
+
+def _forget(now):
+    Alert.delete().where(Alert.gone_at < now - KEPT).execute()
+    Notice.delete().where(Notice.due_at.is_null(), Notice.made_at < now - KEPT).execute()
+
+
+# --- What is told of it ---
+
+
+def known_alerts():
+    """Return the alerts that are on, the grave ones first, and those that were over in the last days. Within a reading.
+
+    They are as programs read them.
+    """
+    return [as_told(alert) for alert in sorted(Alert.select(), key=lambda alert: (bool(alert.gone_at), _order(alert)))]
+
+
+def listed(concerns, now, url=""):
+    """Return what a look finds that notes nothing, and what was over in the last seven days. Within a reading.
+
+    They are as programs read them, the grave ones first.
+    """
+    known = {row.key: row for row in Alert.select()}
+    found = {_key(concern.key): _values(concern, url) for concern in concerns}
+    on = {key: _seen(key, values, known.get(key), now) for key, values in found.items()}
+    over = [row for key, row in known.items() if key not in on and (row.gone_at or now) >= now - KEPT]
+    for row in over:
+        row.gone_at = row.gone_at or now
+    over.sort(key=lambda alert: alert.gone_at, reverse=True)
+    return [as_told(alert) for alert in [*sorted(on.values(), key=_order), *over]]
