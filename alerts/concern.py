@@ -10,6 +10,7 @@ from leads.counts import OTHERS
 
 LONGEST_NAME = 80  # characters of a partner's name in a sentence
 NOBODY = "somebody who names no partner"
+SOME_PARTNER = "a partner"  # whose name is sensitive
 MANY = "several partners together"
 
 
@@ -63,15 +64,21 @@ class Sender:
     filters: dict
 
 
+def hides_partners(program):
+    """Tell whether the field that names a program's partners is sensitive."""
+    field = program.spec.fields.get(next(iter(program.spec.partner), ""))
+    return bool(field and field.sensitive)
+
+
 def sender(program, partner):
     if partner in ("", OTHERS):
         return Sender(MANY if partner else NOBODY, partner, {})
-    named = program.spec.fields.get(next(iter(program.spec.partner), ""))
-    told = "a partner" if named and named.sensitive else shown(partner)
+    is_secret = hides_partners(program)
+    told = SOME_PARTNER if is_secret else shown(partner)
     if told == partner:
         return Sender(told, partner, {"partner": partner})
     subject = f"{told}~{keyed_hash('partner', partner)[:12]}"
-    return Sender(told, subject, {} if named and named.sensitive else {"partner": partner})
+    return Sender(told, subject, {} if is_secret else {"partner": partner})
 
 
 def shown(name):
@@ -82,7 +89,7 @@ def shown(name):
 
 
 def duration(span):
-    """Return a span in the largest unit of which there are two, or minutes."""
+    """Return a span behind "every": in the largest unit of which there are two, or minutes."""
     minutes = span.total_seconds() / 60
     for unit, size in (("days", 1440), ("hours", 60)):
         if minutes >= 2 * size:
@@ -90,3 +97,9 @@ def duration(span):
     if span < timedelta(minutes=1.5):
         return "minute" if span > timedelta(seconds=30) else "few seconds"
     return f"{minutes:.0f} minutes"
+
+
+def lasting(span):
+    """Return the same behind "for"."""
+    told = duration(span)
+    return told if told[0].isdigit() else f"a {told}"

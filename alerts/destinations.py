@@ -2,7 +2,7 @@
 
 from datetime import datetime, time
 
-from alerts.concern import Concern, duration
+from alerts.concern import Concern, lasting
 from delivery import listing
 from leads.search import zone
 from web.destinations import PREFIX
@@ -66,7 +66,7 @@ def _dead(one, reasons, now, clock):
     most = f", {reasons[0].count:,} of them for this reason" if len(reasons) > 1 else ""
     told = f"{leads(one.dead)} for {one.name} {'is' if one.dead == 1 else 'are'} dead{most}: {reasons[0].error}."
     midnight = datetime.combine(now.astimezone(clock).date(), time(), clock)
-    advice = f"The last of them since {last:%d %b %Y, %H:%M %Z}. Mend why, and send them again."
+    advice = f"The last of them since {last:%d %b %Y, %H:%M %Z}. Mend the cause, and send them again."
     return _concern("delivery_dead", one, told, advice, last >= midnight)
 
 
@@ -84,9 +84,7 @@ def waiting(one, now):
     told = f"{leads(one.waiting)} {'waits' if one.waiting == 1 else 'wait'}"
     if not one.waits_since:
         return told
-    span = duration(now - one.waits_since)
-    if span in ("minute", "few seconds"):
-        span = f"a {span}"
+    span = lasting(now - one.waits_since)
     return f"{told}, for {span}" if one.waiting == 1 else f"{told}, the first of them for {span}"
 
 

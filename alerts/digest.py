@@ -5,7 +5,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from textwrap import wrap
 
 from flask import render_template
 
@@ -24,7 +23,6 @@ from web.reasons import reason
 from web.service import rulebook
 
 REASONS, CHANGES, ALERTS = 3, 5, 10  # that are named
-WIDTH = 77  # columns of the text
 NEWS = timedelta(days=1)  # since the summary before
 LATEST = time(23, 45)  # looks come every five minutes: of a later time, a day might pass without one
 FEWEST_OF_PERCENT = 10  # leads a week before: of fewer, a percentage says little
@@ -51,7 +49,7 @@ def of_day(programs, now, alerts, url):
         "programs": [_numbers(one) for one in days],
         "deliveries": [one.numbers for one in sent_to],
     }
-    text = render_template("mail/digest.txt", fold=fold, **values)
+    text = render_template("mail/digest.txt", line=as_line, **values)
     html = render_template("mail/digest.html", **values)
     return Message.made("digest", now, subject=_subject(days, on), text=_tidy(text), data=data, html=html)
 
@@ -304,23 +302,10 @@ def _alert(one, now, url):
 # --- Lines ---
 
 
-def fold(text, first="", rest=None):
-    """Return a text in lines that are not too long, but for addresses, which stay whole."""
-    rest = " " * len(first) if rest is None else rest
-    words = []
-    for word in text.split():
-        longest = WIDTH - len(first)
-        parts = [word] if "://" in word else [word[at : at + longest] for at in range(0, len(word), longest)]
-        words += parts
-    lines = wrap(
-        " ".join(words),
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return "\n".join(lines)
+def as_line(text, first=""):
+    """Return a text as one line after what it begins with, or "" where there is none: a phone breaks it by itself."""
+    words = " ".join(text.split())
+    return f"{first}{words}" if words else ""
 
 
 def _tidy(text):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from alerts.concern import Concern
 from database.disk import LEAST_FREE, fleeting, free
-from leads.deployed import changed_files, programs_naming
+from leads.deployed import changed_files, list_name, programs_naming
 from leads.search import zone
 from web.login import COUNTED, FAILURES_AT_A_NAME, FAILURES_OF_AN_ADDRESS, guesses
 from web.outage import outages
@@ -55,10 +55,11 @@ def of_guesses(scope):
             "login_guesses",
             "",
             "",
-            f"{count} logins failed in the last five minutes, from {_number(seen.addresses, 'address', 'addresses')} "
-            f"and at {_number(seen.names, 'name')}.",
+            f"{count} logins failed in the last five minutes, "
+            f"from {_number(seen.addresses, 'IP address', 'IP addresses')} "
+            f"and with {_number(seen.names, 'user name')}.",
             "Either a sender has a wrong password, and all its leads are refused: ask whose was changed. Or somebody "
-            "guesses: the log names the addresses, and DATAPOST_ALLOWED_IPS keeps others from posting.",
+            "guesses: the log names these addresses, and DATAPOST_ALLOWED_IPS keeps others from posting.",
             grave=True,
         )
 
@@ -99,15 +100,21 @@ def of_disk(_scope):
         )
 
 
+def _shown(book, path):
+    """Return a path within the rules folder: wherever a command is run, a file is the same thing."""
+    within = list_name(book.folder, path)
+    return Path(path).name if within == "." else within
+
+
 def of_broken_files(scope):
     for path, mistakes in Counter(error.path for error in scope.book.errors).items():
-        name, is_program = Path(path).stem, bool(Path(path).suffix)
+        name, is_program, shown = Path(path).stem, bool(Path(path).suffix), _shown(scope.book, path)
         if scope.may_see(name):
             yield Concern(
                 "rules_broken",
                 name if is_program else "",
-                path,
-                f"{path} is broken: {mistakes} {'mistake' if mistakes == 1 else 'mistakes'}.",
+                shown,
+                f"{shown} is broken: {mistakes} {'mistake' if mistakes == 1 else 'mistakes'}.",
                 "Leads are judged by its last good version until it is mended."
                 if name in scope.programs
                 else "Until it is mended, its leads are not taken.",
@@ -124,11 +131,12 @@ def of_changed_files(scope):
     for file in changed_files(book.folder, book) if service().settings.published and book.known else ():
         is_list = file.thing == LIST
         if all(map(scope.may_see, programs_naming(book, file.name) if is_list else [file.name])):
+            shown = _shown(book, file.path)
             yield Concern(
                 "file_changed",
                 "" if is_list else file.name,
-                file.path,
-                f"A deploy brought another {file.path} than was known when the live version was made.",
+                shown,
+                f"A deploy brought another {shown} than was known when the live version was made.",
                 "The live text stays until somebody chooses.",
                 endpoint="history.choose_file",
                 values={"list" if is_list else "name": file.name},

@@ -60,7 +60,8 @@ def _webhook(settings, receiver, message):
 
 
 def _mail(settings, receiver, message):
-    lines = markup.plain(message.text).rstrip().split("\n")
+    text = markup.plain(message.text).rstrip()
+    lines = (markup.folded(text) if message.html else text).split("\n")
     text = "\n".join(markup.unlinked(text, settings.url) for text in lines)
     return mail.post(settings, receiver.address, _key(receiver, message), _subject(message), text, message.html)
 

@@ -4,6 +4,7 @@ A link is what begins with the address of this service, and nothing else.
 """
 
 import re
+from textwrap import wrap
 
 # What ends a line, what no mail can carry, what turns the direction of letters round or is not seen, half characters.
 _UNSEEN = "\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
@@ -12,6 +13,8 @@ _HIDDEN = re.compile(f"[{_UNSEEN}]+")
 _LINE_ENDS = re.compile("\n+")
 _BEFORE_HOST = re.compile(r"://(?=\w)")  # and not https://…, which is to be copied
 LONGEST_LINE = 1000
+WIDTH = 77  # columns of folded lines
+_FIRST = re.compile(r"(?:[!-] |[A-Z]\w*(?: \w+)? {2,}| +(?:[\d,]+ {2,})?)?")  # of a list, a row or a number
 APART = "\u200b"  # stands between two characters that must mean nothing together, and is not seen
 
 
@@ -24,6 +27,21 @@ def line(text, most=LONGEST_LINE):
     """Return a text as one line of so many characters at most."""
     text = _LINE_ENDS.sub(" ", plain(text)).strip()
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def folded(text):
+    """Return lines that are not too long, but for addresses; what a line goes on with stands below where it began."""
+    return "\n".join(map(_folded, text.split("\n")))
+
+
+def _folded(text):
+    first = _FIRST.match(text)[0]
+    longest = WIDTH - len(first)
+    words = []
+    for word in text[len(first) :].split():
+        words += [word] if "://" in word else [word[at : at + longest] for at in range(0, len(word), longest)]
+    indents = {"initial_indent": first, "subsequent_indent": " " * len(first)}
+    return "\n".join(wrap(" ".join(words), WIDTH, break_long_words=False, break_on_hyphens=False, **indents))
 
 
 def pieces(text, url):

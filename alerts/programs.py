@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from alerts.arrivals import MANY_TESTS, arrivals, field_use, new_names, testers
 from alerts.caps import limits
-from alerts.concern import Concern, duration, sender, title
+from alerts.concern import Concern, duration, lasting, sender, title
 from judge.calendar import takes_nothing_on
 from judge.caps import PERIODS
+from leads import periods
 from leads.counts import OTHERS
 from leads.daily import today
 from web.masks import MASK
@@ -27,8 +28,8 @@ def of_dates(program, now):
             "campaign_ends",
             program.name,
             "",
-            f"{title(program)}: the campaign {'ended' if day > ends else 'ends'} on {ends:%d %B %Y}.",
-            "From then on every lead is refused. Pause it at impact.com too, or change ends: in the rule file.",
+            f"{title(program)}: the campaign {'ended' if day > ends else 'ends'} on {periods.told(ends)}.",
+            "After that day every lead is refused. Pause it at impact.com too, or change ends: in the rule file.",
             endpoint="programs.show_program",
             values={"name": program.name},
             link="See the rule file",
@@ -45,7 +46,7 @@ def silence(program, now):
             "silence",
             program.name,
             "",
-            f"{title(program)}: no lead has come for {duration(seen.silence)}; {usual}.",
+            f"{title(program)}: no lead has come for {lasting(seen.silence)}; {usual}.",
             "Ask the partners, and look at impact.com whether the program runs and its address and password are right.",
             grave=True,
         )
@@ -114,7 +115,7 @@ def of_limits(program, now):
             rule,
             f"{title(program)}: the {first.kind} “{rule}” is {'reached' if reached else 'nearly reached'}{for_whom}: "
             f"{_used(program, first)} {period.this}.",
-            f"Further leads are refused {period.over}." if reached else "Then leads are refused.",
+            f"Further leads are refused {period.over}." if reached else "Once it is, further leads are refused.",
             grave=reached,
             endpoint="programs.show_program",
             values={"name": program.name},

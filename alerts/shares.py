@@ -109,7 +109,7 @@ def of_shares(program, now):
 def _told(kind, program, change, rules_changed):
     who = sender(program, change.partner)
     sentence = (
-        f"{title(program)}: of {change.leads:,} leads of {who.told} since yesterday {change.valid:,} "
+        f"{title(program)}: of {change.leads:,} leads of {who.told} since yesterday, {change.valid:,} "
         f"{'is' if change.valid == 1 else 'are'} valid ({change.share:.0%}); in the two weeks before, "
         f"{change.before:.0%} were."
     )

@@ -40,7 +40,7 @@ class Attempt:
     @property
     def told(self):
         """What is told of it: never where the receiver is."""
-        return f"{self.receiver.kind}: {'sent' if self.sent else self.outcome.error}"
+        return f"{self.receiver.shown}: {'sent' if self.sent else self.outcome.error}"
 
 
 def send_due(settings, is_over=lambda: False):
@@ -181,8 +181,8 @@ def of_unsent(scope):
                 "alert_unsent",
                 "",
                 f"{one.receiver.kind}:{name_of(one.receiver)[:8]}",
-                f"What is told by {one.receiver.shown} does not arrive, since {_time(one.since)}: {one.error}.",
-                "Each message is tried for a day. Mend why, and see by flask alerts test whether it arrives.",
+                f"Messages by {one.receiver.shown} do not arrive, since {_time(one.since)}: {one.error}.",
+                "Each message is tried for a day. Mend the cause, and see by flask alerts test whether they arrive.",
             )
 
 

@@ -8,7 +8,7 @@ from alerts.message import Message
 MOST = 20  # of a list; the others are counted
 LONGEST = 140  # characters of a subject
 TEST = "This is a test: here Datapost tells what is wrong."
-TEST_ADVICE = "Nothing is wrong, and nothing is to do."
+TEST_ADVICE = "There is nothing to do."
 
 
 def of_alerts(new, over, now, url):

@@ -1,11 +1,11 @@
 """What yesterday brought: each program, against the same weekday a week before, and its partners that changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from math import sqrt
 from types import SimpleNamespace
 
-from alerts.concern import title
+from alerts.concern import SOME_PARTNER, hides_partners, title
 from judge.calendar import refused_on, takes_nothing_on
 from judge.program import Program
 from judge.verdict import NOT_STARTED
@@ -211,7 +211,10 @@ def _changes(program, day, figures, past, now):
         # Of many partners those with few leads are counted together: whoever seems gone may be among them.
         if name != OTHERS and (name in ours or OTHERS not in ours)
     ]
-    return sorted(filter(None, found), key=lambda change: (-change.weight, change.partner))
+    found = sorted(filter(None, found), key=lambda change: (-change.weight, change.partner))
+    if not hides_partners(program):
+        return found
+    return [replace(one, partner=one.partner and SOME_PARTNER) for one in found]
 
 
 def _by_partner(figures):

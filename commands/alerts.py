@@ -7,7 +7,7 @@ import click
 from flask.cli import AppGroup
 
 import database
-from alerts import ledger, looking, telling, wording
+from alerts import ledger, looking, markup, telling, wording
 from commands.leads import format_option
 from commands.output import row_writers, write_lines
 from commands.shared import as_json, live_book, reading
@@ -121,7 +121,8 @@ def send_digest(show, output):
     message = looking.summary(list(live_book().programs.values()))
     if show:
         as_data = {"subject": message.subject, "data": message.data}
-        click.echo(to_json(as_data, indent=2) if output == "json" else f"{message.subject}\n\n{message.text.rstrip()}")
+        as_text = f"{message.subject}\n\n{markup.folded(message.text).rstrip()}"
+        click.echo(to_json(as_data, indent=2) if output == "json" else as_text)
         return
     looking.have_told(message)
     attempts = telling.send_due(made)

@@ -256,8 +256,8 @@ def _alerts():
         found = telling.fares(made)
     for one in found:
         if one.failed:
-            told = f"{one.receiver.shown}: what is told does not arrive, since {one.since:%Y-%m-%d %H:%M UTC}"
-            yield False, f"{told}: {one.error}. Mend why, and see by flask alerts test whether it arrives"
+            told = f"{one.receiver.shown}: messages do not arrive, since {one.since:%Y-%m-%d %H:%M UTC}"
+            yield False, f"{told}: {one.error}. Mend the cause, and see by flask alerts test whether they arrive"
         else:
             last = f"last told on {one.sent_at:%Y-%m-%d, %H:%M UTC}" if one.sent_at else "nothing was sent there yet"
             yield True, f"{one.receiver.shown}: {last}; flask alerts test tries it"

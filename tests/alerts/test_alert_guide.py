@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import pytest
 from cast import ROOT, blocks
@@ -17,7 +18,11 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 GUIDE = OPERATIONS[OPERATIONS.index("## Be told") :]
 GUIDE = GUIDE[: GUIDE.index("\n## ", 1)]
 KEY = "whsec_" + "A" * 32
-EXAMPLES = [dict(line.split("=", 1) for line in text.splitlines()) for text in blocks(GUIDE, "text")]
+EXAMPLES = [
+    dict(word.split("=", 1) for word in shlex.split(text))  # as a shell reads them
+    for text in blocks(GUIDE, "text")
+    if not text.startswith("$")
+]
 EXPECTED = ["mail", "slack", "slack", "teams", "ntfy", "ntfy", "webhook", "apprise"]
 
 

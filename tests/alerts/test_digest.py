@@ -188,7 +188,7 @@ def test_an_amount_without_a_currency_beside_one_with_it_stays_told_apart(made):
     brand.leads(3)
     brand.leads(2, program="solar")
     message = brand.digest()
-    assert "To pay    20.00 + 30.00 USD" in lines(message) and "20.00 + 30.00 USD" in message.html
+    assert "To pay    20.00 + 30.00 USD" in lines(message) and "20.00 + 30.00&nbsp;USD" in message.html
 
 
 def test_the_only_currency_stands_beside_the_name_of_the_figure_on_a_phone(brand):

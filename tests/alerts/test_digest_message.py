@@ -9,7 +9,7 @@ from cast import ROOT, blocks
 from digests import DOLLARS, LONG_AGO, SILENCE, URL, WEEK_BEFORE, YESTERDAY, brand_of, lines, words
 
 import database
-from alerts.digest import WIDTH
+from alerts.markup import WIDTH, folded
 from alerts.message import Message
 from database import StoreError
 from delivery.outbox import Delivered, Standing
@@ -60,6 +60,17 @@ def test_a_partner_that_sent_none_for_a_week_is_new(brand):
     brand.leads(1, irpid="returning")
     assert partners(brand) == [("newcomer", "new")]
     assert "newcomer: 3 leads, 3 accepted, and none in the seven days before." in lines(brand.digest())
+
+
+def test_a_partner_whose_name_is_sensitive_is_not_named(made):
+    brand = made(DOLLARS.replace("irpid: {}", "irpid: {sensitive: true}"))
+    brand.leads(1, LONG_AGO)
+    brand.leads(10, WEEK_BEFORE)
+    brand.leads(10)
+    brand.leads(3, irpid="newcomer")
+    message = brand.digest()
+    assert partners(brand) == [("a partner", "new")] and "newcomer" not in message.to_json()
+    assert "a partner: 3 leads, 3 accepted, and none in the seven days before." in lines(message)
 
 
 def test_a_partner_that_sends_none_any_more_is_told(brand):
@@ -163,7 +174,7 @@ def test_alerts_that_are_over_since_the_day_before_are_told(brand):
     long_over = SILENCE | {"gone_at": "2026-03-09T05:00:00.000Z", "sentence": "Long over."}
     message = brand.digest(alerts=[over, long_over])
     assert message.data["over"] == [over] and message.data["new"] == []
-    assert "OVER SINCE THE SUMMARY BEFORE" in lines(message) and "Long over." not in message.text
+    assert "OVER SINCE THE LAST SUMMARY" in lines(message) and "Long over." not in message.text
 
 
 def test_without_an_alert_that_is_said(brand):
@@ -186,11 +197,25 @@ def test_without_one_there_is_none(brand):
     assert "http" not in message.text and "href" not in message.html
 
 
-def test_lines_are_short_whatever_is_told(brand):
+def test_a_mail_has_short_lines_whatever_is_told_and_a_chat_whole_sentences(brand):
     brand.leads(1, LONG_AGO)
     brand.leads(9, irpid="x" * 200)
     alert = SILENCE | {"sentence": "y" * 300, "advice": "many words " * 40}
-    assert max(map(len, brand.digest(alerts=[alert]).text.splitlines())) <= WIDTH
+    text = brand.digest(alerts=[alert]).text
+    assert max(map(len, folded(text).splitlines())) <= WIDTH and folded(text).split() != text.split()
+    assert f"  {' '.join(['many words'] * 40)}" in text.splitlines()
+
+
+@pytest.mark.parametrize("first", ["", "! ", "  ", "To pay    ", "     5  "])
+def test_what_a_line_goes_on_with_stands_below_where_it_began(first):
+    lines = folded(first + "many words " * 12).splitlines()
+    assert [line[: len(first)] for line in lines] == [first, *[" " * len(first)] * (len(lines) - 1)]
+    assert len(lines) > 1 and all(line[len(first)] in "mw" for line in lines)
+
+
+def test_an_address_stays_whole():
+    address = f"{URL}/{'x' * 100}"
+    assert folded(f"  See {address} now").splitlines() == ["  See", f"  {address}", "  now"]
 
 
 def test_no_value_of_a_lead_stands_in_it(brand):

@@ -29,7 +29,7 @@ def test_wrong_logins_that_come_fast_are_grave_and_told_in_numbers(shop):
     guess(shop.app, 1)
     (one,) = shop.concerns("login_guesses")
     assert one.grave and one.key == "login_guesses::"
-    assert one.sentence == "15 logins failed in the last five minutes, from 1 address and at 1 name."
+    assert one.sentence == "15 logins failed in the last five minutes, from 1 IP address and with 1 user name."
     assert "a sender has a wrong password" in one.advice and "DATAPOST_ALLOWED_IPS" in one.advice
 
 
@@ -38,7 +38,7 @@ def test_guesses_from_many_addresses_at_many_names_are_told(shop):
     assert shop.concerns("login_guesses") == []
     fail("more")
     (one,) = shop.concerns("login_guesses")
-    assert one.sentence == "75 logins failed in the last five minutes, from 75 addresses and at 74 names."
+    assert one.sentence == "75 logins failed in the last five minutes, from 75 IP addresses and with 74 user names."
 
 
 def test_some_who_mistype_are_no_guesses(shop):
@@ -56,7 +56,7 @@ def test_guesses_are_over_after_five_minutes(shop):
 def test_ten_thousand_guesses_are_counted_up_to_a_number(shop):
     fail(*range(6000))
     (one,) = shop.concerns("login_guesses")
-    assert one.sentence.startswith("5,000 or more logins failed in the last five minutes, from 5,000 addresses")
+    assert one.sentence.startswith("5,000 or more logins failed in the last five minutes, from 5,000 IP addresses")
 
 
 def test_who_sees_some_programs_only_is_told_of_no_guesses(make_shop):

@@ -202,13 +202,13 @@ def test_who_cannot_be_told_stands_on_the_first_page_and_in_no_message_alone(sho
     shop.write(BROKEN)
     work(shop, passing, 4)
     page = shop.app.test_client().get("/dashboard", auth=("owner", "of the brand")).text
-    assert "What is told by webhook does not arrive, since" in page and "it answered 404" in page
+    assert "Messages by webhook do not arrive, since" in page and "it answered 404" in page
     assert "canary" not in page
-    assert {said(notice)[0][0] for notice in notices()} == {f"{shop.file} is broken: 1 mistake."}
+    assert {said(notice)[0][0] for notice in notices()} == {"default.yaml is broken: 1 mistake."}
     receiver.answers = answer()
     passing.passes(hours=1)
     work(shop, passing, 2)
-    assert "does not arrive" not in shop.app.test_client().get("/dashboard", auth=("owner", "of the brand")).text
+    assert "do not arrive" not in shop.app.test_client().get("/dashboard", auth=("owner", "of the brand")).text
 
 
 def test_what_is_looked_at_writes_no_lead_and_no_lead_waits_for_who_is_told(shop, passing, receiver):

@@ -48,7 +48,7 @@ def test_a_share_that_fell_to_less_than_half_is_grave(shop):
     (one,) = told(shop)
     assert (one.kind, one.program, one.subject, one.grave) == ("share_fell", "default", "bright", True)
     assert one.sentence == (
-        "Home loans: of 30 leads of bright since yesterday 5 are valid (17%); in the two weeks before, 80% were."
+        "Home loans: of 30 leads of bright since yesterday, 5 are valid (17%); in the two weeks before, 80% were."
     )
     assert one.advice.startswith("Look why they are refused") and "rules of this program" not in one.advice
     with shop.app.test_request_context():
@@ -82,7 +82,7 @@ def test_leads_that_name_no_partner_are_one(shop):
     two_weeks(shop, nobody=(8, 10))
     count(shop, 1, nobody=(1, 40))
     (one,) = told(shop)
-    assert f"leads of {NOBODY} since yesterday 1 is valid" in one.sentence and one.subject == ""
+    assert f"leads of {NOBODY} since yesterday, 1 is valid" in one.sentence and one.subject == ""
 
 
 def test_partners_that_are_counted_together_are_none(shop):

@@ -65,7 +65,7 @@ def test_programs_read_a_list_with_the_keys_that_the_documents_name(shop):
     shop.write(BROKEN)
     (row,) = shop.json("list")
     assert list(row) == KEYS
-    assert (row["key"], row["grave"], row["told_at"]) == (f"rules_broken:default:{shop.file}", True, None)
+    assert (row["key"], row["grave"], row["told_at"]) == ("rules_broken:default:default.yaml", True, None)
     assert row["since"].endswith("Z") and len(row["since"]) == 24
 
 
@@ -126,7 +126,7 @@ def test_who_does_not_take_it_is_told_with_the_reason_and_no_address(make_shop, 
     with Receiver(answer(404)) as other:
         shop = make_shop(receiver, other)
         result = shop.run("test", 1)
-        assert result.stdout == "webhook: sent\nwebhook: it answered 404\n"
+        assert result.stdout == "webhook (address 1): sent\nwebhook (address 2): it answered 404\n"
         told = [{"kind": "webhook", "sent": True, "error": ""}]
         told += [{"kind": "webhook", "sent": False, "error": "it answered 404"}]
         assert shop.json("test", 1) == told
@@ -145,7 +145,7 @@ def test_without_anybody_to_tell_it_says_what_to_set(make_shop, line):
 def test_a_look_tells_at_once_what_is_new_and_what_is_over(shop, receiver):
     assert shop.run("look").stdout == "Nothing is new, and nothing is over\n"
     shop.write(BROKEN)
-    assert shop.run("look").stdout == f"new: {shop.file} is broken: 1 mistake.\nSent to 1 of 1 receiver\n"
+    assert shop.run("look").stdout == "new: default.yaml is broken: 1 mistake.\nSent to 1 of 1 receiver\n"
     shop.write(RULES)
     told = shop.json("look")
     assert ([one["kind"] for one in told["over"]], told["new"], told["sent"]) == (["rules_broken"], [], 1)
@@ -186,8 +186,8 @@ def test_doctor_says_how_each_receiver_fares(shop, receiver):
     shop.write(BROKEN)
     shop.run("look", 1)
     ((ok, told),) = doctor(shop)
-    assert not ok and told.startswith("webhook: what is told does not arrive, since 20")
-    assert "it answered 404. Mend why, and see by flask alerts test whether it arrives" in told
+    assert not ok and told.startswith("webhook: messages do not arrive, since 20")
+    assert "it answered 404. Mend the cause, and see by flask alerts test whether they arrive" in told
 
 
 def test_doctor_says_that_nobody_is_told(make_shop):

@@ -37,7 +37,7 @@ def notices(shop):
 def test_an_end_that_is_near_or_just_over_is_told(brand, days, word):
     (notice,) = notices(brand(campaign(ends=days)))
     assert f"Home loans: the campaign {word} on " in notice
-    assert "From then on every lead is refused. Pause it at impact.com too, or change ends: in the rule file." in notice
+    assert "After that day every lead is refused. Pause it at impact.com too, or change ends:" in notice
 
 
 @pytest.mark.parametrize("days", [8, 400, -8, -400])

@@ -135,3 +135,13 @@ def test_every_name_that_grafana_asks_for_is_scraped(shop):
     assert len(asked) >= 10
     for name in names:
         assert name in text or name.startswith("datapost_delivery_waiting"), name
+
+
+@pytest.mark.parametrize(
+    ("path", "traced"),
+    [("/leads", False), ("/leads/solar?email=a", False), ("/dashboard/leads?q=ann", False), ("/dashboard", True)],
+)
+def test_what_keeps_leads_out_of_traces_fits_no_host(path, traced):
+    guide = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (left_out,) = re.findall("OTEL_PYTHON_FLASK_EXCLUDED_URLS='(.+?)'", guide)
+    assert bool(re.search(left_out, f"https://leads.acme.example{path}")) != traced

@@ -10,7 +10,7 @@ from lxml import html
 import database
 from alerts import programs as concerns
 from alerts.arrivals import MANY_TESTS
-from alerts.concern import duration
+from alerts.concern import duration, lasting
 from leads import daily
 
 LIMITED = RULES.replace("{id: duplicate, unique: [email]}", "{id: cap, limit: 5, per: day, by: [irpid]}")
@@ -63,7 +63,7 @@ def test_a_limit_is_told_when_it_is_near_and_when_it_is_reached(shop):
     shop.lead(email="ann4@example.com", irpid="Bright")
     (notice,) = notices(shop)
     assert notice[0] == "warning" and "“cap” is nearly reached for 1 group: 4 of 5 leads this day" in notice[1]
-    assert "Then leads are refused. So far for bright. See the rule" in notice[1]
+    assert "Once it is, further leads are refused. So far for bright. See the rule" in notice[1]
     shop.lead(email="ann5@example.com", irpid="Bright")
     (notice,) = notices(shop)
     assert notice[0] == "error" and "is reached for 1 group: 5 of 5 leads" in notice[1]
@@ -159,3 +159,8 @@ def test_a_sqlite_file_that_a_restart_loses_is_grave(shop, monkeypatch):
 )
 def test_spans_are_told_in_one_unit(span, words):
     assert duration(span) == words
+
+
+def test_what_has_lasted_for_less_than_two_minutes_is_a_sentence_too():
+    spans = [timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=12), timedelta(hours=5)]
+    assert [lasting(span) for span in spans] == ["a few seconds", "a minute", "12 minutes", "5 hours"]
