@@ -24,6 +24,7 @@ from web.service import rulebook
 
 REASONS, CHANGES, ALERTS = 3, 5, 10  # that are named
 NEWS = timedelta(days=1)  # since the summary before
+LATE = timedelta(hours=6)  # so late a summary is told after midnight still
 LATEST = time(23, 45)  # looks come every five minutes: of a later time, a day might pass without one
 FEWEST_OF_PERCENT = 10  # leads a week before: of fewer, a percentage says little
 
@@ -329,7 +330,7 @@ def zones_due(programs, at, now, last_told):
         zones[program.spec.timezone].append(program)
     found = {}
     for zone, some in (zones or {UTC: []}).items():
-        if (known := last_told.get(str(zone))) and _is_due(zone, at, now, date.fromisoformat(known)):
+        if (known := last_told.get(str(zone))) and as_of(zone, at, now, known):
             found[str(zone)] = some
     return found
 
@@ -340,10 +341,19 @@ def told_at_first(zone, at, now):
     return f"{today if now >= _moment(zone, at, today) else today - timedelta(days=1)}"
 
 
-def _is_due(zone, at, now, known):
-    today = now.astimezone(zone).date()
+def as_of(zone, at, now, known):
+    """Return as of when a summary is told that is due, and None if none is: `known` is the day last told.
+
+    That is now; or the last moment of yesterday, where that day's could not be told from late in the evening on.
+    """
+    today, known = now.astimezone(zone).date(), date.fromisoformat(known)
     # A day that is to come was told by a clock that was ahead: tomorrow's is waited for, and none that is further.
-    return known not in (today, today + timedelta(days=1)) and now >= _moment(zone, at, today)
+    if known not in (today, today + timedelta(days=1)) and now >= _moment(zone, at, today):
+        return now
+    yesterday = today - timedelta(days=1)
+    if known < yesterday and now - _moment(zone, at, yesterday) < LATE:
+        return datetime.combine(today, time(), zone).astimezone(UTC) - timedelta(milliseconds=1)
+    return None
 
 
 def _moment(zone, at, day):

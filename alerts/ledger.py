@@ -1,8 +1,9 @@
 """The life of an alert: since when it is on, whether it was told, when it was over; and the messages that wait.
 
 A grave one is told when two looks in a row found it, again after a day while it lasts, and that it is over when two
-looks in a row missed it, if it was told. The others are told in the summary of the day alone. What is to be told waits
-as a Notice for each receiver, written in the transaction that says that it was told.
+looks in a row missed it, if it was told. What comes back within a day must be gone for twice as long as the time before
+until that is told, so that what comes and goes all day tells little. The others are told in the summary of the day
+alone. What is to be told waits as a Notice for each receiver, written in the transaction that says that it was told.
 """
 
 from datetime import timedelta
@@ -15,16 +16,23 @@ from ulid import ULID
 
 import database
 from alerts import wording
+from alerts.concern import shown
 from alerts.links import link
+from alerts.message import Message
+from alerts.yesterday import named
 from database.columns import Table, Time
 from database.secret import keyed_hash
 from delivery.listing import moment
+from leads import erasure
 from web import turns
 
 NAME = "alerts"  # of the turn to look
 TWICE = 2  # looks in a row
 REPEATED = timedelta(hours=24)
+MOST_DOUBLED = 6  # times: then it must be gone for ten hours
+STEADY = 288  # looks in a row, which take a day
 KEPT = timedelta(days=7)  # what is over, and what was sent
+AT_ONCE = 50  # rows
 LONGEST_KEY = 600  # characters: PostgreSQL takes index entries of up to 2,704 bytes
 
 KEYS = ("key", "kind", "program", "subject", "grave", "since", "told_at", "gone_at", "sentence", "advice")
@@ -34,7 +42,8 @@ MOMENTS = ("since", "told_at", "gone_at")
 class Alert(Table):
     """Something that is wrong `since` a look, or was until `gone_at`; as long as it is the same thing, `key` is.
 
-    So many `looks` in a row found it, as grave as it is, or so many `missed` it.
+    So many `looks` in a row found it, as grave as it is, or so many `missed` it. So often it came back
+    (`returns`) within a day after its end was told.
     """
 
     moves = False  # the next looks find it anew
@@ -52,13 +61,14 @@ class Alert(Table):
     gone_at = Time(null=True)
     looks = IntegerField(default=1)
     missed = IntegerField(default=0)
+    returns = IntegerField(default=0)
 
 
 class Notice(Table):
     """A message to a receiver. At `due_at` it is tried; None: it was sent, or is given up.
 
     The receiver is known by a keyed hash, as addresses are secrets, and by its `kind`. `error` is our own sentence on
-    the last attempt.
+    the last attempt. What was sent or is given up has no `message` any more.
     """
 
     moves = False  # who is told, and where, may be others there
@@ -117,19 +127,20 @@ def _note(found, now, enough, receivers, url, whole, token):
     if token and not turns.holds(NAME, token):
         return [], []
     known = {row.key: row for row in Alert.select()}
-    new, over = [], []
+    new, over, changed = [], [], []
     for key, values in found.items():
         alert = _seen(key, values, known.get(key), now)
         if receivers and alert.grave and alert.looks >= enough and _is_due(alert, now):
             new.append((_order(alert), as_told(alert)))
             alert.told_at = now
-        alert.save(force_insert=key not in known)
+        changed.append(alert)
     for alert in [row for key, row in known.items() if key not in found and not row.gone_at] if whole else ():
         alert.missed, alert.looks = alert.missed + 1, 0
-        if alert.missed >= enough:
-            alert.gone_at = now
+        if alert.missed >= enough << min(alert.returns, MOST_DOUBLED):
+            alert.gone_at = alert.seen_at if alert.returns else now  # which was hours ago by then
             over += [(_order(alert), as_told(alert))] if alert.told_at and receivers else []
-        alert.save()
+        changed.append(alert)
+    _save(changed)
     new, over = ([told for _, told in sorted(some, key=itemgetter(0))] for some in (new, over))
     if new or over:
         have_sent(wording.of_alerts(new, over, now, url), receivers, now)
@@ -143,11 +154,23 @@ def _seen(key, values, before, now):
     if before and not before.gone_at:
         alert.since, alert.told_at = before.since, before.told_at
         alert.looks = before.looks + 1 if before.grave == alert.grave else 1
+        alert.returns = before.returns if alert.looks < STEADY else 0
+    elif before and now - before.gone_at < REPEATED:
+        alert.returns = before.returns + bool(before.told_at)
     return alert
 
 
+def _save(alerts):
+    """Save Alerts, many at a time, since leads may wait for this transaction: 500 take half the time."""
+    rows = [alert.__data__ for alert in alerts]
+    others = [column for column in Alert._meta.sorted_fields if column is not Alert.key]
+    for start in range(0, len(rows), AT_ONCE):
+        query = Alert.insert_many(rows[start : start + AT_ONCE])
+        query.on_conflict(conflict_target=[Alert.key], preserve=others).execute()
+
+
 def _is_due(alert, now):
-    return alert.told_at is None or now - alert.told_at >= REPEATED
+    return alert.told_at is None or abs(now - alert.told_at) >= REPEATED  # also where the clock was ahead
 
 
 def _order(alert):
@@ -164,6 +187,36 @@ def have_sent(message, receivers, now):
 def _forget(now):
     Alert.delete().where(Alert.gone_at < now - KEPT).execute()
     Notice.delete().where(Notice.due_at.is_null(), Notice.made_at < now - KEPT).execute()
+
+
+def forget(program, partner):
+    """Forget a partner of a program, who is a person that is erased. Within a transaction.
+
+    The next looks find what still is by the name that it has then, and tell it. What waits to be told is dropped if the
+    partner is named there, and what else it told as new is told anew.
+    """
+    database.lock(NAME)
+    told, by_hash = shown(partner), keyed_hash("partner", partner)[:12]  # as concern.sender has it
+
+    def names(program_of, subject, sentence):
+        return program_of == program and (told in sentence or told in subject or by_hash in subject)
+
+    waiting = Notice.select(Notice.id, Notice.message, Notice.made_at).where(Notice.due_at.is_null(False))
+    for notice in waiting:
+        data = Message.from_json(notice.message).data
+        alerts = [one for some in ("new", "over") for one in data.get(some, ())]
+        changed = [one for day in data.get("programs", ()) for one in day["partners"] if day["program"] == program]
+        if any(names(one["program"], one["subject"], one["sentence"]) for one in alerts) or any(
+            one["partner"] == named(partner) for one in changed
+        ):
+            Alert.update(told_at=None).where(Alert.told_at >= notice.made_at).execute()
+            notice.delete_instance()
+    for alert in Alert.select().where(Alert.program == program):
+        if names(alert.program, alert.subject, alert.sentence):
+            alert.delete_instance()
+
+
+erasure.forgetting.append(forget)
 
 
 # --- What is told of it ---

@@ -80,7 +80,7 @@ def look(at_once=False):
     if not token:
         return [], []
     settings, (concerns, now, whole) = service().settings, find()
-    database.transact(telling.give_up_old)
+    database.transact(partial(telling.give_up_old, settings))
     options = {"receivers": settings.alerts, "url": settings.url, "whole": whole, "token": token}
     return ledger.note(concerns, now, at_once, **options)
 
@@ -91,10 +91,10 @@ def find():
     with database.read():
         now = database.now()
     scope = Scope(book.programs, book, now)
-    for source in sources.SOURCES:
+    for source, *about in sources.asked(scope):
         try:
             with database.read():
-                found.extend(source(scope))  # what it told before a fault counts
+                found.extend(source(*about))  # what it told before a fault counts
         except StoreError:
             raise
         except Exception as error:
@@ -125,9 +125,10 @@ def tell_days():
         now, known = database.now(), ledger.known_alerts()
     last = _last_told(programs, made.digest, now)
     for zone, some in digest.zones_due(programs, made.digest, now, last).items():
-        message = digest.of_day(some, now, known, made.url)
-        today = f"{now.astimezone(_zones(some)[zone]).date()}"
-        database.transact(partial(_tell_day, zone, last[zone], today, message, made.alerts, now))
+        clock = _zones(some)[zone]
+        then = digest.as_of(clock, made.digest, now, last[zone])
+        message, told = digest.of_day(some, then, known, made.url), f"{then.astimezone(clock).date()}"
+        database.transact(partial(_tell_day, zone, last[zone], told, message, made.alerts, now))
 
 
 def _zones(programs):
@@ -150,9 +151,9 @@ def _fact(zone):
     return f"{SUMMARY}:{zone}"
 
 
-def _tell_day(zone, before, today, message, receivers, now):
+def _tell_day(zone, before, day, message, receivers, now):
     """Have the receivers told, unless another process was quicker."""
-    if Fact.update(value=today).where(Fact.name == _fact(zone), Fact.value == before).execute():
+    if Fact.update(value=day).where(Fact.name == _fact(zone), Fact.value == before).execute():
         ledger.have_sent(message, receivers, now)
 
 

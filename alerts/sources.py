@@ -69,12 +69,7 @@ def of_program(program, now):
     return [concern for source in OF_A_PROGRAM for concern in source(program, now)]
 
 
-def _of_programs(scope):
-    for program in scope.programs.values():
-        yield from of_program(program, scope.now)
-
-
-# Each yields Concerns about what is in a Scope.
+# Each yields Concerns about what is in a Scope, and those of a program about each of its programs.
 SOURCES = (
     house.of_outages,
     house.of_disk,
@@ -82,15 +77,24 @@ SOURCES = (
     house.of_guesses,
     house.of_broken_files,
     house.of_changed_files,
-    _of_programs,
+    OF_A_PROGRAM,
     destinations.of_destinations,
     telling.of_unsent,
 )
 
 
+def asked(scope):
+    """Yield each source with what it is asked about, each program by itself: a fault with one hides no other."""
+    for source in SOURCES:
+        if source is OF_A_PROGRAM:
+            yield from ((one, program, scope.now) for program in scope.programs.values() for one in OF_A_PROGRAM)
+        else:
+            yield source, scope
+
+
 def standing(scope):
     """Return the Concerns about a Scope, the grave ones first. Within a reading."""
-    found = [concern for source in SOURCES for concern in source(scope)]
+    found = [concern for source, *about in asked(scope) for concern in source(*about)]
     return sorted(found, key=lambda concern: not concern.grave)
 
 

@@ -23,6 +23,7 @@ from web.service import service
 LEASE = timedelta(seconds=80)  # a call takes 20 at most
 DELAYS = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60)]  # until the next attempt; the last one goes on
 GIVEN_UP = timedelta(hours=24)
+SETTLED = {"due_at": None, "message": ""}  # what was said is needed no more, and may name a partner
 GONE = "DATAPOST_ALERTS does not name this receiver any more"
 
 
@@ -64,7 +65,8 @@ def _due(receivers):
     """Return the receivers to whom something is due, each with the ids of the Notices, the oldest first."""
     found = {}
     with database.read():
-        query = Notice.select().where(Notice.due_at <= database.now(), Notice.receiver.in_(list(receivers)))
+        query = Notice.select(Notice.id, Notice.receiver)
+        query = query.where(_is_due(database.now()), Notice.receiver.in_(list(receivers)))
         for row in query.order_by(Notice.made_at, Notice.id):
             found.setdefault(row.receiver, []).append(row.id)
     return [(receivers[name], ids) for name, ids in found.items()]
@@ -111,34 +113,46 @@ def attempt(settings, receiver, message):
         return Outcome("again", error="a fault of ours: the log says more", ours=True)
 
 
+def _is_due(now):
+    """Return the condition of Notices that are due, also where their times are of a clock that was ahead."""
+    ahead = (Notice.made_at > now) | (Notice.due_at > now + GIVEN_UP)
+    return Notice.due_at.is_null(False) & ((Notice.due_at <= now) | ahead)
+
+
 def _claim(notice_id):
     """Return a Notice that is due, now ours; None if it is not any more."""
     now = database.now()
     ours = {"due_at": now + LEASE, "attempts": Notice.attempts + 1}
-    if not Notice.update(ours).where(Notice.id == notice_id, Notice.due_at <= now).execute():
+    if not Notice.update(ours).where(Notice.id == notice_id, _is_due(now)).execute():
         return None
+    Notice.update(made_at=now).where(Notice.id == notice_id, Notice.made_at > now).execute()
     return Notice.get_by_id(notice_id)
 
 
 def _settle(claimed, outcome):
     """Note what became of an attempt; tell whether the message is given up."""
     now = database.now()
-    row = Notice.update(sent_at=now, due_at=None, error="").where(Notice.id == claimed.id)
+    row = Notice.update(SETTLED | {"sent_at": now, "error": ""}).where(Notice.id == claimed.id)
     if outcome.result == "sent":
         row.execute()
         return False
-    wait = max(DELAYS[min(claimed.attempts, len(DELAYS)) - 1], timedelta(seconds=outcome.retry_after or 0))
-    is_given_up = now + wait > claimed.made_at + GIVEN_UP
-    tells = {"due_at": None if is_given_up else now + wait, "error": outcome.error[:200]}
+    wait, end = DELAYS[min(claimed.attempts, len(DELAYS)) - 1], claimed.made_at + GIVEN_UP
+    is_given_up = now + wait > end
+    due_at = max(now + wait, min(now + timedelta(seconds=outcome.retry_after or 0), end))
+    tells = (SETTLED if is_given_up else {"due_at": due_at}) | {"error": outcome.error[:200]}
     ours = Notice.id == claimed.id, Notice.due_at == claimed.due_at, Notice.sent_at.is_null()
     return bool(Notice.update(tells).where(*ours).execute()) and is_given_up
 
 
-def give_up_old():
-    """Give up what nobody here can send, as its receiver is no setting any more. Within a transaction."""
-    old = Notice.due_at.is_null(False), Notice.made_at < database.now() - GIVEN_UP - LEASE
-    Notice.update(due_at=None, error=GONE).where(*old, Notice.attempts == 0).execute()
-    Notice.update(due_at=None).where(*old).execute()
+def give_up_old(settings):
+    """Give up what nobody here can send, as its receiver is no setting any more. Within a transaction.
+
+    What waits for the others, as over days in which nothing ran, is tried before it is given up.
+    """
+    ours = [name_of(receiver) for receiver in settings.alerts]
+    old = Notice.due_at.is_null(False), Notice.made_at < database.now() - GIVEN_UP - LEASE, Notice.receiver.not_in(ours)
+    Notice.update(SETTLED | {"error": GONE}).where(*old, Notice.attempts == 0).execute()
+    Notice.update(SETTLED).where(*old).execute()
 
 
 # --- What cannot be sent ---
@@ -164,7 +178,8 @@ def fares(settings):
 
 
 def _fare(receiver):
-    rows = list(Notice.select().where(Notice.receiver == name_of(receiver)).order_by(Notice.made_at))
+    columns = Notice.id, Notice.made_at, Notice.sent_at, Notice.error
+    rows = list(Notice.select(*columns).where(Notice.receiver == name_of(receiver)).order_by(Notice.made_at))
     sent = [row for row in rows if row.sent_at]
     failed = [row for row in rows if row.error and not (sent and row.made_at <= sent[-1].made_at)]
     sent_at = max((row.sent_at for row in sent), default=None)

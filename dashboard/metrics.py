@@ -20,7 +20,7 @@ import database
 from alerts.caps import limits
 from delivery.outbox import DEAD, WAITING
 from leads.counts import REASON, REFUSED, VALID, Counts
-from leads.daily import leads_between, money
+from leads.daily import id_at, leads_between, money
 from models import Day, Delivery, Lead
 from web.service import rulebook, service
 from web.settings import version
@@ -29,6 +29,7 @@ site = Blueprint("metrics", __name__)
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 END_OF_IDS = "{"  # sorts behind every id
+LATEST = 7  # days before which there may be another one that has leads and is not counted at all
 
 
 @site.get("/metrics")
@@ -36,7 +37,8 @@ def scrape():
     token = service().settings.metrics_token
     if not token:
         raise NotFound
-    if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+    said = request.headers.get("Authorization", "").encode("latin-1", "replace")  # the bytes that came (PEP 3333)
+    if not hmac.compare_digest(said, f"Bearer {token}".encode()):
         return Response("Send the token of DATAPOST_METRICS_TOKEN: Authorization: Bearer …\n", 401, REALM)
     from prometheus_client.openmetrics.exposition import generate_latest  # here: who scrapes nothing never loads it
 
@@ -109,11 +111,20 @@ class Totals:
 
 
 def totals_of(program):
-    """Return the Totals of a program: of its days, and of what came since the newest of them was counted."""
-    totals, live, counted_to = Totals(), Counts(), ""
-    days = Day.select(Day.counts, Day.counted_to).where(Day.program == program.name).order_by(Day.day)
-    for counts, counted_to in days.tuples():  # noqa: B007  the last one is used
+    """Return the Totals of a program: of its days, and of what none of them counts yet.
+
+    The newest day is counted before those that are not finished, and what is left of these counts as well: else totals
+    would fall for a moment at midnight, and a fall is a restart to Prometheus, after which it adds them all again.
+    """
+    totals, live, counted_to, closed = Totals(), Counts(), "", True
+    columns = Day.counts, Day.starts, Day.counted_to, Day.closed
+    days = list(Day.select(*columns).where(Day.program == program.name).order_by(Day.day).tuples())
+    for number, (counts, starts, *row) in enumerate(days, 1):
         totals.add(Counts(counts))
+        is_open = not closed or number > len(days) - LATEST
+        if is_open and counted_to < (first := id_at(starts)):
+            live.add_leads(leads_between(program.name, counted_to, first))
+        counted_to, closed = row
     live.add_leads(leads_between(program.name, counted_to, END_OF_IDS))
     totals.add(live)
     return totals

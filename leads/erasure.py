@@ -31,6 +31,10 @@ from models import Erasure, Lead, Taken
 from web import payload
 from web.masks import ERASED, forms, plain
 
+# What else forgets a partner who is a person, of rooms that this one does not know: called within the transaction, with
+# the names of program and partner.
+forgetting = []
+
 
 class Person:
     """Somebody known by a pattern in a text without escapes, in small letters.
@@ -241,6 +245,8 @@ def _erase(ids, person, now, programs):
         if _is_theirs(lead.partner, lead, person):
             others["partner"] = ""
             daily.forget_partner(lead.program, lead.partner)
+            for forget in forgetting:
+                forget(lead.program, lead.partner)
         if others:
             Backtest.delete().where(Backtest.program == lead.program).execute()  # reports name partners
         empty(lead, ERASED, now, fields={}, customerid="", **others)

@@ -5,6 +5,7 @@ be stored.
 """
 
 import threading
+from contextlib import suppress
 
 import database
 from database import StoreError
@@ -12,12 +13,20 @@ from database.claims import milliseconds
 from web import turns
 from web.calling import Forbidden, Unreached, call
 from web.health import check_writing
-from web.logs import log
+from web.logs import log, where
 
 EVERY = 300_000  # milliseconds
 LOOK_EVERY = 30  # seconds: so late a call may be, which those who await it allow for
-AGAIN = 60_000  # milliseconds, where nobody answered
+AGAIN = 60_000  # milliseconds, where nobody answered, leads could not be stored, or who was to call was killed
 NAME = "heartbeat"
+
+
+def _take():
+    """Tell whether it is our turn, which is over in a minute unless it is moved on: who called may be killed."""
+    ours = turns.take(NAME, EVERY)
+    if ours:
+        turns.move(NAME, milliseconds(database.now()) + AGAIN)
+    return bool(ours)
 
 
 class Heartbeat:
@@ -36,13 +45,16 @@ class Heartbeat:
 
     def _run(self):
         while not self._stopping.is_set():
-            self.beat()
+            try:
+                self.beat()
+            except Exception as error:  # as where there is no room for a thread: the next one may have it
+                log.error("no heartbeat, for a fault of ours", {"error": where(error)})
             self._stopping.wait(LOOK_EVERY)
 
     def beat(self):
         """Call if it is time to and leads can be stored; tell whether somebody answered that he heard it."""
         try:
-            if not database.transact(lambda: turns.take(NAME, EVERY)):
+            if not database.transact(_take):
                 return False
             check_writing()
             reply = call("GET", self._settings.heartbeat_url, private=self._settings.deliver_private)
@@ -55,12 +67,11 @@ class Heartbeat:
         if why and why != self._told:  # once, and not every minute of a long outage there
             log.warning("the heartbeat is not heard: %s", why)
         self._told = why
-        if why:
-            self._try_again()
+        if not why:
+            self._wait()
         return not why
 
-    def _try_again(self):
-        try:
-            database.transact(lambda: turns.move(NAME, milliseconds(database.now()) + AGAIN))
-        except StoreError as error:
-            log.error("no heartbeat: the store cannot be written: %s", error)
+    def _wait(self):
+        """Have the next call be due; if that cannot be noted, it comes early."""
+        with suppress(StoreError):
+            database.transact(lambda: turns.move(NAME, milliseconds(database.now()) + EVERY))

@@ -39,6 +39,13 @@ def text(_name, text):
     return text.strip()
 
 
+def token(name, text):
+    """Return a bearer token, in which any letter may stand."""
+    if len((text := text.strip()).split()) > 1 or CONTROL_CHARACTERS.search(text):
+        raise SettingsError(f"{name} holds a blank, or what no header can carry: write the token alone")
+    return text
+
+
 def switch(name, text):
     if text.lower() in ("on", "true", "yes", "1"):
         return True

@@ -35,6 +35,8 @@ HOSTS = {
     "logic.azure.com": "teams",
     "ntfy.sh": "ntfy",
 }
+QUOTED = re.compile("[\"'<‘’“”«„`]")
+JOINED = re.compile("[,;](?:https?://|(?:mailto|slack|teams|ntfy|webhook):)", re.IGNORECASE)
 TOPIC = re.compile("[A-Za-z0-9_-]{1,64}")  # https://docs.ntfy.sh/publish/
 LIKE_NTFY = (
     "write it like ntfy:https://ntfy.acme.example/my-topic, and a token as ntfy:https://:tk_…@ntfy.acme.example/…"
@@ -80,6 +82,10 @@ def _secrets(environ):
 
 def _read(setting, text, private):
     """Return the kind of an address, and the address as it is called."""
+    if QUOTED.match(text):
+        raise SettingsError(f"{setting} begins with a quotation mark: write the address without any")
+    if JOINED.search(text):
+        raise SettingsError(f"{setting} holds more than one: write blanks between addresses, and no commas")
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
     if scheme == "mailto":

@@ -193,7 +193,7 @@ class Settings:
     metrics_token: str = _row(
         "DATAPOST_METRICS_TOKEN",
         "",
-        readers.text,
+        readers.token,
         "bearer token of `/metrics`, which Prometheus reads; without it there is none",
         shown=False,
     )

@@ -18,6 +18,7 @@ def up(migrator, db):
         gone_at = BigIntegerField(null=True)
         looks = IntegerField()
         missed = IntegerField()
+        returns = IntegerField()
 
         class Meta:
             database = db

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from cast import program
 
-from alerts.digest import told_at_first, zones_due
+from alerts.digest import as_of, told_at_first, zones_due
 
 NEW_YORK, BERLIN, BEIRUT = "America/New_York", "Europe/Berlin", "Asia/Beirut"
 EIGHT = time(8)
@@ -38,6 +38,15 @@ def test_it_is_told_once_a_day():
 def test_after_an_outage_it_is_told_late_on_the_same_day_and_once_for_several():
     assert due(NEW_YORK, "2026-03-05T23:00:00", EIGHT, "2026-03-01")
     assert not due(NEW_YORK, "2026-03-06T06:00:00", EIGHT, "2026-03-05")
+
+
+def test_one_that_an_outage_took_over_midnight_is_told_within_six_hours_as_of_its_own_day():
+    evening, berlin = time(23, 30), ZoneInfo(BERLIN)  # which is at 22:30 UTC
+    for when in ("2026-03-02T23:10:00", "2026-03-03T04:29:00"):
+        assert as_of(berlin, evening, at(when), "2026-03-01") == at("2026-03-02T22:59:59.999")
+    assert not due(BERLIN, "2026-03-03T04:30:00", evening, "2026-03-01")
+    assert not due(BERLIN, "2026-03-02T23:10:00", evening, "2026-03-02")
+    assert due(BERLIN, "2026-03-03T22:30:00", evening, "2026-03-02")
 
 
 def test_each_zone_has_its_programs():

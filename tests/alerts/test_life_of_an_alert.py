@@ -63,7 +63,9 @@ LIVES = [
     ("gg.g.g", ".N...."),
     ("gg.g..", ".N...O"),
     ("gg..gg", ".N.O.N"),
-    ("gg..gg..", ".N.O.N.O"),
+    ("gg..gg..gg..gg..", ".N.O.N.........."),  # what came back must be gone for longer
+    ("gg..gg....", ".N.O.N...O"),
+    ("gg..gg....gg....gg", ".N.O.N...O.N......"),
     ("gg..g..", ".N.O..."),
     ("nnnnn", "....."),
     ("nn..", "...."),
@@ -113,6 +115,42 @@ def test_it_is_told_again_after_a_day_while_it_lasts_with_the_time_since_when(le
     assert [(one["since"], one["told_at"]) for one in new] == [("2026-11-27T18:00:00.000Z", "2026-11-27T18:05:00.000Z")]
     assert look(concern(), after=day + EVERY) == ([], [])
     assert look(concern(), after=2 * day) == (["solar.yaml"], [])
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3, 7, 12, 50])
+def test_what_comes_and_goes_all_day_tells_little(ledger, looks):
+    """It is on for so many looks and then off for as many; each second one is by hand, which waits for no other."""
+    messages = 0
+    for number in range(288):
+        found = [concern()] if number // looks % 2 == 0 else []
+        new, over = alerts.note(found, BEGIN + number * EVERY, at_once=number % 2 == 0, receivers=[ANN])
+        messages += bool(new or over)
+    assert 1 <= messages <= 12
+
+
+def test_what_is_over_after_a_longer_wait_was_over_when_it_was_seen_last(ledger):
+    for number in range(6):
+        look(*([concern()] if number // 2 % 2 == 0 else []), after=number)
+    for number in range(6, 9):
+        assert look(after=number) == ([], [])
+    assert look(after=9) == ([], ["solar.yaml"])
+    assert rows()["solar.yaml"].gone_at == BEGIN + 5 * EVERY
+
+
+def test_what_was_steady_for_a_day_is_over_after_two_looks_again(ledger):
+    for number in range(8):
+        look(*([concern()] if number // 2 % 2 == 0 else []), after=number)
+    look(concern(), after=8)
+    database.transact(Alert.update(looks=alerts.STEADY - 1).execute)
+    look(concern(), after=9)
+    assert (look(after=10), look(after=11)) == (([], []), ([], ["solar.yaml"]))
+
+
+def test_what_was_told_by_a_clock_that_was_far_ahead_is_told_again(ledger):
+    for number in range(2):
+        look(concern(), after=timedelta(days=400) + number * EVERY)
+    assert look(concern(), after=0) == (["solar.yaml"], [])
+    assert look(concern(), after=1) == ([], [])
 
 
 def test_what_comes_back_is_new_and_since_then(ledger):

@@ -13,6 +13,7 @@ from receiving import Receiver, answer
 
 import database
 from alerts import house, looking, sources
+from alerts.concern import Concern
 from alerts.ledger import Alert
 from database import StoreError
 from web.settings import User
@@ -157,6 +158,32 @@ def test_a_source_that_fails_is_logged_by_its_place_and_ends_nothing(shop, monke
     assert failed.args["source"] == "fails"
     monkeypatch.setattr(sources, "SOURCES", (house.of_broken_files,))
     assert shop.look(at_once=True) == ([], ["rules_broken"])
+
+
+def test_the_same_file_in_the_folder_of_another_release_is_the_same_alert(shop, tmp_path):
+    shop.write(BROKEN)
+    shop.look(at_once=True)
+    (tmp_path / "rules").rename(tmp_path / "release-2")
+    shop.made.rulebook.__init__(tmp_path / "release-2")
+    assert shop.look(at_once=True) == ([], [])
+    with database.read():
+        assert Alert.get().key == "rules_broken:default:default.yaml"
+
+
+def test_a_fault_with_one_program_hides_nothing_of_the_others(shop, monkeypatch):
+    shop.file.with_name("solar.yaml").write_text(RULES)
+    shop.clock.passes(2)
+
+    def fails(program, now):
+        if program.name == "default":
+            raise ValueError("canary")
+        yield Concern("silence", program.name, "", "No lead has come.", "Ask.", grave=True)
+
+    monkeypatch.setattr(sources, "OF_A_PROGRAM", of_a_program := (fails,))
+    monkeypatch.setattr(sources, "SOURCES", (of_a_program, house.of_broken_files))
+    shop.file.with_name("wind.yaml").write_text(BROKEN)
+    shop.clock.passes(2)
+    assert shop.look(at_once=True) == (["rules_broken", "silence"], [])
 
 
 def test_a_store_that_is_down_is_no_fault(shop, monkeypatch, caplog):

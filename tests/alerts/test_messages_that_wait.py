@@ -115,6 +115,62 @@ def test_a_longer_wait_that_the_receiver_asks_for_is_kept(ledger, receiver, pass
     assert send(made) == ["webhook: it answered 429"]
 
 
+def test_who_asks_for_a_longer_wait_than_a_message_is_kept_gets_it_once_more_at_the_end(ledger, receiver, passing):
+    receiver.answers = answer(429, Retry_After="86400")
+    made = to(receiver)
+    have_sent(made, message())
+    send(made)
+    passing.passes(hours=23, minutes=59)
+    assert send(made) == []
+    passing.passes(minutes=2)
+    receiver.answers = answer()
+    assert send(made) == ["webhook: sent"]
+
+
+def test_what_waited_while_nothing_ran_for_days_is_tried_before_it_is_given_up(ledger, receiver, passing):
+    made = to(receiver)
+    have_sent(made, message())
+    passing.passes(days=3)
+    database.transact(lambda: telling.give_up_old(made))
+    assert send(made) == ["webhook: sent"]
+
+
+@pytest.mark.parametrize("days", [0.2, 400])
+def test_a_message_of_a_clock_that_was_ahead_is_sent_by_the_time_that_it_is(ledger, receiver, passing, days):
+    made = to(receiver)
+    passing.passes(days=days)
+    have_sent(made, message())
+    passing.passes(days=-days)
+    receiver.answers = answer(503)
+    assert send(made) == ["webhook: it answered 503"]
+    receiver.answers = answer()
+    assert send(made) == []
+    passing.passes(minutes=1, seconds=1)
+    assert send(made) == ["webhook: sent"]
+
+
+def test_a_message_that_was_tried_by_a_clock_that_was_ahead_is_tried_again(ledger, receiver, passing):
+    made = to(receiver)
+    have_sent(made, message())
+    (notice,) = notices()
+    passing.passes(days=400)
+    assert database.transact(lambda: telling._claim(notice.id))  # by a process that is killed
+    passing.passes(days=-400)
+    assert send(made) == ["webhook: sent"]
+
+
+def test_what_was_said_is_kept_no_longer_than_it_is_needed(ledger, receiver, other, passing):
+    other.answers = answer(404)
+    made = to(receiver, other)
+    have_sent(made, message())
+    send(made)
+    assert sorted(bool(notice.message) for notice in notices()) == [False, True]
+    for _ in range(30):
+        passing.passes(hours=1, seconds=5)
+        send(made)
+    assert not any(notice.message or notice.due_at for notice in notices())
+
+
 def test_of_many_processes_one_sends_it(ledger, receiver):
     made, start = to(receiver), threading.Barrier(6, timeout=NEVER)
     have_sent(made, message())
@@ -156,7 +212,7 @@ def test_what_goes_to_nobody_that_is_known_is_given_up_after_a_day(ledger, recei
     made = to(receiver)
     assert send(made) == [] and not other.requests
     passing.passes(hours=25)
-    database.transact(telling.give_up_old)
+    database.transact(lambda: telling.give_up_old(made))
     assert notices()[0].due_at is None and notices()[0].error == telling.GONE
     with database.read():
         assert [one.failed for one in telling.fares(made)] == [0]

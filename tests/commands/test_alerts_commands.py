@@ -122,6 +122,17 @@ def test_each_receiver_gets_a_test(shop, receiver):
     assert json.loads(request.body)["data"]["new"][0]["kind"] == "test" and notices() == []
 
 
+def test_tests_go_out_at_once_so_that_one_that_hangs_keeps_no_other_waiting(make_shop, receiver):
+    with Receiver() as last:
+
+        def waits_for_the_last(place, _):
+            last.wait_for(1)
+            place.sendall(answer())
+
+        receiver.answers = waits_for_the_last
+        assert make_shop(receiver, last).run("test").stdout == "webhook (address 1): sent\nwebhook (address 2): sent\n"
+
+
 def test_who_does_not_take_it_is_told_with_the_reason_and_no_address(make_shop, receiver):
     with Receiver(answer(404)) as other:
         shop = make_shop(receiver, other)

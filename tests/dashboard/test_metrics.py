@@ -2,10 +2,12 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from brand import record
 from cast import Partner
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 
@@ -92,6 +94,35 @@ def test_totals_stay_when_leads_are_deleted(shop):
         3,
         37.5,
     )
+
+
+@pytest.mark.parametrize("evening", [["21:00", "23:59"], ["23:59"]])
+def test_totals_do_not_fall_at_midnight_while_the_evening_before_is_still_to_be_counted(shop, evening):
+    (program,) = shop.app.extensions["datapost"].rulebook.programs.values()
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    for moment in evening:
+        record(
+            program, midnight + timedelta(hours=int(moment[:2]) - 24, minutes=int(moment[3:])), email="ann@acme.example"
+        )
+    record(program, midnight + timedelta(seconds=30), email="bob@acme.example")
+    for minutes in (4, 5, 6):  # the newest day comes first
+        more = True
+        while more:
+            more = database.transact(
+                partial(daily.roll_up, [program], midnight + timedelta(minutes=minutes, seconds=2))
+            )
+            assert totals(shop) == len(evening) + 1
+
+
+def totals(shop):
+    found = scrape(shop)
+    return sum(found["datapost_leads_total", *labels] for labels in [("accepted", "default"), ("default", "rejected")])
+
+
+def test_a_token_of_other_letters_is_compared_as_it_is_sent(make_app):
+    client = Partner(make_app(RULES, metrics_token="tökén")).app.test_client()
+    sent = {"HTTP_AUTHORIZATION": "Bearer tökén".encode().decode("latin-1")}  # as servers hand on bytes (PEP 3333)
+    assert client.get("/metrics", environ_overrides=sent).status_code == 200
 
 
 def test_no_label_is_a_text_of_a_sender(shop):

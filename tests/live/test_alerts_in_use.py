@@ -77,7 +77,7 @@ def test_a_broken_rule_file_is_in_a_mailbox_and_a_webhook_after_two_looks_and_it
     receiver.wait_for(1)
     wait_until(shop, lambda: len(mailbox.mails) == 1)
     ((since, told_at, looks),) = stored(shop, "SELECT since, told_at, looks FROM alert")
-    assert 500 <= told_at - since <= 3 * 500 and looks >= 2
+    assert 400 <= told_at - since <= 3 * 500 and looks >= 2  # a look takes some of its time before it says when it is
     write(shop, RULES)
     receiver.wait_for(2)
     wait_until(shop, lambda: stored(shop, "SELECT count(sent_at) FROM notice") == [(4,)])

@@ -75,6 +75,23 @@ def test_the_kind_is_told_by_the_host_or_by_a_word_before_the_address(text, kind
     assert one(text) == (kind, address)
 
 
+@pytest.mark.parametrize("between", [",", ";", ",MAILTO:ann@acme.example,"])
+def test_a_comma_between_addresses_is_refused_and_not_called(between):
+    assert refusal(f"{SLACK}{between}{HOOK}").endswith("write blanks between addresses, and no commas")
+
+
+@pytest.mark.parametrize("text", [f'"{SLACK}"', f"'{HOOK}'", f"“{SLACK}”", "<mailto:canary@acme.example>"])
+def test_a_quotation_mark_is_named(text):
+    assert "begins with a quotation mark" in refusal(text)
+
+
+@pytest.mark.parametrize("token", ["canary of mine", "canary\nX: y", "canary\x00"])
+def test_a_token_of_metrics_that_nobody_can_send_is_refused_and_not_shown(token):
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"DATAPOST_METRICS_TOKEN": token})
+    assert "DATAPOST_METRICS_TOKEN holds a blank" in str(caught.value) and "canary" not in str(caught.value)
+
+
 def test_several_have_blanks_between_them_and_twice_the_same_is_one():
     made = load(f" {SLACK}  {HOOK}\nslack:{SLACK} {HOOK} slack:{HOOK}").alerts
     assert [(receiver.kind, receiver.address) for receiver in made] == [

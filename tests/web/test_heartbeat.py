@@ -52,6 +52,21 @@ def test_of_many_processes_one_calls(ledger, receiver):
     assert sum(heard) == len(receiver.requests) == 1
 
 
+def test_a_fault_of_ours_ends_no_heartbeat(ledger, receiver, monkeypatch, caplog):
+    def fails(name, every):
+        monkeypatch.undo()
+        raise RuntimeError("canary: can't start new thread")
+
+    monkeypatch.setattr(heartbeat.turns, "take", fails)
+    monkeypatch.setattr(heartbeat, "LOOK_EVERY", 0.01)
+    beats = beating(receiver)
+    beats.begin()
+    receiver.wait_for(1)
+    beats.stop()
+    assert [record.msg for record in caplog.records] == ["no heartbeat, for a fault of ours"]
+    assert "canary" not in str([record.__dict__ for record in caplog.records])
+
+
 def test_it_stops_when_leads_cannot_be_stored(ledger, receiver, monkeypatch, caplog):
     def full():
         raise StoreError("the disk is full")
@@ -59,6 +74,18 @@ def test_it_stops_when_leads_cannot_be_stored(ledger, receiver, monkeypatch, cap
     monkeypatch.setattr(heartbeat, "check_writing", full)
     assert not beating(receiver).beat()
     assert not receiver.requests and "the disk is full" in caplog.text
+    monkeypatch.undo()
+    minutes_pass(1.1)
+    assert beating(receiver).beat()
+
+
+def test_where_who_was_to_call_is_killed_another_one_calls_a_minute_later(ledger, receiver):
+    assert database.transact(heartbeat._take)
+    assert not beating(receiver).beat()
+    minutes_pass(1.1)
+    assert beating(receiver).beat()
+    minutes_pass(4.5)
+    assert not beating(receiver).beat()
 
 
 def test_who_does_not_answer_is_called_again_a_minute_later(ledger, receiver, caplog):
