@@ -15,7 +15,9 @@ import pytest
 from browser import CHROMIUM, MISSING, start
 from cast import RULES, Partner, wait_for
 from hypothesis import settings
+from mailing import Mailbox
 from prepared import Schemas, migrate
+from receiving import Receiver
 
 import database
 import models
@@ -191,3 +193,15 @@ def browser():
         pytest.skip(MISSING)
     with start() as chromium:
         yield chromium
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def mailbox():
+    with Mailbox() as made:
+        yield made

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from alarmed import Passing
 from brand import OPERATORS, RULES, Operator
 from cast import Partner, scans, statements
 
@@ -37,6 +38,11 @@ class Shop(Partner):
         settled = datetime.now(UTC) + daily.SETTLED_AFTER + timedelta(minutes=1)
         while database.transact(lambda: daily.roll_up([self.program], settled)):
             pass
+
+
+@pytest.fixture
+def passing(monkeypatch):
+    return Passing(monkeypatch)
 
 
 @pytest.fixture

@@ -5,26 +5,14 @@ import threading
 from datetime import time, timedelta
 
 import pytest
-from alarmed import Passing, notices, telling
+from alarmed import notices, telling
 from cast import NEVER, RULES
-from receiving import Receiver
 
 import database
 from alerts import looking
 from alerts.message import Message
 
 NEW_YORK = "timezone: America/New_York\n"
-
-
-@pytest.fixture
-def passing(monkeypatch):
-    return Passing(monkeypatch)
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import dataclasses
 import json
 
 import pytest
-from mailing import Mailbox
 from receiving import Receiver, answer
 from standardwebhooks import Webhook
 from telling import NOW, URL, alert, hostile, several, tell
@@ -16,18 +15,6 @@ from delivery.mail import NO_SERVER
 from web.settings import version
 
 OLD, NEW = "whsec_" + "A" * 32, "whsec_" + "B" * 32
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
-
-
-@pytest.fixture
-def mailbox():
-    with Mailbox() as made:
-        yield made
 
 
 def body(receiver):

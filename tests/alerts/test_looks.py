@@ -9,7 +9,7 @@ import pytest
 from alarmed import Passing, notices, said, telling
 from brand import record
 from cast import NEVER, RULES, Partner
-from receiving import Receiver, answer
+from receiving import answer
 
 import database
 from alerts import house, looking, sources
@@ -20,17 +20,6 @@ from web.settings import User
 
 BROKEN = RULES.replace("years < 18", "yaers < 18")
 URL = "https://leads.acme.example/datapost"
-
-
-@pytest.fixture
-def passing(monkeypatch):
-    return Passing(monkeypatch)
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 @pytest.fixture

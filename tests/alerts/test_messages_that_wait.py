@@ -23,12 +23,6 @@ def passing(monkeypatch):
 
 
 @pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
-
-
-@pytest.fixture
 def other():
     with Receiver() as made:
         yield made

@@ -5,7 +5,7 @@ import logging
 import threading
 
 import pytest
-from receiving import Receiver, answer
+from receiving import answer
 from telling import URL, hostile, several, tell
 
 from alerts import by_apprise
@@ -24,12 +24,6 @@ def test_where_it_was_taken_away_that_is_told(monkeypatch):
 
 
 with_apprise = pytest.mark.skipif(not apprising.is_installed(), reason="apprise is not installed")
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 def at(receiver):

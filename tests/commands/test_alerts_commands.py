@@ -18,12 +18,6 @@ KEYS = "key kind program subject grave since told_at gone_at sentence advice".sp
 
 
 @pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
-
-
-@pytest.fixture
 def make_shop(make_app, database_url, clock, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cast import Partner
-from receiving import Receiver, answer, delivering
+from receiving import answer, delivering
 
 import database
 from commands.deliver import BY_WHOM
@@ -29,12 +29,6 @@ examples:
   - {name: no, lead: {email: ny@acme.example, state: NY}, expect: valid}
   - {name: yes, lead: {email: ca@acme.example, state: CA}, expect: valid}
 """
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 @pytest.fixture

@@ -5,19 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cast import Partner
-from receiving import Receiver, answer, delivering
+from receiving import answer, delivering
 
 import database
 from delivery import outbox
 from models import Delivery, first_id
 
 RULES = "fields: {email: {type: email, required: true}}\ndeliver: [{to: crm}]\n"
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from brand import EXAMPLES, OPERATORS, OWNER, RULES, SOLAR, Operator, text_of
 from browser import PHONE, assert_usable, serving
 from cast import Partner, wait_for
 from lxml import html
-from receiving import Receiver, answer, delivering
+from receiving import answer, delivering
 
 import database
 from delivery import outbox
@@ -19,12 +19,6 @@ VERA, PAGE = ("vera", "only looks"), "/dashboard/deliveries"
 BOTH = RULES + EXAMPLES + "deliver: [{to: crm, erasures: true}]"
 LOANS = BOTH.replace("true}]", "true}, {to: inbox}]")
 DEAD = answer(422, b"a secret of the answer")
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from brand import OPERATORS, SOLAR, Operator
 from cast import Partner, scans, statements
 from lxml import html
-from receiving import Receiver, answer, delivering
+from receiving import answer, delivering
 
 import database
 from alerts.destinations import of_destinations
@@ -21,12 +21,6 @@ fields: {email: {type: email, required: true}}
 deliver: [{to: crm}]
 """
 UNSET = RULES.replace("]", ", {to: inbox}]")
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 @pytest.fixture

@@ -26,12 +26,6 @@ deliver:
 
 
 @pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
-
-
-@pytest.fixture
 def shop(make_app, receiver):
     """A partner of a service that delivers to the receiver when a test says so, and not by itself."""
     made = Partner(make_app(RULES, **delivering(crm=receiver.url)))

@@ -21,12 +21,6 @@ LINK = f"{URL}/dashboard/leads/{ID}"
 
 
 @pytest.fixture
-def mailbox():
-    with Mailbox() as made:
-        yield made
-
-
-@pytest.fixture
 def mail(deliver, mailbox):
     """Send a parcel by mail, and return the Outcome."""
 

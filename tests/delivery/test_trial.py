@@ -5,7 +5,7 @@ import re
 
 import pytest
 from cast import Partner
-from receiving import Receiver, answer, delivering
+from receiving import answer, delivering
 
 import database
 from delivery.trial import trial
@@ -24,12 +24,6 @@ examples:
   - {name: elsewhere, lead: {email: bob@acme.example, state: NY}, expect: valid}
   - {name: ours, lead: {email: ann@acme.example, state: CA, ssn: "078-05-1120"}, expect: valid}
 """
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 @pytest.fixture

@@ -18,12 +18,6 @@ OLD = "whsec_" + "A" * 32
 NEW = "whsec_" + "B" * 32
 
 
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
-
-
 def test_a_webhook_gets_the_lead_as_json(deliver, receiver):
     assert deliver(receiver.url) == Outcome("sent", 200)
     (request,) = receiver.requests

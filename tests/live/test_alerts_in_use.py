@@ -11,8 +11,7 @@ import pytest
 from alarmed import by_mail, environ
 from cast import NEVER, RULES
 from gunicorns import Service, read_log
-from mailing import Mailbox
-from receiving import Receiver, answer
+from receiving import answer
 
 import database
 import models
@@ -22,18 +21,6 @@ URL = "https://leads.acme.example"
 # Half a second stands for five minutes, and the thread looks whether it is over ten times in that.
 HASTY = "from alerts import looking; looking.EVERY, looking.LOOK_EVERY = 500, 0.05"
 KILLED = "import os; from alerts import kinds; kinds.send = lambda *_: os.kill(os.getpid(), 9)"
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
-
-
-@pytest.fixture
-def mailbox():
-    with Mailbox() as made:
-        yield made
 
 
 @pytest.fixture

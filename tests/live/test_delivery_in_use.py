@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 from cast import NEVER
-from receiving import Receiver, answer
+from receiving import answer
 from standardwebhooks import Webhook
 from ulid import ULID
 
@@ -16,12 +16,6 @@ fields: {email: {type: email, required: true}, first_name: {}}
 deliver: [{to: crm}]
 """
 NOW_AND_NOBODYS = "UPDATE delivery SET due_at = 0, lease_until = NULL WHERE state = 'waiting'"
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from cast import NEVER, Partner
 from gunicorns import Service
-from receiving import Receiver, answer, delivering
+from receiving import answer, delivering
 
 import database
 import models
@@ -26,12 +26,6 @@ fields: {email: {type: email, required: true}}
 deliver: [{to: crm}]
 """
 LEADS = 300
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 def to(receiver):

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from receiving import Receiver, answer
+from receiving import answer
 
 import database
 from database import StoreError
@@ -11,12 +11,6 @@ from models import Fact
 from web import heartbeat
 from web.heartbeat import Heartbeat
 from web.settings import Settings, SettingsError
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 def beating(receiver):
