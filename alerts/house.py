@@ -117,7 +117,8 @@ def of_broken_files(scope):
                 f"{shown} is broken: {mistakes} {'mistake' if mistakes == 1 else 'mistakes'}.",
                 "Leads are judged by its last good version until it is mended."
                 if name in scope.programs
-                else "Until it is mended, its leads are not taken.",
+                else "A service that began before goes on by its last good version; else its leads are not taken "
+                "until it is mended.",
                 grave=True,
                 endpoint="programs.show_program" if is_program else "",
                 values={"name": name} if is_program else {},
