@@ -52,6 +52,10 @@ def title(program):
     return program.spec.title or program.name
 
 
+def leads(count):
+    return f"{count:,} lead{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True)
 class Sender:
     """How a partner of a program is told of wherever it goes: `told` in a sentence, `subject` in a key.

@@ -2,10 +2,10 @@
 
 from datetime import datetime, time
 
-from alerts.concern import Concern, lasting
+from alerts.concern import Concern, lasting, leads
 from delivery import listing
 from leads.search import zone
-from web.destinations import PREFIX
+from web.destinations import setting_of
 
 LINK = "See the deliveries"
 
@@ -86,12 +86,3 @@ def waiting(one, now):
         return told
     span = lasting(now - one.waits_since)
     return f"{told}, for {span}" if one.waiting == 1 else f"{told}, the first of them for {span}"
-
-
-def leads(count):
-    return f"{count:,} lead{'' if count == 1 else 's'}"
-
-
-def setting_of(name):
-    """Return the name of the setting that says where a destination is."""
-    return f"{PREFIX}{name.upper()}"

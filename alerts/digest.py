@@ -9,10 +9,11 @@ from decimal import Decimal
 from flask import render_template
 
 import database
+from alerts.concern import leads
 from alerts.destinations import waiting
 from alerts.links import link
 from alerts.message import Message
-from alerts.yesterday import leads, named, none_came, of_program, of_retired
+from alerts.yesterday import named, none_came, of_program, of_retired
 from delivery import listing
 from delivery.listing import Overview
 from leads.figures import Totals

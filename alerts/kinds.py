@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import json
-from datetime import UTC
 from urllib.parse import unquote, urlsplit
 
 from alerts import by_apprise, markup
 from delivery import mail
 from delivery.answers import attempted, headers, outcome, signed
 from web.calling import call
+from web.presenting import moment
 
 JSON = "application/json; charset=utf-8"
 LONGEST_SUBJECT = 200  # characters
@@ -53,8 +53,7 @@ def _post(settings, receiver, message, address, body, **made):
 
 
 def _webhook(settings, receiver, message):
-    at = message.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    body = {"type": message.type, "timestamp": at, "data": message.data}
+    body = {"type": message.type, "timestamp": moment(message.at), "data": message.data}
     key = _key(receiver, message)
     return _post(settings, receiver, message, receiver.address, body, **signed(receiver.secrets, key, json.dumps(body)))
 

@@ -22,9 +22,9 @@ from alerts.message import Message
 from alerts.yesterday import named
 from database.columns import Table, Time
 from database.secret import keyed_hash
-from delivery.listing import moment
 from leads import erasure
 from web import turns
+from web.presenting import moment
 
 NAME = "alerts"  # of the turn to look
 TWICE = 2  # looks in a row

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from alerts.markup import line
 from alerts.message import Message
+from web.presenting import moment
 
 MOST = 20  # of a list; the others are counted
 LONGEST = 140  # characters of a subject
@@ -34,7 +35,7 @@ def of_test(now, url):
         "program": "",
         "subject": "",
         "grave": False,
-        "since": now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "since": moment(now),
         "told_at": None,
         "gone_at": None,
         "sentence": TEST,

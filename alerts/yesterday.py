@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from math import sqrt
 from types import SimpleNamespace
 
-from alerts.concern import SOME_PARTNER, hides_partners, title
+from alerts.concern import SOME_PARTNER, hides_partners, leads, title
 from judge.calendar import refused_on, takes_nothing_on
 from judge.program import Program
 from judge.verdict import NOT_STARTED
@@ -29,10 +29,6 @@ def named(text):
     """Return a name or sentence as part of a line: without what could steer or end that, and not too long."""
     text = " ".join(printable(text, keep="\t\n").split())
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
-
-
-def leads(count):
-    return f"{count:,} lead{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True)

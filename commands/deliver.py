@@ -16,7 +16,7 @@ from judge.deliver import is_address
 from judge.meant import nearest
 from leads.export import columns, local
 from partners.samples import field_examples, made_leads
-from web.destinations import PREFIX
+from web.destinations import PREFIX, setting_of
 from web.presenting import to_json
 from web.service import service
 
@@ -30,10 +30,6 @@ TOLD = {
     "pause": "kept, as the destination is paused now",
     "withdrawn": "withdrawn, as the values were removed",
 }
-
-
-def setting_of(name):
-    return PREFIX + name.upper()
 
 
 def number(count, one="lead", more="leads"):

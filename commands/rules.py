@@ -23,7 +23,7 @@ from leads import search
 from leads.backtest import backtest, memory_of
 from leads.search import EPOCH, Filter
 from web import masks
-from web.destinations import PREFIX
+from web.destinations import setting_of
 from web.presenting import to_json
 from web.request import judge_body
 from web.service import service
@@ -78,7 +78,7 @@ def not_taken(program):
     there, found = service().settings.destinations, []
     for index, entry in enumerate(program.spec.deliver):
         if entry.to not in there:
-            doubts = [("to", f"{PREFIX}{entry.to.upper()} is not set here, so its leads wait until it is")]
+            doubts = [("to", f"{setting_of(entry.to)} is not set here, so its leads wait until it is")]
         else:
             doubts = hubspot.doubts(entry) if there[entry.to].kind == "hubspot" else ()
         for key, told in doubts:

@@ -17,7 +17,7 @@ from judge.rulefile import RuleFileError
 from leads.deployed import list_name, read_text
 from leads.publishing import history, leads_of
 from web.logs import printable
-from web.presenting import to_json
+from web.presenting import moment, to_json
 from web.published import LIST, RULES, live_rows, path_of, texts_of
 from web.service import service
 
@@ -69,8 +69,11 @@ def known(name, is_list=False, more=()):
 def as_row(row, newest, leads):
     """Return a version as programs read it: KEYS."""
     shown = {key: getattr(row, key) for key in ("version", "by", "kind", "comment", "hash")}
-    at = row.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    shown |= {"at": at, "live": is_live(row, newest), "leads": leads.get(row.version) if row.thing == RULES else None}
+    shown |= {
+        "at": moment(row.at),
+        "live": is_live(row, newest),
+        "leads": leads.get(row.version) if row.thing == RULES else None,
+    }
     return {key: shown[key] for key in KEYS}
 
 

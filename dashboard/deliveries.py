@@ -14,7 +14,7 @@ from ulid import ULID
 from werkzeug.exceptions import Forbidden, NotFound
 
 import database
-from alerts.destinations import setting_of, waiting
+from alerts.destinations import waiting
 from database import StoreError
 from delivery import listing, outbox
 from delivery.trial import trial
@@ -23,6 +23,7 @@ from leads import search
 from models import OF_ERASURE, Delivery, Lead
 from partners.samples import field_examples, made_leads
 from web import logs, pages
+from web.destinations import setting_of
 from web.pages import moment, page
 from web.service import service
 

@@ -10,6 +10,7 @@ from ulid import ULID
 import database
 from delivery.outbox import DEAD, WAITING, Delivered, Standing, at, name_of, paused
 from models import OF_ERASURE, Delivery, Lead
+from web.presenting import moment
 from web.service import service
 
 STATES = ("waiting", "sent", "dead", "withdrawn")
@@ -56,10 +57,6 @@ def cursor(row):
 def as_told(row):
     """Return a row as programs read it: moments in ISO 8601, in UTC."""
     return row | {key: row[key] and moment(row[key]) for key in MOMENTS}
-
-
-def moment(time):
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass

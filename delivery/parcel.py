@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC
 from urllib.parse import urlencode
+
+from web.presenting import moment
 
 LEFT_OUT = ("rules", "trace")  # of a lead as commands show it
 # What `fields:` may name beside the declared fields.
@@ -12,7 +13,7 @@ OF_THE_LEAD = {
     "$program": lambda lead: lead.program,
     "$partner": lambda lead: lead.partner,
     "$subpartner": lambda lead: lead.subpartner,
-    "$received_at": lambda lead: _moment(lead.received_at),
+    "$received_at": lambda lead: moment(lead.received_at),
     "$sale_amount": lambda lead: lead.amount,
     "$customerid": lambda lead: lead.customerid,
     "$note": lambda lead: lead.note,
@@ -71,7 +72,7 @@ def parcel_of(program, entry, lead, present, test=False):
 
 def erased(lead_id, destination, at=None):
     """Return what tells a destination that a lead was erased, and when, if the lead still tells it."""
-    content = {"type": "lead.erased"} | ({"timestamp": _moment(at)} if at else {}) | {"data": {"id": lead_id}}
+    content = {"type": "lead.erased"} | ({"timestamp": moment(at)} if at else {}) | {"data": {"id": lead_id}}
     return Parcel(f"{lead_id}_{destination}:erased", lead_id, destination, content, erased=True)
 
 
@@ -83,10 +84,6 @@ def _with_id(fields, named, lead):
     if "$id" in fields.values():
         return named
     return {next(name for name in ID_NAMES if name not in fields): lead.id} | named
-
-
-def _moment(time):
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _flat(content, before=""):

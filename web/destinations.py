@@ -39,6 +39,11 @@ class MailServer(NamedTuple):
     sender: str
 
 
+def setting_of(name):
+    """Return the name of the setting that says where a destination is."""
+    return PREFIX + name.upper()
+
+
 def names_one(name):
     """Tell whether this is how the address, secret or token of a destination is called."""
     found = _NAME.fullmatch(name)
@@ -71,7 +76,7 @@ def all_of(_name, environ):
 
 
 def _destination(name, parts, private):
-    setting, address = PREFIX + name.upper(), parts[""]
+    setting, address = setting_of(name), parts[""]
     secrets = signing_secrets(f"{setting}_SECRET", parts.get("_SECRET", ""))
     token = parts.get("_TOKEN", "")
     if not re.fullmatch("[!-~]*", token):
@@ -144,7 +149,7 @@ def mail_server(url, setting="DATAPOST_SMTP_URL"):
 def doubts(destinations, programs, environ):
     """Return by sentences which settings of destinations are probably not meant; `programs` by name, if known."""
     for name, parts in _parts(environ).items():
-        setting = PREFIX + name.upper()
+        setting = setting_of(name)
         if "" not in parts:
             beside = " and ".join(f"{setting}{part}" for part in sorted(parts))
             yield f"{beside}: {setting}, the address that belongs there, is not set"
@@ -155,4 +160,4 @@ def doubts(destinations, programs, environ):
         return
     named = {to for program in programs.values() for to in program.deliver}
     for name in sorted(destinations.keys() - named):
-        yield f'{PREFIX}{name.upper()}: no rule file says "to: {name}" under deliver:, so nothing goes there'
+        yield f'{setting_of(name)}: no rule file says "to: {name}" under deliver:, so nothing goes there'

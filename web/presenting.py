@@ -1,6 +1,7 @@
 """A lead as people and programs are shown it: a dict of KEYS, what is sensitive masked, and as JSON."""
 
 import json
+from datetime import UTC
 
 from web import masks
 from web.answer import of_lead
@@ -33,10 +34,15 @@ def presenter(programs, sensitive=False):
     return present
 
 
+def moment(time):
+    """Return a time as programs read it: in UTC, to the millisecond."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _shown(lead, keys, hidden, currency):
     shown = {key: getattr(lead, key) for key in keys}
     shown["fields"] = {name: masks.MASK if hidden.hides(name, value) else value for name, value in lead.fields.items()}
-    shown["received_at"] = lead.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    shown["received_at"] = moment(lead.received_at)
     shown["sale_amount"] = lead.amount or None
     return shown | {"currency": currency} if currency else shown
 
