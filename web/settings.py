@@ -138,7 +138,7 @@ class Settings:
         "DATAPOST_URL",
         "",
         addresses.service_url,
-        "the address of this service, such as `https://leads.acme.example`, for links in mails",
+        "the address of this service, such as `https://leads.acme.example`, for links in mails and alerts",
     )
     destinations: dict[str, Destination] = _row(  # noqa: RUF009 (each has its own)
         "DATAPOST_DELIVER_<NAME>",
@@ -154,14 +154,14 @@ class Settings:
         "DATAPOST_DELIVER_PRIVATE",
         "off",
         readers.switch,
-        "`on`: destinations may be in private networks and on this machine, and without TLS (`http://…`)",
+        "`on`: destinations, and receivers of alerts, may be in private networks and on this machine, and without TLS (`http://…`)",
     )
     smtp_url: str = _row(
         "DATAPOST_SMTP_URL",
         "",
         delivered.smtp_url,
-        "the mail server for destinations by mail: `smtps://user:password@host:465`, or `smtp://…:587`, which goes on "
-        "by TLS where the server can; `?from=leads@acme.example` says who sends",
+        "the mail server for destinations and alerts by mail: `smtps://user:password@host:465`, or `smtp://…:587`, "
+        "which goes on by TLS where the server can; `?from=leads@acme.example` says who sends",
         shown=False,
     )
     heartbeat_url: str = _row(
