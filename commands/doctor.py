@@ -19,6 +19,7 @@ from commands.deliver import no_setting, number, paused_since
 from commands.shared import as_json
 from database import StoreError, disk
 from delivery import listing
+from impact import connection
 from judge.changes import begun_anew
 from leads.deployed import changed_files
 from leads.publishing import new_files
@@ -263,6 +264,12 @@ def _alerts():
             yield True, f"{one.receiver.shown}: {last}; flask alerts test tries it"
 
 
+def _impact():
+    book = service().rulebook
+    if book.programs or not book.errors:  # what broken rules would name is not known
+        yield from connection.look(service().settings, book.programs)
+
+
 def _versions():
     for name, tested in re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.txt").read_text()):
         with suppress(metadata.PackageNotFoundError):  # on this machine it may not be needed
@@ -282,6 +289,7 @@ CHECKS = {
     "docs": _docs,
     "delivery": _delivery,
     "alerts": _alerts,
+    "impact": _impact,
     "versions": _versions,
 }
 CHECKS_OF_THE_UNREAD = {"settings": _settings, "versions": _versions}  # others would look elsewhere than is meant

@@ -12,4 +12,5 @@ from database.writing import (
     prepare,
     set_deadline,
     transact,
+    transact_and_rest,
 )

@@ -23,6 +23,8 @@ STUCK_WAIT = 1  # so that those who wait for a thread of the service are answere
 ATTEMPTS, BETWEEN_ATTEMPTS = 3, 0.05  # to get a connection, where nobody has one
 CHORE_PAUSE, CHORE_AGAIN = 60, 0.1
 
+LONGEST_PAUSE = 0.1
+
 _writers = None
 log = logging.getLogger("datapost")
 
@@ -90,6 +92,14 @@ def transact(work):
         if not _is_over(job, deadline - monotonic()):
             raise Unsure("it takes too long to commit")
     return job.result()
+
+
+def transact_and_rest(work):
+    """Do as `transact`, and then leave as much time to others as that took: for one transaction of many in a row."""
+    begun = monotonic()
+    result = transact(work)
+    sleep(min(LONGEST_PAUSE, monotonic() - begun))
+    return result
 
 
 def _is_over(job, seconds):

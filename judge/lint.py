@@ -6,6 +6,8 @@ from datetime import timedelta
 from judge.calendar import is_never_open
 from judge.examples import texts_of
 from judge.functions import WEEKDAYS
+from judge.impact import CODES
+from judge.meant import nearest
 from judge.places import has_postal_codes
 from judge.rules import looks_up
 from judge.scope import scope
@@ -143,6 +145,8 @@ def of_program(program, source, today):
                 source.warn(("fields", name, key), f'field "{name}": {absent}')
     if spec.deliver:
         _of_deliver(program, source)
+    if spec.impact:
+        _of_impact(spec, source)
     _of_examples(program, source)
 
 
@@ -169,6 +173,22 @@ def _of_deliver(program, source):
             if held in lacking and not lacking[held]:
                 told = f"fields: {held} is always empty, since the file does not say it: write {needed[held]}"
                 source.warn(("deliver", index, "fields", name), who + told)
+
+
+def _of_impact(spec, source):
+    """Warn of what impact.com will probably not take, and of what cannot be compared with it."""
+    if not spec.currency:
+        told = "amounts are not compared with those there, as the file does not say what they are in"
+        source.warn(("impact",), f"impact: {told}: write currency: USD, for example")
+    reversals = spec.impact.reversals
+    for reason, code in reversals.reasons.items():
+        if code not in CODES:
+            told = f"{code} is none of the codes that impact.com documents, but your account may have it"
+            place = ("impact", "reversals", "reasons", reason)
+            source.warn(place, f"reasons: {told}{nearest(code, CODES)}")
+    if reversals.tests == "reverse" and not spec.has_tests:
+        why = "no lead is a test here, as there is neither test_flag: nor test_if:"
+        source.warn(("impact", "reversals", "tests"), f"reversals: tests: {why}")
 
 
 def _without_note(rule):

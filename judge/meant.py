@@ -82,6 +82,11 @@ KEYS = _table("""
     format: type, content_type, as, encoding
     tests: test, test_leads, include_tests
     erasures: erase, erased, erasing, deletions, deleted
+    campaign: campaign_id, campaignid, program, program_id, programid, offer
+    event_type: event_type_id, eventtype, eventtypeid, event, action_tracker, action_tracker_id
+    event_type: actiontracker, actiontrackerid
+    reversals: reversal, reverse, reversed, reject, refunds
+    reasons: reason, codes, reason_codes, why
     expect: expected, result, valid
     lead: fields, data, input
 """)

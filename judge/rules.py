@@ -265,11 +265,11 @@ def _say_unique(spec, program):
     groups = [joined([program.fields[name].label for name in names]) for names in spec.unique]
     same = joined([f"the same {group}" for group in groups], "or")
     where = ", in any of our programs" if spec.across == "all" else ""
-    within = f"within the last {_span(spec.within)}" if spec.within else "at any time before"
+    within = f"within the last {span(spec.within)}" if spec.within else "at any time before"
     return f"A lead is rejected if we accepted a lead with {same} {within}{where}.", ""
 
 
-def _span(within):
+def span(within):
     seconds = int(within.total_seconds())
     count, unit = next((seconds // size, unit) for size, unit in _UNITS if seconds % size == 0)
     return unit if count == 1 else f"{count} {unit}s"

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, model_validator
 
 from judge.deliver import Deliver
+from judge.impact import Impact
 from judge.types import TYPES
 from judge.written import (
     SCALAR,
@@ -247,6 +248,7 @@ class RuleFile(Model):
         [], description="What a valid lead is worth: one amount, or the first of a list that fits."
     )
     deliver: list[Deliver] = Field([], description="Where valid leads go: each destination, and what goes there.")
+    impact: Impact | None = Field(None, description="The program's campaign at impact.com, and what is reversed there.")
     examples: list[ExampleSpec] = Field([], description="Leads to try each time the file is read.")
 
 

@@ -2,7 +2,9 @@
 
 import re
 
-from judge.deliver import Deliver, is_name, setting
+from judge import deliver, impact
+from judge.deliver import Deliver, is_name
+from judge.impact import Impact, Reversals
 from judge.meant import closest, key_meant, nearest, type_meant
 from judge.schema import AmountSpec, ExampleSpec, FieldSpec, PrivacySpec, RuleFile, RuleSpec
 from judge.types import TYPES
@@ -10,7 +12,8 @@ from judge.written import CountryOf, Unshown
 from judge.yamltext import unseen
 
 _MODELS = {"fields": FieldSpec, "rules": RuleSpec, "sale_amount": AmountSpec, "examples": ExampleSpec}
-_MODELS |= {"privacy": PrivacySpec, "deliver": Deliver}
+_MODELS |= {"privacy": PrivacySpec, "deliver": Deliver, "impact": Impact}
+_SETTINGS = {Deliver: deliver.setting, Impact: impact.setting, Reversals: impact.setting}
 
 
 # What an item of a list is called, and the key that holds its name.
@@ -69,6 +72,8 @@ def _as_id(text):
 def _model(loc):
     if loc[:1] == ("fields",) and loc[2:3] == ("country",):
         return CountryOf
+    if loc[:2] == ("impact", "reversals") and len(loc) > 2:
+        return Reversals
     return _MODELS.get(loc[0], RuleFile) if len(loc) > 1 else RuleFile
 
 
@@ -85,8 +90,10 @@ def _unknown_key(key, value, loc):
     if key == "<<":
         return f"{told}: nothing is merged here, write the keys themselves"
     model = _model(loc)
-    if model is Deliver and (meant := setting(key)):
+    if model in _SETTINGS and (meant := _SETTINGS[model](key)):
         return f"{told}: {meant}"
+    if model is Impact and key in Reversals.model_fields:
+        return f"{told} here: it belongs {_OWNERS[Reversals]}"
     if value == "" and model in (FieldSpec, CountryOf):  # {type: phone, country: US, CA}
         told += " and has no value; a list stands in brackets, such as [US, CA]"
     if model is RuleFile and _is_field(value):
@@ -113,6 +120,8 @@ _OWNERS = {
     ExampleSpec: "to an example: indent it under one of examples:",
     PrivacySpec: "to privacy:",
     Deliver: "to deliver: indent it under one of its entries",
+    Impact: "to impact: indent it under that",
+    Reversals: "to reversals: indent it under that, which stands under impact:",
 }
 
 
@@ -162,6 +171,8 @@ def _expected(kind, value, key):
 _SUCH_AS = {
     "privacy": "{mask_after: 90 days}",
     "deliver": "{to: crm}",
+    "impact": "{campaign: 1000, event_type: 2240}",
+    "reversals": "{within: 14 days, reasons: {fake: CONS_FRAUD}}",
     "sale_amount": "{amount: 10.00}",
     "rules": "{id: duplicate, unique: [email]}",
     "examples": "{name: a good lead, lead: {email: ann@example.com}, expect: valid}",

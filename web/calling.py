@@ -18,9 +18,9 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-MOST = 65536  # bytes of an answer that are read
+MOST = 65536  # bytes of an answer that are read, unless more is asked for
 SECONDS = 20  # of a whole call, from resolving the name to the last byte
-KEPT = ("Retry-After", "Location")  # the headers of an answer that are looked at
+KEPT = ("Retry-After", "Location", "X-RateLimit-Reset")  # the headers of an answer that are looked at
 PRIVATE_NETWORK = "its address is in a private network: set DATAPOST_DELIVER_PRIVATE=on if that is meant"
 NEVER = "its address is one that is never called"
 PORTS = {"https": 443, "http": 80}
@@ -52,7 +52,7 @@ class Unreached(Exception):
 
 
 class Reply(NamedTuple):
-    """What was answered: `headers` are those of KEPT that there were, `body` what came of it, at most MOST bytes."""
+    """What was answered: `headers` are those of KEPT that there were, `body` what came of it, at most so many bytes."""
 
     status: int
     headers: dict
@@ -157,8 +157,8 @@ def resolve(host, port, watch):
     return list(addresses)
 
 
-def call(method, url, body=b"", headers=None, private=False, seconds=SECONDS):
-    """Call a URL and return the Reply. Raises Forbidden or Unreached."""
+def call(method, url, body=b"", headers=None, private=False, seconds=SECONDS, most=MOST):
+    """Call a URL and return the Reply, of whose body `most` bytes are read. Raises Forbidden or Unreached."""
     place, port = _place(url, private)
     with Watch(seconds) as watch:
         addresses = resolve(place.hostname, port, watch)
@@ -170,7 +170,7 @@ def call(method, url, body=b"", headers=None, private=False, seconds=SECONDS):
         for waiting, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
             connection = _connection(place, str(address), port, watch)
             try:
-                reply, failure = _ask(connection, watch, watch.left / waiting, (method, target, body, headers))
+                reply, failure = _ask(connection, watch, watch.left / waiting, (method, target, body, headers), most)
             finally:
                 connection.close()
             if reply:
@@ -228,7 +228,7 @@ def _trusted(_file, _folder):
     return ssl.create_default_context()
 
 
-def _ask(connection, watch, patience, request):
+def _ask(connection, watch, patience, request, most):
     """Return the Reply, or None and what failed."""
     from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
@@ -244,7 +244,7 @@ def _ask(connection, watch, patience, request):
             if watch.is_over:  # what was shut amid the headers looks as if they had ended there
                 return None, watch.late
             kept = {name: answered.headers[name] for name in KEPT if name in answered.headers}
-            return Reply(answered.status, kept, _read(answered)), ""
+            return Reply(answered.status, kept, _read(answered, most)), ""
     except ssl.SSLCertVerificationError:
         failure = NOT_TRUSTED
     except (NewConnectionError, ConnectTimeoutError):
@@ -256,12 +256,13 @@ def _ask(connection, watch, patience, request):
     return None, watch.late if watch.is_over else failure
 
 
-def _read(answered):
+def _read(answered, most):
     """Return what comes of the body. What was answered is known without it, so that no failure matters here."""
     from urllib3.exceptions import HTTPError
 
-    parts = []
+    parts, left = [], most
     with contextlib.suppress(HTTPError, OSError, http.client.HTTPException, ValueError):
-        while (left := MOST - sum(map(len, parts))) > 0 and (part := answered.read1(left, decode_content=False)):
+        while left > 0 and (part := answered.read1(left, decode_content=False)):
             parts.append(part)
+            left -= len(part)
     return b"".join(parts)

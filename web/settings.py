@@ -13,19 +13,20 @@ from unicodedata import normalize
 from psycopg.conninfo import conninfo_to_dict
 
 from judge.meant import nearest
-from web import addresses, readers, receivers
+from web import accounts, addresses, readers, receivers
 from web import destinations as delivered
 from web.destinations import Destination
 from web.listening import can_listen, host, is_number, port, processes
 from web.readers import SettingsError, User
 from web.receivers import Receiver
 
+MAY = {"DATAPOST_USERS": "post to", "DATAPOST_FEEDBACK_USERS": "speak of"}
 SHORTEST_PASSWORD, SHORTEST_SECRET = 8, 12  # characters
 SMALLEST_BODY = 1000  # bytes
 MOST_PROXIES = 5
 MOST_PROCESSES = 100
 PREFIX = "DATAPOST_"
-LOGINS = "DATAPOST_USERS", "DATAPOST_OPERATORS", "DATAPOST_VIEWERS"
+LOGINS = "DATAPOST_USERS", "DATAPOST_OPERATORS", "DATAPOST_VIEWERS", "DATAPOST_FEEDBACK_USERS"
 KNOWN_ELSEWHERE = {"DATAPOST_PASSWORD"}  # of `flask simulate`
 
 
@@ -204,6 +205,29 @@ class Settings:
         "when those in `DATAPOST_ALERTS` are told what yesterday brought ([a daily summary](#a-daily-summary)): a time "
         "in 24 hours, such as `08:00`, in each program's time zone",
     )
+    impact_sid: str = _row(
+        "DATAPOST_IMPACT_SID",
+        "",
+        accounts.sid,
+        "the Account SID of the brand's account at impact.com's API, which says what became of leads there",
+    )
+    impact_token: str = _row(
+        "DATAPOST_IMPACT_TOKEN",
+        "",
+        readers.token,
+        "its Auth Token, with the scopes Actions (read and write), Submissions and Campaigns (read)",
+        shown=False,
+    )
+    impact_url: str = _row(
+        "DATAPOST_IMPACT_URL", "https://api.impact.com", accounts.url, "where that API is", family=True
+    )
+    feedback_users: tuple[User, ...] = _row(
+        "DATAPOST_FEEDBACK_USERS",
+        "",
+        readers.users,
+        "who may post what sales says of leads to `/feedback/<program>`: the brand's CRM, written like "
+        "`DATAPOST_USERS`",
+    )
 
     @classmethod
     def load(cls, environ=os.environ, unread=None):
@@ -235,6 +259,10 @@ class Settings:
         return self.operators + tuple(replace(user, viewer=True) for user in self.viewers)
 
     @property
+    def _logins(self):
+        return self.users, self.operators, self.viewers, self.feedback_users
+
+    @property
     def store(self):
         """Where the leads are stored, as may be shown: without user and password."""
         if self.database_url.startswith("sqlite:"):
@@ -250,7 +278,7 @@ class Settings:
                 "DATAPOST_USERS is not set, so every lead would be refused. Set it to name:password "
                 "(or set DATAPOST_OPEN=on to take leads from anybody)."
             )
-        for setting, users in zip(LOGINS, (self.users, self.operators, self.viewers), strict=True):
+        for setting, users in zip(LOGINS, self._logins, strict=True):
             if any(not user.password for user in users):
                 found.append(f"{setting} holds an empty password. Write name:password.")
         if both := sorted(set(_names(self.operators)) & set(_names(self.viewers))):
@@ -292,13 +320,14 @@ class Settings:
             if name.startswith(PREFIX) and name not in known and not delivered.names_one(name)
         ]
         found = [f"{name} is no setting of Datapost{_meant(name, known)}" for name in unknown]
-        for setting, users in zip(LOGINS, (self.users, self.operators, self.viewers), strict=True):
+        for setting, users in zip(LOGINS, self._logins, strict=True):
             for user in users:
                 found += _doubts_of(setting, user, programs)
         found += delivered.doubts(self.destinations, programs, environ)
         if not self.smtp_url and any(destination.kind == "mail" for destination in self.destinations.values()):
             found.append("DATAPOST_SMTP_URL is not set, so that leads wait which are to go by mail: write smtps://…")
         found += receivers.doubts(self)
+        found += accounts.doubts(self)
         if self.digest and not self.alerts:
             found.append(
                 "DATAPOST_DIGEST is set, and DATAPOST_ALERTS is not, so that nobody gets the daily summary: write "
@@ -350,7 +379,7 @@ def _meant(name, known):
 def _doubts_of(setting, user, programs):
     for program in sorted((user.programs or set()) - set(programs)) if programs is not None else ():
         close = nearest(program, programs)
-        may = "post to" if setting == "DATAPOST_USERS" else "see"
+        may = MAY.get(setting, "see")
         yield f'{setting}: "{user.name}" may {may} the program "{program}" only, and there is none{close}'
     if 0 < len(user.password) < SHORTEST_PASSWORD:
         count = f"{len(user.password)} character{'s' * (len(user.password) > 1)}"

@@ -111,7 +111,7 @@ def test_gunicorn_refuses_to_start_with_a_damaged_file(service):
         process = service.command("gunicorn")
         _, log = process.communicate()
         assert process.returncode == 1
-        assert "Datapost does not start:\n  leads.db is damaged (malformed database schema" in log
+        assert "Datapost does not start:\n  leads.db is damaged (database disk image is malformed" in log
 
 
 def test_gunicorn_refuses_to_start_with_a_broken_rule_file(tmp_path):

@@ -202,6 +202,14 @@ GOOD = {"DATAPOST_USERS": "impact:a-long-password", "DATAPOST_SECRET": "1f2e" * 
             "DATAPOST_SMTP_URL is not set, so that leads wait which are to go by mail: write smtps://",
         ),
         ({"DATAPOST_TRUSTED_PROXIES": "10"}, "DATAPOST_TRUSTED_PROXIES is 10: write how many proxies stand in front"),
+        (
+            {"DATAPOST_IMPACT_SID": "IRabc"},
+            "DATAPOST_IMPACT_SID is set, and DATAPOST_IMPACT_TOKEN is not, so that impact.com is not asked",
+        ),
+        (
+            {"DATAPOST_IMPACT_TOKEN": "abc"},
+            "DATAPOST_IMPACT_TOKEN is set, and DATAPOST_IMPACT_SID is not, so that impact.com is not asked",
+        ),
     ],
 )
 def test_what_is_probably_not_meant_is_told_by_its_setting(environ, sentence):
