@@ -3,8 +3,6 @@
 It has a thread of its own, which writes no leads and waits for nobody who does.
 """
 
-import atexit
-import threading
 from datetime import UTC
 from functools import partial
 
@@ -14,13 +12,12 @@ from alerts.sources import Scope
 from database import StoreError
 from models import Fact
 from web import logs, turns
+from web.background import Background
 from web.logs import log
 from web.service import rulebook, service
 
 EVERY = 300_000  # milliseconds
-LOOK_EVERY = 30  # seconds: so late a look may be, and so late a message whose process was killed
 LONGEST = 60  # seconds for a database that does not answer
-STOP_WAIT = 3  # seconds
 SUMMARY, SUMMARY_EVERY = "digest", 60_000  # the turn to see whether a summary is due, and milliseconds
 
 
@@ -28,31 +25,22 @@ class Watch:
     """What looks and tells in one process."""
 
     def __init__(self, app):
-        self._app, self._thread, self._stopping = app, None, threading.Event()
+        self._app, self._thread = app, Background("alerts", self.work)
 
     def begin(self):
         """Begin to look in a thread of its own, if DATAPOST_ALERTS says who is told."""
         if self._app.extensions["datapost"].settings.alerts:
-            self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
-            self._thread.start()
-            atexit.register(self.stop)  # before the connections are closed, whose end was registered earlier
+            self._thread.begin()
 
     def stop(self):
         """End the thread, after what it is at if that is over in a moment; what it was to send, another one sends."""
-        self._stopping.set()
-        if self._thread:
-            self._thread.join(STOP_WAIT)
-
-    def _run(self):
-        while not self._stopping.is_set():
-            self.work()
-            self._stopping.wait(LOOK_EVERY)
+        self._thread.stop()
 
     def work(self):
         """Look and tell, as far as that is due. What fails is done the next time, and is no fault of a store's."""
         with self._app.app_context():
             for work, seconds in ((look, LONGEST), (tell_days, LONGEST), (self._send, None)):
-                if not self._stopping.is_set():
+                if not self._thread.stopping:
                     self._try(work, seconds)
 
     def _try(self, work, seconds):
@@ -62,13 +50,13 @@ class Watch:
         except StoreError:  # it is down, which the heartbeat and /health tell
             pass
         except Exception as error:
-            if not self._stopping.is_set():  # else the database may be closed already
+            if not self._thread.stopping:  # else the database may be closed already
                 log.error("alerts failed", {"error": logs.where(error)})
         finally:
             database.set_deadline(None)
 
     def _send(self):
-        telling.send_due(service().settings, self._stopping.is_set)
+        telling.send_due(service().settings, lambda: self._thread.stopping)
 
 
 def look(at_once=False):

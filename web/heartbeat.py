@@ -4,19 +4,18 @@ Of all processes and machines one calls at a time: whose turn it is (turns.py). 
 be stored.
 """
 
-import threading
 from contextlib import suppress
 
 import database
 from database import StoreError
 from database.claims import milliseconds
 from web import turns
+from web.background import Background
 from web.calling import Forbidden, Unreached, call
 from web.health import check_writing
 from web.logs import log, where
 
 EVERY = 300_000  # milliseconds
-LOOK_EVERY = 30  # seconds: so late a call may be, which those who await it allow for
 AGAIN = 60_000  # milliseconds, where nobody answered, leads could not be stored, or who was to call was killed
 NAME = "heartbeat"
 
@@ -33,23 +32,21 @@ class Heartbeat:
     """The heartbeat of one process."""
 
     def __init__(self, settings):
-        self._settings, self._stopping, self._told = settings, threading.Event(), ""
+        self._settings, self._thread, self._told = settings, Background("heartbeat", self._work), ""
 
     def begin(self):
         """Begin to call in a thread of its own, if DATAPOST_HEARTBEAT_URL is set."""
         if self._settings.heartbeat_url:
-            threading.Thread(target=self._run, name="heartbeat", daemon=True).start()
+            self._thread.begin()
 
     def stop(self):
-        self._stopping.set()
+        self._thread.stop()
 
-    def _run(self):
-        while not self._stopping.is_set():
-            try:
-                self.beat()
-            except Exception as error:  # as where there is no room for a thread: the next one may have it
-                log.error("no heartbeat, for a fault of ours", {"error": where(error)})
-            self._stopping.wait(LOOK_EVERY)
+    def _work(self):
+        try:
+            self.beat()
+        except Exception as error:  # as where there is no room for a thread: the next time there may be
+            log.error("no heartbeat, for a fault of ours", {"error": where(error)})
 
     def beat(self):
         """Call if it is time to and leads can be stored; tell whether somebody answered that he heard it."""

@@ -19,7 +19,7 @@ import models
 BROKEN = RULES.replace("years < 18", "yaers < 18")
 URL = "https://leads.acme.example"
 # Half a second stands for five minutes, and the thread looks whether it is over ten times in that.
-HASTY = "from alerts import looking; looking.EVERY, looking.LOOK_EVERY = 500, 0.05"
+HASTY = "from alerts import looking; from web import background; looking.EVERY, background.EVERY = 500, 0.05"
 KILLED = "import os; from alerts import kinds; kinds.send = lambda *_: os.kill(os.getpid(), 9)"
 
 
