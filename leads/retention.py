@@ -23,6 +23,9 @@ AT_ONCE = 20  # leads: some 10 ms of the one writer
 DAILY = timedelta(days=1)
 SCRUB_AGAIN = timedelta(minutes=5)
 
+# What else is deleted with leads, of rooms that this one does not know: called within the transaction, with their ids.
+deleting = []
+
 
 def purge_some(programs, now=None):
     """Mask and delete some leads of programs that were not looked after for a day; tell whether there are more.
@@ -163,6 +166,8 @@ def _delete(program, now):
     for code, ids in by_code.items():
         Refusal.delete().where(Refusal.code == code, Refusal.lead.in_(ids)).execute()
     sent.forget_settled(ids := [lead.id for lead in leads], all_of_them=True)
+    for delete in deleting:
+        delete(ids)
     Lead.delete().where(Lead.id.in_(ids)).execute()
     return len(leads)
 
@@ -180,5 +185,6 @@ def clear_expired(now=None):
         key = table._meta.primary_key
         expired = table.select(key).where(has_run_out).limit(CLEARED_AT_ONCE)
         expired = database.engine().to_write(expired)  # pass over what a lead is about to take
-        cleared += table.delete().where(key.in_(expired)).execute()
+        keys = [one for (one,) in expired.tuples()]  # within the deletion PostgreSQL may look for some more than once
+        cleared += table.delete().where(key.in_(keys)).execute() if keys else 0
     return cleared >= CLEARED_AT_ONCE
