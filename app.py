@@ -23,8 +23,10 @@ from dashboard import PAGES, overview
 from database import SchemaError, StoreError
 from database.secret import hold_secret
 from delivery.sending import Sender
+from impact import forgetting, receiving
+from impact.rounds import Rounds
 from judge.judgement import judge, unreadable
-from leads import backtest, daily, known, persons, publishing, retention, search
+from leads import backtest, daily, erasure, known, persons, publishing, retention, search
 from leads.deployed import tell_changed_files
 from partners.pages import documents
 from web import logs, proxies
@@ -42,6 +44,10 @@ from web.settings import Settings, User, version
 from web.statuses import meaning
 
 RETRY_AFTER = "5"  # seconds, with a 500 or 503
+
+# What a room forgets that leads/ does not know, when that forgets.
+erasure.forgetting.append(forgetting.forget_partner)
+retention.deleting.append(forgetting.forget_leads)
 
 auth = HTTPBasicAuth(realm="Datapost")
 site = Blueprint("site", __name__)
@@ -240,14 +246,13 @@ def create_app(settings=None):
         database.add_chore(partial(_do_chore, chore, book))
     for chore in (retention.clear_expired, backtest.clear_old, persons.clear_old):
         database.add_chore(chore)
-    logins = (Login(users, settings.secret) for users in (settings.users, settings.seers))
+    logins = (Login(users, settings.secret) for users in (settings.users, settings.seers, settings.feedback_users))
     app.extensions["datapost"] = made = Service(
-        settings, book, *logins, Sender(settings, book), Heartbeat(settings), Watch(app), unread=unread
+        settings, book, *logins, Sender(settings, book), Heartbeat(settings), Watch(app), Rounds(app), unread=unread
     )
     database.add_chore(partial(note_arrival, made))
     database.add_chore(made.outage.note)
-    app.register_blueprint(site)
-    for pages in (*PAGES, documents):
+    for pages in (site, receiving.site, *PAGES, documents):
         app.register_blueprint(pages)
     app.before_request(begin)
     app.after_request(finish)

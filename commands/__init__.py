@@ -9,10 +9,14 @@ from commands.backup import backup, restore
 from commands.database import copy_to, migrate
 from commands.deliver import deliver
 from commands.doctor import doctor
+from commands.feedback import feedback
 from commands.integration import show_contract, show_docs, simulate_posts
 from commands.leads import leads
 from commands.privacy import erase_leads, purge_leads
 from commands.publishing import adopt_file, publish_file, retire_program, roll_back
+from commands.reconcile import reconcile_programs
+from commands.reversals import group as reversals
+from commands.reversals import reverse
 from commands.rules import rules
 from commands.secret import rotate_secret
 from commands.start import example, hash_password
@@ -26,7 +30,17 @@ for command in (publish_file, show_log, roll_back, pull_rules, adopt_file, retir
 
 GROUPS = {
     "Rules and leads": (rules, leads, deliver, alerts),
-    "Partners and impact.com": (show_contract, show_docs, simulate_posts, example),
+    "Partners and impact.com": (
+        show_contract,
+        show_docs,
+        simulate_posts,
+        example,
+        feedback,
+        reconcile_programs,
+        feedback,
+        reverse,
+        reversals,
+    ),
     "The database": (backup, restore, migrate, copy_to, rotate_secret),
     "This installation": (doctor, hash_password),
 }

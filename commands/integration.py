@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 import click
 from flask.cli import ScriptInfo, with_appcontext
 
+from commands.rehearsal import is_lead_id, rehearse
 from commands.shared import as_json, find_program, in_currency, live_book
+from impact.lease import CannotReconcile
+from impact.reconciliation import check
 from partners.contract import address, prove
 from partners.pages import contract_of, contract_text, is_local, link
 from partners.simulator import POSTED, Case, Endpoint, NoAnswer, are_tests, cases_of, simulate
@@ -110,15 +113,23 @@ def show_docs(program, url, output):
 @click.option("--repeat", default=1, type=click.IntRange(1, 1000), help="post each so often, as other people each time")
 @click.option("--user", help="post with this name; the password is asked for (or: DATAPOST_PASSWORD, standard input)")
 @click.option("--yes", is_flag=True, help="post leads that are no tests to another machine without asking")
+@click.option(
+    "--reconcile", "reconciled", is_flag=True, help="rehearse reconciliation by these leads, without an account"
+)
 @as_json
 @with_appcontext
-def simulate_posts(program, url, file, repeat, user, yes, output):
+def simulate_posts(program, url, file, repeat, user, yes, reconciled, output):
     """Post leads to PROGRAM as impact.com would, and show the conversions that it would create.
 
     The leads are the examples of the rule file, in XML, JSON and as a form. The exit status is 0 if all
     answers are as the rules say.
+
+    With --reconcile, a server that stands in for impact.com has conversions of the valid ones, of which some do
+    not fit; the exit status is 0 if these are found too, and no others. Nothing of that is stored.
     """
     program = find_program(program)
+    if reconciled:
+        check_reconcilable(program)
     cases = [_case_of(file, program)] if file else cases_of(program)
     target = address(url, program)
     count = repeat * len(POSTED) * sum(len(case.leads) for case in cases)
@@ -151,16 +162,59 @@ def simulate_posts(program, url, file, repeat, user, yes, output):
     except NoAnswer as error:
         silence = str(error)
     good = not silence and not any(outcome.problems for outcome in outcomes)
+    rehearsal = _rehearsed(program, outcomes) if reconciled and not silence else None
+    good = good and (not reconciled or (rehearsal is not None and rehearsal.is_good))
     if output == "json":
         report = {"url": target, "test": marked, "ok": good, "error": silence}
+        report |= {"reconciliation": _told(rehearsal)} if reconciled else {}
         click.echo(
             to_json(report | in_currency(program) | {"posts": [asdict(outcome) for outcome in outcomes]}, indent=2)
         )
     elif outcomes:
         _show_total(outcomes, "all as the rules say" if not file else "read without a problem")
+        if rehearsal:
+            _show_rehearsal(rehearsal)
     if silence:
         raise click.ClickException(silence)
     sys.exit(not good)
+
+
+def check_reconcilable(program):
+    """Refuse a program whose rule file says nothing of impact.com."""
+    try:
+        check(program)
+    except CannotReconcile as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _rehearsed(program, outcomes):
+    """Return the Rehearsal of the leads that became conversions, or None where there is none."""
+    good = [outcome for outcome in outcomes if outcome.conversion and not outcome.problems]
+    answers = [(outcome.order_id, outcome.amount) for outcome in good if is_lead_id(outcome.order_id)]
+    if not answers:
+        _warn("No lead became a conversion under its own id, so that there is nothing to reconcile.")
+        return None
+    return rehearse(service(), program, answers)
+
+
+def _told(rehearsal):
+    return rehearsal and {
+        "actions": rehearsal.actions,
+        "planted": [{"kind": kind, "oid": oid} for kind, oid in rehearsal.planted],
+        "findings": rehearsal.findings,
+    }
+
+
+def _show_rehearsal(rehearsal):
+    counts = f"{rehearsal.actions} conversions, {len(rehearsal.planted)} order ids made not to fit"
+    click.echo(f"\nReconciliation, rehearsed with a server that stands in for impact.com: {counts}")
+    for one in rehearsal.findings:
+        click.echo(printable(f"  {one['kind']}: {one['sentence']}"))
+    for word, pairs in (("MISSED", rehearsal.missed), ("WRONGLY FOUND", rehearsal.wrongly_found)):
+        for kind, oid in pairs:
+            click.echo(printable(f"  {word}: {kind} of {oid}"))
+    if rehearsal.is_good:
+        click.echo("All of them were found, and nothing else. None of it is stored.")
 
 
 def _why_real(program):

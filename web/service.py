@@ -21,7 +21,7 @@ from web.settings import Settings, version
 @dataclass
 class Service:
     """The parts of one app. `sender` sends valid leads on (delivery.sending.Sender), `watch` looks at what is wrong and
-    tells it (alerts.looking.Watch).
+    tells it (alerts.looking.Watch), `rounds` ask impact.com what became of them (impact.rounds.Rounds).
 
     `given` holds the warnings that are not repeated; `grave` when grave ones were counted last, and how many they were;
     `arrival` by what way the last request came, and `noted` what of that the database knows; `unread` the settings
@@ -32,9 +32,11 @@ class Service:
     rulebook: Book
     login: Login
     operators: Login
+    feedback: Login
     sender: Any
     heartbeat: Heartbeat
     watch: Any
+    rounds: Any
     given: set = field(default_factory=set)
     grave: tuple = (-math.inf, 0)
     arrival: dict | None = None
@@ -47,6 +49,7 @@ class Service:
         self.sender.wake()
         self.heartbeat.begin()
         self.watch.begin()
+        self.rounds.begin()
 
 
 def service():
@@ -116,6 +119,8 @@ def _features(settings):
         "alerts": settings.alerts,
         "heartbeat": settings.heartbeat_url,
         "metrics": settings.metrics_token,
+        "impact": settings.impact_sid and settings.impact_token,
+        "feedback": settings.feedback_users,
     }
 
 
