@@ -91,12 +91,16 @@ class Instructions:
     answers: list[str]
     repeats: list[str]
     tests: list[str]
+    reversals: list[str]
     statuses: dict[int, str]
     fields: list[Field]
     rules: list[ToldRule]
     reasons: list[Reason]
     accepted: list[Exchange]
     rejected: list[Exchange]
+
+
+SENTENCES = ("posting", "answers", "repeats", "tests", "reversals")
 
 
 def instructions(program, url, login=True):
@@ -110,7 +114,7 @@ def instructions(program, url, login=True):
         url=url,
         login=login,
         currency=spec.currency or "",
-        **{name: markdown.sentences(name, spec, login) for name in ("posting", "answers", "repeats", "tests")},
+        **{name: markdown.sentences(name, spec, login) for name in SENTENCES},
         statuses=_statuses(spec),
         fields=[_field(program, rule, examples[rule.name]) for rule in program.fields.values()],
         rules=[_rule(program, rule) for rule in shown],

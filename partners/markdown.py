@@ -8,7 +8,7 @@ from itertools import pairwise
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from judge.rules import expression, names_list
+from judge.rules import expression, names_list, span
 from judge.verdict import VALID_NOTE
 from web.answer import TEMPLATES
 from web.pages import has_long_word
@@ -43,7 +43,7 @@ environment = Environment(  # noqa: S701
 )
 environment.globals["valid_note"] = VALID_NOTE
 environment.filters |= {"md": md, "md_code": md_code, "md_block": md_block}
-environment.filters |= {"expression": expression, "names_list": names_list}
+environment.filters |= {"expression": expression, "names_list": names_list, "span": span}
 
 
 def markdown(template, **values):

@@ -8,8 +8,8 @@ from cast import RULES, Partner, serving
 import database
 from web.settings import User
 
-# A value for a setting, and a schema, which is JSON in any case.
-WITHOUT = {"hash-password", "rules schema"}
+# A value for a setting, a schema, which is JSON in any case, and a CSV that impact.com reads.
+WITHOUT = {"hash-password", "rules schema", "reversals file"}
 
 LINES = [
     "rules check", "rules try default lead.json", "rules backtest default.yaml", "leads list", "leads show ID",

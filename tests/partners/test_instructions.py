@@ -325,3 +325,25 @@ def test_what_a_hostile_file_says_is_told_letter_by_letter(told):
     for exchange in doc.accepted:
         fields = decode(exchange.body.encode(), FORMATS[exchange.kind].mimetype)
         assert fields == {name: [value] for name, value in exchange.lead.items()}
+
+
+# --- Reversals ---
+
+REVERSALS = """fields: {e: {type: email}}
+impact:
+  campaign: 1000
+  event_type: 2240
+  reversals: {within: 14 days, reasons: {wrong number: CONS_INFO_INVALID, "f*ke": CONS_FRAUD}}
+"""
+
+
+def test_partners_read_which_reasons_reverse_a_lead_and_within_how_long(told):
+    first, reasons, _ = told(REVERSALS).reversals
+    assert "reversed at impact.com, within the 14 days after it came and before it locks" in first
+    assert reasons == r"These are the reasons: wrong number, f\*ke."
+    assert "CONS_FRAUD" not in everything(told(REVERSALS)) and "2240" not in everything(told(REVERSALS))
+
+
+@pytest.mark.parametrize("more", ["", "\nimpact: {campaign: 1, event_type: 2}"])
+def test_where_no_lead_is_reversed_partners_read_nothing_of_it(told, more):
+    assert told("fields: {e: {type: email}}" + more).reversals == []
