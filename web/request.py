@@ -60,7 +60,7 @@ def judge_body(program, body, content_type, now):
 def read_submission(program, user):
     """Return the request as a Submission, its fields, and what is wrong with a body that is no lead."""
     asked = request._get_current_object()  # once: each look through Flask's `request` takes a microsecond
-    received_at, body, query = datetime.now(UTC), _body(asked), _query(asked)
+    received_at, body, query = datetime.now(UTC), body_of(asked), _query(asked)
     content_type, key = asked.headers.get("Content-Type", ""), asked.headers.get("Idempotency-Key", "").strip()
     problem = None
     try:
@@ -77,7 +77,8 @@ def read_submission(program, user):
     return submission, fields, problem
 
 
-def _body(request):
+def body_of(request):
+    """Return the body of a request, whole. Raises PayloadError and RequestEntityTooLarge."""
     limit = service().settings.max_body
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity"):
