@@ -13,6 +13,8 @@ from alerts.concern import leads
 from alerts.destinations import waiting
 from alerts.links import link
 from alerts.message import Message
+from alerts.sales import MONTH
+from alerts.sales import of_program as sales_of
 from alerts.yesterday import named, none_came, of_program, of_retired
 from delivery import listing
 from delivery.listing import Overview
@@ -23,7 +25,7 @@ from web.pages import amount_of
 from web.reasons import reason
 from web.service import rulebook
 
-REASONS, CHANGES, ALERTS = 3, 5, 10  # that are named
+REASONS, CHANGES, ALERTS, SALES = 3, 5, 10, 5  # that are named
 NEWS = timedelta(days=1)  # since the summary before
 LATE = timedelta(hours=6)  # so late a summary is told after midnight still
 LATEST = time(23, 45)  # looks come every five minutes: of a later time, a day might pass without one
@@ -41,14 +43,15 @@ def of_day(programs, now, alerts, url):
     with database.read():
         days = [of_program(program, now) for program in sorted(programs, key=lambda one: one.name)]
         sent_to = _deliveries(days)
+        sales = {one.program.name: sales_of(one.program, MONTH, now) for one in days}
         zones = {program.spec.timezone for program in programs} or {UTC}
         retired = of_retired(rulebook().programs, zones, now)
     on, over = _open(alerts, now), _over(alerts, now)
-    values = _values(days, sent_to, on, over, now, url) | {"retired": retired}
+    values = _values(days, sales, sent_to, on, over, now, url) | {"retired": retired}
     data = {
         "new": on,
         "over": over,
-        "programs": [_numbers(one) for one in days],
+        "programs": [_numbers(one, sales[one.program.name]) for one in days],
         "deliveries": [one.numbers for one in sent_to],
     }
     text = render_template("mail/digest.txt", line=as_line, **values)
@@ -59,7 +62,7 @@ def of_day(programs, now, alerts, url):
 # --- What is told ---
 
 
-def _values(days, sent_to, on, over, now, url):
+def _values(days, sales, sent_to, on, over, now, url):
     """Return what both templates tell."""
     same_day = len({one.day for one in days}) < 2
     return {
@@ -68,7 +71,7 @@ def _values(days, sent_to, on, over, now, url):
         "headline": _headline(days),
         "compared": _before(days) is not None,
         "rows": _rows(days) if _together(days).submissions else [],
-        "programs": [_told(one, days, url) for one in days],
+        "programs": [_told(one, sales[one.program.name], days, url) for one in days],
         "several": len(days) > 1,
         "deliveries": [one.sentence(now) for one in sent_to],
         "deliveries_link": link(url, "deliveries.show") if sent_to else "",
@@ -94,7 +97,7 @@ def _headline(days):
     return "" if _together(days).submissions else none_came(_before(days))
 
 
-def _told(one, days, url):
+def _told(one, sales, days, url):
     """Return what the templates tell of a program's day."""
     totals, changes = one.totals, one.changes[:CHANGES]
     found = one.figures.reasons
@@ -109,7 +112,10 @@ def _told(one, days, url):
         "more_reasons": max(0, len(found) - REASONS),
         "changes": [change.sentence for change in changes],
         "more_changes": len(one.changes) - len(changes),
+        "sales": [told.sentence for told in sales[:SALES]],
+        "more_sales": max(0, len(sales) - SALES),
         "tests": one.tests,
+        "at_impact": one.at_impact,
         "link": _link_to_leads(one, url) if totals.submissions or totals.tests else "",
     }
 
@@ -204,7 +210,7 @@ def _subject(days, on):
     return f"Datapost: {came}{f'; {grave:,} grave alert' + 's' * (grave > 1) if grave else ''}"
 
 
-def _numbers(one):
+def _numbers(one, sales):
     """Return a program's day as webhooks get it."""
 
     def of(totals):
@@ -233,6 +239,7 @@ def _numbers(one):
             }
             for change in one.changes[:CHANGES]
         ],
+        "sales": [told.numbers for told in sales[:SALES]],
     }
 
 

@@ -205,7 +205,8 @@ def forget(program, partner):
     for notice in waiting:
         data = Message.from_json(notice.message).data
         alerts = [one for some in ("new", "over") for one in data.get(some, ())]
-        changed = [one for day in data.get("programs", ()) for one in day["partners"] if day["program"] == program]
+        days = [day for day in data.get("programs", ()) if day["program"] == program]
+        changed = [one for day in days for one in [*day["partners"], *day.get("sales", ())]]
         if any(names(one["program"], one["subject"], one["sentence"]) for one in alerts) or any(
             one["partner"] == named(partner) for one in changed
         ):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from time import monotonic
 
 import database
-from alerts import destinations, house, programs, shares, telling
+from alerts import conversions, destinations, house, programs, shares, telling
 from judge.rulebook import Book
 from web.service import rulebook, service
 
@@ -32,6 +32,10 @@ KINDS = (
     "delivery_unset",
     "delivery_waits",
     "delivery_dead",
+    "impact_differs",
+    "impact_unasked",
+    "reversals_due",
+    "reversals_failed",
     "alert_unsent",
 )
 
@@ -79,6 +83,10 @@ SOURCES = (
     house.of_changed_files,
     OF_A_PROGRAM,
     destinations.of_destinations,
+    conversions.of_differences,
+    conversions.of_silence,
+    conversions.of_locks,
+    conversions.of_failures,
     telling.of_unsent,
 )
 

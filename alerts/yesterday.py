@@ -6,6 +6,7 @@ from math import sqrt
 from types import SimpleNamespace
 
 from alerts.concern import SOME_PARTNER, hides_partners, leads, title
+from alerts.conversions import of_day
 from judge.calendar import refused_on, takes_nothing_on
 from judge.program import Program
 from judge.verdict import NOT_STARTED
@@ -70,7 +71,7 @@ class Yesterday:
     """A program's day, what came, and the Totals of the same weekday `before`: None where they are not known.
 
     `since` is the day of the first lead that is known of it. `changes` are its partners that changed, those with the
-    most leads first.
+    most leads first, `at_impact` a sentence on what impact.com made of its leads, or "".
     """
 
     program: Program
@@ -80,6 +81,7 @@ class Yesterday:
     before: Totals | None
     counting_before: bool
     changes: list
+    at_impact: str = ""
 
     @property
     def then(self):
@@ -170,7 +172,7 @@ def of_program(program, now):
     comparable = past and not (past.uncounted or figures.uncounted)
     changes = _changes(program, day, figures, past, now) if comparable else []
     before = past.totals if comparable else None
-    return Yesterday(program, day, since, figures, before, bool(past and past.uncounted), changes)
+    return Yesterday(program, day, since, figures, before, bool(past and past.uncounted), changes, of_day(program, day))
 
 
 def of_retired(names, zones, now):

@@ -3,8 +3,10 @@
 from dashboard import (
     deliveries,
     editor,
+    feedback,
     gate,
     history,
+    impact,
     leads,
     lists,
     login,
@@ -12,8 +14,24 @@ from dashboard import (
     overview,
     person,
     programs,
+    reversals,
 )
 
 # In the order in which their addresses are looked at.
-MODULES = login, overview, leads, person, deliveries, programs, editor, gate, history, lists, metrics
+MODULES = (
+    login,
+    overview,
+    leads,
+    person,
+    deliveries,
+    impact,
+    reversals,
+    feedback,
+    programs,
+    editor,
+    gate,
+    history,
+    lists,
+    metrics,
+)
 PAGES = tuple(module.site for module in MODULES)

@@ -19,6 +19,8 @@ import database
 import models
 from dashboard import explain
 from dashboard.deliveries import of_lead
+from dashboard.reversals import became_of
+from impact import feedback
 from leads import figures, search
 from leads.daily import SETTLED_AFTER
 from leads.export import columns, csv_lines, json_lines, jsonl_lines
@@ -290,6 +292,8 @@ def _lead_page(lead, revealed):
         then = rules_of(lead, book)
         others = search.repeats_of(lead, programs=pages.operators.current_user().programs)
         deliveries = of_lead(lead, book.programs.get(lead.program))
+        became = became_of(lead, book.programs.get(lead.program))
+        sales = feedback.outcomes(lead.id)
     judged_by = then.program or book.programs.get(lead.program)
     sensitive = _holds(lead, hidden)
     masked = masks.NOTHING if revealed else hidden
@@ -304,6 +308,10 @@ def _lead_page(lead, revealed):
         values=values_of(lead, judged_by, masked),
         others=others,
         deliveries=deliveries,
+        became=became,
+        sales=sales,
+        outcomes=feedback.OUTCOMES,
+        may_say=lead.valid and lead.program in book.programs and book.programs[lead.program].spec.impact,
         sensitive=sensitive,
         revealed=revealed,
         body=None if sensitive and not revealed else as_text(bytes(lead.body), lead.content_type),

@@ -7,6 +7,7 @@ from flask import request, url_for
 from werkzeug.exceptions import NotFound
 
 import database
+from alerts import sales
 from alerts.concern import title
 from alerts.sources import Scope, standing
 from dashboard import chart
@@ -119,7 +120,8 @@ def _days(first, last):
     return f"{first.day}{f' {first:%b}' if first.month != last.month else ''} – {periods.told(last)}"
 
 
-def _view():
+def viewed():
+    """Return the View that the address asks for."""
     programs, now = pages.programs(), datetime.now(UTC)
     program, word = request.args.get("program", ""), request.args.get("days", "")
     if program and program not in programs:
@@ -136,7 +138,7 @@ def _view():
 
 @site.get("/dashboard", strict_slashes=False)
 def start():
-    view = _view()
+    view = viewed()
     with database.read():
         found = figures.collect(view.chosen, view.period, view.now)
         told = standing(Scope(view.programs, pages.rulebook(), view.now, pages.may_see))
@@ -158,7 +160,7 @@ def start():
 @site.get("/dashboard/partner")
 def show_partner():
     """Say what came of one partner in the programs that it posts to, and why its leads are refused."""
-    view, name = _view(), request.args.get("partner", "")
+    view, name = viewed(), request.args.get("partner", "")
     with database.read():
         found = figures.of_partner(view.chosen, view.period, view.now, name)
         posted_to = found.programs
@@ -166,6 +168,7 @@ def show_partner():
             everywhere = figures.of_partner(view.programs.values(), view.period, view.now, name, compare=False)
             posted_to = everywhere.programs | {view.program}
         by_subpartner = figures.of_subpartners(view.chosen, view.period, view.now, name)
+        said = [one for program in view.chosen for one in sales.of_program(program, view.period, view.now, name)]
     named = {program: view.programs[program] for program in view.programs if program in posted_to}
     view = replace(view, programs=named or view.programs)
     return page(
@@ -180,6 +183,7 @@ def show_partner():
         uncompared=_uncompared(found),
         **chart.picture(found.by_day),
         subpartners=by_subpartner.partners,
+        said=said,
         sentence=lambda figure: reasons.reason(figure.code, view.programs.get(figure.program)),
         code_sentence=lambda code: _sentence(code, view.chosen),
     )
@@ -188,7 +192,7 @@ def show_partner():
 @site.get("/dashboard/subpartner")
 def show_subpartner():
     """Say what came of one sub-partner of a partner, and why its leads are refused."""
-    view, partner, name = _view(), request.args.get("partner", ""), request.args.get("subpartner", "")
+    view, partner, name = viewed(), request.args.get("partner", ""), request.args.get("subpartner", "")
     with database.read():
         found = figures.of_subpartner(view.chosen, view.period, view.now, partner, name)
     return page(

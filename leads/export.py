@@ -36,14 +36,14 @@ def csv_lines(shown, columns):
     keys = [key for key in keys_of(getattr(columns, "subpartner", False)) if key not in ("fields", "trace")]
     if getattr(columns, "currency", False):
         keys.insert(keys.index("sale_amount") + 1, "currency")
-    yield _csv_line([*keys, *(f"fields.{name}" for name in columns), "other_fields"])
+    yield csv_line([*keys, *(f"fields.{name}" for name in columns), "other_fields"])
     for lead in shown:
         others = {name: value for name, value in lead["fields"].items() if name not in columns}
         # In JSON a semicolon stands in texts alone. Escaped there, it ends no cell, and it stays JSON.
         text = to_json(others).replace(";", "\\u003b") if others else ""
         came = local(datetime.fromisoformat(lead["received_at"]), lead["program"], columns)
         lead = lead | {"received_at": came.isoformat(timespec="milliseconds")}
-        yield _csv_line([*(lead.get(key) for key in keys), *(lead["fields"].get(name) for name in columns), text])
+        yield csv_line([*(lead.get(key) for key in keys), *(lead["fields"].get(name) for name in columns), text])
 
 
 class Columns(list):
@@ -73,7 +73,8 @@ def local(time, program, columns):
     return time.astimezone(getattr(columns, "zones", {}).get(program, UTC))
 
 
-def _csv_line(values):
+def csv_line(values):
+    """Return values as a line of a CSV that steers no spreadsheet."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\r\n").writerow(cell(value) for value in values)
     return line.getvalue()

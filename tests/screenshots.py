@@ -6,9 +6,11 @@ import time
 from base64 import b64encode
 from contextlib import chdir
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+import converting
 import sample
 from brand import record
 from browser import CHROMIUM, DESKTOP, MISSING, PHONE, start
@@ -100,6 +102,43 @@ def take_dashboard(browser, folder):
     database.disconnect()
 
 
+def take_impact(browser, folder):
+    """Photograph the pages about impact.com of a small brand, with one thing of each kind that an owner meets there."""
+    (folder / "impact").mkdir()
+    (folder / "impact" / "default.yaml").write_text(converting.RULES.replace("Home loans", "Acme home loans"))
+    settings = {"rules": f"{folder}/impact", "database_url": f"sqlite:///{folder}/impact.db", **converting.ACCOUNT}
+    app = create_app(Settings(secret=sample.KEY, operators=(User("owner", "owner"),), **settings))
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Basic {b64encode(b'owner:owner').decode()}"
+    partners = ["brightleads", "mortgage-match", "clickfarm-eu"]
+    came = [converting.NOW - timedelta(hours=30 + 4 * number) for number in range(30)]
+    ids = [converting.lead(number, partner=partners[number % 3], at=at) for number, at in enumerate(came)]
+    for number, one in enumerate(ids[1:]):
+        cents = {"amount": Decimal("6.00")} if number == 1 else {}
+        state = ("PENDING", "APPROVED", "PENDING", "REVERSED")[number % 4]
+        converting.action(one, id=f"1000.4636.{158130 + number}", state=state, **cents)
+    converting.finding(ids[0])
+    converting.finding(ids[2], "amount_differs", found="6.00", action="1000.4636.158131", amount=Decimal("4.00"))
+    refused = converting.lead(30, valid=False, partner="clickfarm-eu")
+    converting.action(refused, id="1000.4636.158160")
+    converting.finding(refused, "rejected_here", action="1000.4636.158160")
+    converting.reconciled()
+    for one, days, why in ((ids[5], 2, "fake"), (ids[11], 6, "wrong number"), (ids[14], 9, "fake")):
+        locking_at = converting.NOW + timedelta(days=days, hours=1)
+        converting.reversal(one, reason=why, partner="clickfarm-eu", locking_at=locking_at, proposed_by="crm")
+    for one, state in ((ids[8], "queued"), (ids[4], "done")):
+        converting.reversal(one, state, submitted_at=converting.NOW, done_at=converting.NOW)
+    for name, size, screens in (("dashboard-impact", DESKTOP, 1.4), ("dashboard-reversals", PHONE, 1.7)):
+        context = browser.new_context(viewport=size, color_scheme="light")
+        context.route(f"{SITE}/**", partial(answer, client))
+        page = context.new_page()
+        page.goto(f"{SITE}/dashboard/{name.partition('-')[2]}")
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": int(size["height"] * screens)}
+        page.screenshot(path=PICTURES / f"{name}.png", full_page=True, clip=clip)
+        context.close()
+    database.disconnect()
+
+
 def take_digest(browser, folder):
     """Photograph the daily summary of that brand, as a phone shows a mail."""
     if not (folder / "rules").exists():
@@ -154,6 +193,7 @@ def main():
         take(browser, app, address, "posting-instructions")
         with chdir(folder):
             take_dashboard(browser, Path(folder))
+            take_impact(browser, Path(folder))
             take_digest(browser, Path(folder))
 
 

@@ -87,13 +87,14 @@ def number(count):
 
 
 def money(amount, currency=""):
-    """Return what a page shows of an amount: a currency stays on its line."""
-    return Markup(amount_of(amount, currency).replace(" ", "&nbsp;").replace("&nbsp;+&nbsp;", " + "))  # noqa: S704
+    """Return what a page shows of an amount: a currency, which impact.com may have named, stays on its line."""
+    told = escape(logs.printable(amount_of(amount, currency)))
+    return Markup(told.replace(" ", Markup("&nbsp;")).replace(Markup("&nbsp;+&nbsp;"), " + "))  # noqa: S704
 
 
 def large(amount, currency=""):
     """Return the same in large letters, of which the currency has smaller ones, and a line of its own if need be."""
-    told = amount_of(amount, currency)
+    told = str(escape(logs.printable(amount_of(amount, currency))))
     return Markup(re.sub(r" ([A-Z]{3})\b", r" <small>\1</small>", told))  # noqa: S704
 
 

@@ -8,6 +8,7 @@ import pytest
 from alarmed import telling
 from brand import RULES as USUAL
 from brand import record
+from converting import finding, reversal
 from logins import guess
 from receiving import Receiver, answer, delivering
 
@@ -39,6 +40,8 @@ rules:
   - {id: far, reject_if: city == 'canary far away', note: Too far}
 deliver: [{to: crm}, {to: shelf}, {to: nowhere}, {to: dump}]
 sale_amount: 10.00
+currency: USD
+impact: {campaign: 1000, event_type: 2240}
 ends: ENDS
 """
 NOT_HERE = {"silence", "file_changed"}  # which need other shops: no lead has a part in them
@@ -57,7 +60,7 @@ def troubled(make_shop, receivers, monkeypatch):
     now = datetime.now(UTC)
     rules = RULES.replace("ENDS", f"{now + timedelta(days=3):%F}")
     to = delivering(crm=locked.url, shelf=locked.url, dump=picky.url) | telling(locked.url)
-    shop = make_shop(rules, **to)
+    shop = make_shop(rules, **to, impact_sid="canary", impact_token="canary")
     with shop.app.app_context():
         looking.have_told(wording.of_test(now, ""))
     send_due(shop.app.extensions["datapost"].settings)
@@ -87,6 +90,9 @@ def troubled(make_shop, receivers, monkeypatch):
         Delivery.destination == "nowhere", Delivery.lead < first_id(now)
     )
     database.transact(former.execute)
+    finding("0" * 26, "partner_differs", found="canary", action="canary")
+    reversal("1" * 26, "failed", partner="canary", reason="canary", error="impact.com refused it")
+    reversal("2" * 26, partner="canary", reason="canary", locking_at=now + timedelta(days=1))
     shop.sender.run_due()
     outbox.pause("shelf", "canary of the brand")
     guess(shop.app, 20, "203.0.113.77", "canary")

@@ -252,6 +252,7 @@ def test_plain_numbers_are_for_programs(brand):
             "before": {"day": "2026-03-05", "leads": 1, "accepted": 1, "rejected": 0, "payout": "10.00"},
             "reasons": [{"reason": "adult", "leads": 1}],
             "partners": [],
+            "sales": [],
         }
     ]
 

@@ -56,9 +56,11 @@ def test_what_names_others_waits_on(shop):
     assert subjects() == {"harbor": True} and len(notices()) == 1
 
 
-def test_a_summary_that_waits_and_names_the_partner_is_dropped(shop):
+@pytest.mark.parametrize("part", ["partners", "sales"])
+def test_a_summary_that_waits_and_names_the_partner_is_dropped(shop, part):
     lead = record(shop.program, datetime.now(UTC), email=EMAIL, irpid=EMAIL)
-    changed = {"new": [], "over": [], "programs": [{"program": "default", "partners": [{"partner": EMAIL}]}]}
+    day = {"program": "default", "partners": [], "sales": []} | {part: [{"partner": EMAIL}]}
+    changed = {"new": [], "over": [], "programs": [day]}
     made = Message.made("digest", datetime.now(UTC), subject="", text="", data=changed)
     have_sent(shop.app.extensions["datapost"].settings, made)
     erasure.erase([erasure.Found(lead.id, "default")], erasure.with_email(EMAIL), "email")
