@@ -81,10 +81,12 @@ class Newcomer:
 
 # What differs from run to run, and what stands for it in a comparison.
 FORMS = [
+    (r"(?m)^\d{4}-\d\d-\d\dT[\d:.]+Z (INFO|WARNING) .*\n?", ""),  # the log, which goes to standard error
     (r"\b[0-9A-HJKMNP-TV-Z]{26}(?![0-9A-Za-z])", "ULID"),
     (r"\b[0-9a-f]{64}\b", "HASH"),
     (r"\b[0-9a-f]{32}\b", "KEY"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "TIME"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
     (r"\b\d+(\.\d+)? m?s\b", "SECONDS"),
     (r"\.[0-9a-f]{6}@", ".FRESH@"),
 ]

@@ -7,11 +7,13 @@ its form; a line `…` stands for any lines.
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
-from cast import ROOT
+from cast import ROOT, blocks
 from newcomers import Newcomer, agrees
 
+from impact.standin import StandIn
 from judge.limits import LIMITS
 from web.destinations import names_one
 from web.settings import SETTINGS
@@ -19,7 +21,9 @@ from web.settings import SETTINGS
 STEP = re.compile(
     r"""Save\ it\ as\ `(?P<path>[^`]+)`:\n\n```yaml\n(?P<text>.*?)^```
     | Write\ `(?P<right>[^`]+)`\ in\ place\ of\ `(?P<wrong>[^`]+)`
-    | ^```console\n(?P<session>.*?)^```""",
+    | Add\ to\ the\ end\ of\s`(?P<longer>[^`]+)`(?:,\ below\ `impact:`)?:\n\n
+      (?P<margin>\ *)```yaml\n(?P<more>.*?)^\ *```
+    | ^(?P<indent>\ *)```console\n(?P<session>.*?)^\ *```""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
 
@@ -31,6 +35,11 @@ def newcomer(tmp_path, postgresql_url):
     somebody.leave()
 
 
+def lengthen(newcomer, step):
+    with (newcomer.copy / step["longer"]).open("a", encoding="utf-8") as file:
+        file.write(re.sub(f"^{step['margin']}", "", step["more"], flags=re.MULTILINE))
+
+
 def follow(newcomer, guide):
     """Do all steps of a guide, and compare the answers that it shows; the others must be no errors."""
     file = None
@@ -40,7 +49,10 @@ def follow(newcomer, guide):
             file.write_text(step["text"], encoding="utf-8")
         elif step["right"]:
             file.write_text(file.read_text(encoding="utf-8").replace(step["wrong"], step["right"]), encoding="utf-8")
-        for part in re.split(r"^\$ ", step["session"] or "", flags=re.MULTILINE)[1:]:
+        elif step["longer"]:
+            lengthen(newcomer, step)
+        session = re.sub(f"^{step['indent'] or ''}", "", step["session"] or "", flags=re.MULTILINE)
+        for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
             command, _, shown = part.partition("\n")
             printed, status = newcomer.say(command)
             assert agrees(shown, printed) if shown else status == 0, f"{command}\n{printed}"
@@ -59,10 +71,76 @@ def test_the_line_that_make_run_prints_is_a_lead_and_then_a_duplicate(newcomer):
         assert answer in newcomer.say(line)[0]
 
 
-def test_what_connects_impact_com_can_be_made_and_proved(newcomer):
+LEADS = "01M80XEKYGRKC5R5Q85JSYESA"  # in the guide to impact.com; the last digit says which
+STORE = """
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from ulid import ULID
+import database, models
+from app import create_app
+
+create_app()
+texts = dict.fromkeys(("user", "partner", "note", "customerid", "email", "rules", "content_type"), "")
+for n, hours in enumerate([72] * 3 + [1] * 10, 1):
+    at = datetime.now(UTC) - timedelta(hours=hours)
+    texts |= {"id": str(ULID.from_datetime(at)), "program": "default"}
+    lead = models.Lead(**texts, received_at=at, status=200, test=False)
+    lead.reasons, lead.fields, lead.trace, lead.query, lead.body = [], {}, [], b"", b""
+    lead.valid, lead.sale_amount = n != 3, None if n == 3 else Decimal("10.00")
+    database.transact(lambda: models.insert(lead))
+    print(n, lead.id)
+"""
+IMPACT = (ROOT / "docs" / "impact.md").read_text(encoding="utf-8")
+
+
+def with_leads(newcomer):
+    """Have the leads of the guide to impact.com, and more: three are three days old, of which the last was rejected."""
     newcomer.say("make .env")
     newcomer.say(". .venv/bin/activate")
-    follow(newcomer, "impact.md")
+    (newcomer.copy / "store.py").write_text(STORE, encoding="utf-8")
+    printed, _ = newcomer.say("python store.py")
+    newcomer.places |= {LEADS + n: lead for n, lead in re.findall(r"^(\d) (\w{26})$", printed, re.MULTILINE)}
+
+
+def today():
+    return datetime.now(UTC).date().isoformat()
+
+
+def in_place(newcomer, text):
+    for name, place in newcomer.places.items():
+        text = text.replace(name, place)
+    return text
+
+
+def test_what_connects_impact_com_leads_from_a_contract_to_the_first_reversal(newcomer):
+    with StandIn() as impact_com:
+        for name in ("sid", "token", "url"):
+            newcomer.environ[f"DATAPOST_IMPACT_{name.upper()}"] = impact_com.settings[f"impact_{name}"]
+        with_leads(newcomer)
+        ids = [impact_com.add(newcomer.places[LEADS + n]) for n in "13"]
+        (newcomer.copy / "sales.csv").write_text(in_place(newcomer, blocks(IMPACT, "csv")[0]))
+        report = (
+            f"Order Id,Action Date,Action Id,Status,Amount,Currency\n{LEADS}1,{today()},{ids[0]},Pending,$10.00,USD\n"
+        )
+        (newcomer.copy / "actions.csv").write_text(in_place(newcomer, report))
+        follow(newcomer, "impact.md")
+        assert [call[0] for call in impact_com.writes] == ["DELETE", "PUT"]
+        assert newcomer.places[LEADS + "6"] in (newcomer.copy / "reversals.csv").read_text()
+
+
+def test_what_sales_says_is_posted_and_a_reconciliation_rehearsed_as_the_guide_says(newcomer):
+    newcomer.environ["DATAPOST_FEEDBACK_USERS"] = "crm:a-long-password"
+    for step in STEP.finditer(IMPACT):
+        if step["longer"]:
+            lengthen(newcomer, step)
+    with_leads(newcomer)
+    newcomer.say("make run")
+    newcomer.places["https://leads.acme.example"] = newcomer.places["http://127.0.0.1:8000"]
+    printed, _ = newcomer.say(blocks(IMPACT, "sh")[0].replace("curl ", "curl -s "))
+    assert re.sub(r"\n+", "\n", printed) == blocks(IMPACT, "json")[0]
+    printed, status = newcomer.say("flask simulate default --reconcile --url http://127.0.0.1:8000")
+    assert status == 0 and "All of them were found, and nothing else." in printed
 
 
 def test_what_tells_partners_why_works_on_a_lead_that_was_refused(newcomer):
