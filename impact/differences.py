@@ -1,7 +1,7 @@
 """What does not fit between the ledger and impact.com, order id by order id: an Oid is a lead's id, or nobody's."""
 
 from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from impact import scope as reading
@@ -94,14 +94,16 @@ def _unknown(scope, lead, action, subject):
 
 
 def _is_too_old(scope, event_at):
-    """Tell whether an action is older than the leads that are kept: nobody can say whose it was."""
+    """Tell whether an action is older than the leads that are kept: nobody can say whose it was.
+
+    It is told all the same where somebody asked for the time before (`--since`), and of the day before the first lead.
+    """
     if not scope.oldest or not event_at:
         return not scope.oldest
-    spec = scope.program.spec
+    spec, covered = scope.program.spec, scope.covered
     if spec.privacy and spec.privacy.delete_after:
         return event_at < scope.oldest + DAY  # a lead is deleted by when it came, which is another moment
-    is_day = not scope.covered.whole and event_at.astimezone(spec.timezone).time() == time()  # as some reports tell it
-    return event_at + (DAY if is_day else EDGE) <= scope.oldest
+    return event_at + DAY <= (min(scope.oldest, covered.reach) if covered.whole else scope.oldest)
 
 
 def _rejected(scope, lead, action, subject):

@@ -54,10 +54,19 @@ def test_an_order_id_in_small_letters_is_no_leads(brand):
     assert brand.found() == [("no_conversion", lead), ("unknown_here", lead.lower())]
 
 
-def test_what_became_of_leads_that_are_gone_is_no_alarm(brand):
+def test_what_is_older_than_the_first_lead_is_no_alarm_but_for_a_day(brand):
     brand.both(days=9)
-    brand.action("GONE", days=10)
-    assert brand.found(since=brand.now - timedelta(days=40)) == []
+    brand.action("GONE", days=10.1)
+    brand.action("SOMEBODY", days=9.9)
+    assert brand.found() == [("unknown_here", "SOMEBODY")]
+
+
+def test_what_is_older_is_told_where_somebody_asks_for_the_time_before(brand):
+    brand.both(days=9)
+    brand.action("OLD", days=20)
+    assert brand.found(since=brand.now - timedelta(days=40)) == [("unknown_here", "OLD")]
+    with later(brand, hours=6):
+        assert brand.found() == [("unknown_here", "OLD")]
 
 
 def test_moments_there_have_whole_seconds(brand):
