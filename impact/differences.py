@@ -13,6 +13,7 @@ GRACE = timedelta(hours=24)  # an action may appear late, and a reversal too
 EDGE = timedelta(minutes=1)  # that an action may be before its lead, or after: clocks differ, and it tells seconds
 SHOWN = ("queued", "done")  # what is to be seen there, a while after it took effect or a file was sent
 REVERSED = "REVERSED"
+FEW = 2  # leads of another partner
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,13 @@ def _reversed_elsewhere(scope, lead, action):
 
 
 def _only_where_partners_are_known(scope, found):
-    """Leave out other partners where no partner of the program agrees: what it calls them is no id of impact.com's."""
-    if not any(one.kind == "partner_differs" for one in found) or _some_partner_agrees(scope):
+    """Leave out other partners where what the program calls them is no id of impact.com's: no partner agrees.
+
+    Of the first few leads nobody can tell that yet: then it is taken for one if it is a number, as those ids are.
+    """
+    others = [one for one in found if one.kind == "partner_differs"]
+    are_ids = len(others) <= FEW and all(scope.leads[one.oid].partner.isdecimal() for one in others)
+    if are_ids or _some_partner_agrees(scope):
         return found
     return [one for one in found if one.kind != "partner_differs"]
 

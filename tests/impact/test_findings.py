@@ -212,6 +212,14 @@ def test_another_partner_is_found_where_some_partner_agrees(brand):
     assert (one["expected"], one["found"]) == ("8", "7") and "paid to partner 7, and the lead says 8" in one["sentence"]
 
 
+def test_of_a_first_lead_a_number_is_taken_for_impact_coms_id_and_of_more_it_is_not(brand):
+    first = brand.lead(partner="8")
+    brand.action(first, partner="7")
+    assert brand.found() == [("partner_differs", first)]
+    [brand.action(brand.lead(partner="8"), partner="7") for _ in range(2)]
+    assert brand.found() == []
+
+
 def test_partners_with_names_of_their_own_are_no_alarm(brand):
     brand.action(brand.lead(partner="acme"), partner="7")
     brand.action(brand.lead(partner="best"), partner="8")
