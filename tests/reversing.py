@@ -94,6 +94,15 @@ class Brand:
             reversals.approve([lead.id], "ann", yes=True)
         return lead.id
 
+    def done(self):
+        """Have a lead whose reversal is done; return its id."""
+        lead = self.approved()
+        self.run()
+        self.run(timedelta(minutes=1))
+        self.reconciled()
+        assert state(lead) == "done"
+        return lead
+
     def run(self, passed=timedelta()):
         self.passed += passed
         return dict(reversals.run_due(self.made))

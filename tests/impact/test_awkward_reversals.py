@@ -161,17 +161,8 @@ def test_a_lock_that_is_seen_while_a_write_is_out_stays(brand, monkeypatch):
     assert (state(lead), row(lead).locking_at) == ("queued", moved)
 
 
-def done(brand):
-    lead = brand.approved()
-    brand.run()
-    brand.run(MINUTE)
-    brand.reconciled()
-    assert state(lead) == "done"
-    return lead
-
-
 def test_the_lock_of_what_is_done_is_kept_up_to_date(brand):
-    lead = done(brand)
+    lead = brand.done()
     brand.standin.change(brand.action, locking_at=brand.now() - HOUR)
     brand.reconciled()
     assert "it stays reversed" in reversals.restore(brand.made, lead, "ann")
@@ -182,7 +173,7 @@ def test_the_lock_of_what_is_done_is_kept_up_to_date(brand):
 
 
 def test_what_was_restored_can_be_reversed_again_at_once(brand):
-    lead = done(brand)
+    lead = brand.done()
     reversals.restore(brand.made, lead, "ann")
     assert brand.run(MINUTE) == {"restored": 1}
     assert again(brand, lead)[0] == {lead: "approved"}
@@ -195,7 +186,7 @@ def test_what_was_restored_can_be_reversed_again_at_once(brand):
 
 
 def test_a_restore_of_which_nobody_knows_is_given_up_after_three_days(brand):
-    lead = done(brand)
+    lead = brand.done()
     brand.standin.delayed = True
     reversals.restore(brand.made, lead, "ann")
     note(lead, batch="A-unknown")

@@ -310,17 +310,8 @@ def test_a_lead_that_was_deleted_meanwhile_is_reversed_all_the_same(brand):
 # --- Restored ---
 
 
-def done(brand):
-    lead = brand.approved()
-    brand.run()
-    brand.run(MINUTE)
-    brand.reconciled()
-    assert state(lead) == "done"
-    return lead
-
-
 def test_a_reversal_is_taken_back(brand):
-    lead = done(brand)
+    lead = brand.done()
     assert reversals.restore(brand.made, lead, "ann") == ""
     assert brand.writes()[1] == ("PUT", {"ActionId": brand.action, "Reason": "RESET"})
     assert (state(lead), row(lead).restored_by) == ("done", "ann")
@@ -330,7 +321,7 @@ def test_a_reversal_is_taken_back(brand):
 
 
 def test_a_lost_answer_to_a_restore_is_looked_up(brand):
-    lead = done(brand)
+    lead = brand.done()
     brand.standin.lose_answers = 1
     assert "looked up in a minute" in reversals.restore(brand.made, lead, "ann")
     assert brand.run(MINUTE) == {"restored": 1}
@@ -338,7 +329,7 @@ def test_a_lost_answer_to_a_restore_is_looked_up(brand):
 
 
 def test_what_is_not_restored_stays_done_and_says_why(brand):
-    lead = done(brand)
+    lead = brand.done()
     brand.standin.error_type = "SOMETHING"
     reversals.restore(brand.made, lead, "ann")
     assert brand.run(MINUTE) == {"failed": 1}
